@@ -1,0 +1,131 @@
+//! Content digests: SHA-256 over length-prefixed parts, so that no two different lists of parts collide.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+use std::fmt;
+
+/// A SHA-256 digest. Shown and serialised as lower-case hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Digest of one byte string.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Digest {
+        let mut hasher = Hasher::new();
+        hasher.part(bytes);
+        hasher.finish()
+    }
+
+    /// Digest of a value's JSON form. Maps in our types are sorted, so the form is canonical.
+    pub fn of_json<T: Serialize + ?Sized>(value: &T) -> Digest {
+        Digest::of(serde_json::to_vec(value).expect("our own types always serialise"))
+    }
+
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first `n` hexadecimal digits (at most 64).
+    pub fn short(&self, n: usize) -> String {
+        let mut text = self.to_string();
+        text.truncate(n);
+        text
+    }
+
+    /// The first eight bytes as a number: a seed for [`crate::base::Rng`].
+    pub fn seed(&self) -> u64 {
+        u64::from_be_bytes(self.0[..8].try_into().expect("a digest has 32 bytes"))
+    }
+
+    /// Reads 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Digest> {
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Digest(bytes))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({})", self.short(12))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Digest::parse(&text).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))
+    }
+}
+
+/// Collects parts, each prefixed with its length.
+pub struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    pub fn new() -> Hasher {
+        Hasher(sha2::Sha256::new())
+    }
+
+    pub fn part(&mut self, bytes: impl AsRef<[u8]>) -> &mut Hasher {
+        let bytes = bytes.as_ref();
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    /// Adds a value's JSON form as one part.
+    pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> &mut Hasher {
+        self.part(serde_json::to_vec(value).expect("our own types always serialise"))
+    }
+
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+impl Default for Hasher {
+    fn default() -> Hasher {
+        Hasher::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_length_prefixed() {
+        let digest = |parts: &[&str]| {
+            let mut hasher = Hasher::new();
+            parts.iter().for_each(|part| {
+                hasher.part(part);
+            });
+            hasher.finish()
+        };
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+    }
+
+    #[test]
+    fn hexadecimal_goes_both_ways() {
+        let digest = Digest::of("x");
+        assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+        assert_eq!(Digest::parse("zz"), None);
+    }
+}

@@ -1,0 +1,14 @@
+//! Ids, names, time, money, digests and seeded chance: the small words every room speaks.
+
+pub mod digest;
+pub mod duration;
+pub mod id;
+pub mod money;
+pub mod rng;
+pub mod time;
+
+pub use digest::{Digest, Hasher};
+pub use id::{CycleNo, ItemId, RequestKey, StepId, TaskId, WorkflowId};
+pub use money::Money;
+pub use rng::Rng;
+pub use time::Timestamp;

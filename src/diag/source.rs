@@ -1,0 +1,119 @@
+//! The texts that spans point into, with a line table each, so that a line number costs a binary search.
+
+use serde::Serialize;
+use std::sync::Arc;
+
+/// The number of a file in [`Sources`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct FileId(pub u32);
+
+/// A byte range `start..end` in one file. `start <= end`, both on character boundaries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Span {
+    pub file: FileId,
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub fn new(file: FileId, start: usize, end: usize) -> Span {
+        Span { file, start: start as u32, end: end as u32 }
+    }
+
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The smallest span that covers both. Both must be in one file.
+    pub fn to(self, other: Span) -> Span {
+        Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// A part of this span, by byte offsets from its start.
+    pub fn part(self, start: usize, end: usize) -> Span {
+        Span { file: self.file, start: self.start + start as u32, end: self.start + end as u32 }
+    }
+
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// One text.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// As the user would type it.
+    pub name: String,
+    pub text: Arc<str>,
+    /// Byte offset of the start of each line; the first is 0.
+    lines: Vec<u32>,
+}
+
+impl SourceFile {
+    /// Line and column of a byte offset, both from 1; columns count characters.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = offset.min(self.text.len());
+        let line = self.lines.partition_point(|start| *start as usize <= offset) - 1;
+        let start = self.lines[line] as usize;
+        let column = self.text.get(start..offset).map_or(0, |text| text.chars().count());
+        (line + 1, column + 1)
+    }
+
+    /// The text of a line, counted from 1, without its line break.
+    pub fn line(&self, number: usize) -> &str {
+        let Some(start) = self.lines.get(number.wrapping_sub(1)) else { return "" };
+        let end = self.lines.get(number).map_or(self.text.len(), |next| *next as usize);
+        self.text[*start as usize..end].trim_end_matches(['\n', '\r'])
+    }
+}
+
+/// All texts of one run, in the order they were added.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Vec<SourceFile>);
+
+impl Sources {
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+        let text = text.into();
+        let lines = std::iter::once(0)
+            .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1))
+            .collect();
+        self.0.push(SourceFile { name: name.into(), text, lines });
+        FileId(self.0.len() as u32 - 1)
+    }
+
+    pub fn get(&self, file: FileId) -> Option<&SourceFile> {
+        self.0.get(file.0 as usize)
+    }
+
+    /// The text a span covers; empty when the span is outside.
+    pub fn slice(&self, span: Span) -> &str {
+        self.get(span.file).and_then(|file| file.text.get(span.range())).unwrap_or("")
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        self.0.iter().enumerate().map(|(at, file)| (FileId(at as u32), file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_lines_and_characters() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.kdl", "é1\r\nsecond\n");
+        let file = sources.get(file).expect("just added");
+        assert_eq!(file.position(0), (1, 1));
+        assert_eq!(file.position(2), (1, 2));
+        assert_eq!(file.position(5), (2, 1));
+        assert_eq!(file.position(999), (3, 1));
+        assert_eq!(file.line(1), "é1");
+        assert_eq!(file.line(2), "second");
+        assert_eq!(file.line(9), "");
+    }
+}
