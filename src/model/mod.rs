@@ -1,1 +1,17 @@
-//! To be furnished.
+//! The words of the domain: layers, workflows, steps, and the goods that flow between them.
+
+pub mod config;
+pub mod goods;
+pub mod item;
+pub mod layer;
+pub mod limit;
+pub mod untrusted;
+pub mod workflow;
+
+pub use config::{Config, Scalar, SecretRef};
+pub use goods::{Good, GoodKind};
+pub use item::Item;
+pub use layer::Layer;
+pub use limit::{Cap, CapUnit, Window};
+pub use untrusted::Untrusted;
+pub use workflow::{Channel, Provider, Step, Wire, Workflow};

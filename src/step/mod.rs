@@ -1,1 +1,17 @@
-//! To be furnished.
+//! The contract of a step: what a kind says about itself, what it may ask of the world, and what it gives back.
+
+pub mod context;
+pub mod kind;
+pub mod registry;
+pub mod reply;
+pub mod request;
+pub mod spec;
+pub mod turn;
+
+pub use context::{Lineage, StepContext};
+pub use kind::{StepError, StepKind};
+pub use registry::Registry;
+pub use reply::{Body, Decision, Failure, FailureKind, Fetched, Generated, Published, Reply, Verdict};
+pub use request::{Approve, Fetch, Generate, Publish, Query, Request, Target};
+pub use spec::{ArgSpec, ConnectorSpec, KindSpec, Mode, NodeSpec, Occurs, PropSpec, Tunable, ValueType};
+pub use turn::{Note, NoteLevel, Output, ParameterChange, Turn};

@@ -1,0 +1,42 @@
+//! What goes into the engine and what comes out.
+
+use super::Entry;
+use crate::base::{RequestKey, StepId, TaskId};
+use crate::step::{Reply, Request};
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A new cycle opens, or a recovered one goes on.
+    Start,
+    /// The world answered.
+    Replied { key: RequestKey, reply: Reply },
+    /// The user asks to stop: start nothing new, let running requests finish.
+    Stop,
+}
+
+/// Something to do, in order. `Record` comes before the `Perform` that depends on it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Append to the journal. `durable`: must be on disk before any later action of this list is carried out.
+    Record { entry: Entry, durable: bool },
+    /// Perform a request. After a crash the same key may be performed again, unless it is an effect.
+    Perform { key: RequestKey, request: Request },
+    /// For progress displays; carries no truth.
+    Tell(Notice),
+    /// Nothing is left to do until people decide: how many decisions are awaited.
+    Park { waiting: usize },
+    /// The cycle is closed. Its outcome is in its journal.
+    Finish,
+}
+
+/// Progress.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    Started(TaskId),
+    Finished { task: TaskId, headline: Option<String>, items: usize, recalled: bool },
+    Failed { task: TaskId, message: String },
+    Deferred { task: TaskId, reason: String },
+    Waiting { task: TaskId, title: String },
+    StepDone(StepId),
+}

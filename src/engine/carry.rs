@@ -1,0 +1,46 @@
+//! What crosses from one cycle to the next: the only way back in the circle.
+
+use crate::base::{Digest, StepId};
+use crate::model::Item;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How much of each cap is used, by cap key and window key (`outlines`, `2026-11-22`).
+///
+/// The window keys come from [`crate::model::Window::key`]; amounts are pieces, tokens or millionths of a currency unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ledger(pub BTreeMap<String, BTreeMap<String, i64>>);
+
+impl Ledger {
+    pub fn used(&self, cap: &str, window: &str) -> i64 {
+        self.0.get(cap).and_then(|windows| windows.get(window)).copied().unwrap_or(0)
+    }
+
+    pub fn add(&mut self, cap: &str, window: &str, amount: i64) {
+        *self.0.entry(cap.to_owned()).or_default().entry(window.to_owned()).or_default() += amount;
+    }
+}
+
+/// A task's remembered output: the step is not run again while nothing it depends on has changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    pub items: Vec<Item>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
+}
+
+/// What one cycle hands to the next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Carry {
+    /// What each step keeps.
+    pub states: BTreeMap<StepId, Value>,
+    /// Tuned parameters by path.
+    pub parameters: BTreeMap<String, f64>,
+    /// Work over a cap: the items that wait at each step, in rank order. They are first in line.
+    pub deferred: BTreeMap<StepId, Vec<Item>>,
+    /// Outputs of the tasks of the last cycle, by task digest.
+    pub memory: BTreeMap<Digest, Memory>,
+    pub ledger: Ledger,
+}

@@ -1,0 +1,93 @@
+//! What is journaled. A cycle's state is a fold over its entries, nothing else.
+//!
+//! Entries are serialised and live long: fields may be added with a default, never renamed or reused.
+
+use super::carry::Carry;
+use crate::base::{CycleNo, Digest, RequestKey, StepId, TaskId, Timestamp, WorkflowId};
+use crate::model::Item;
+use crate::step::{Note, ParameterChange, Reply, Request};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a cycle is pinned to from its opening to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pins {
+    pub workflow: WorkflowId,
+    pub cycle: CycleNo,
+    /// The cycle's clock.
+    pub now: Timestamp,
+    pub seed: u64,
+    pub workflow_digest: Digest,
+    pub client_os_digest: Digest,
+}
+
+/// One journal entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    Opened {
+        pins: Pins,
+        carry: Box<Carry>,
+    },
+    /// A request is about to be performed. Requests that people or the world must be able to see later are kept whole.
+    Asked {
+        key: RequestKey,
+        digest: Digest,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<Box<Request>>,
+    },
+    Replied {
+        key: RequestKey,
+        reply: Reply,
+    },
+    /// A task finished. `items` are its new items in order.
+    Done {
+        task: TaskId,
+        items: Vec<Item>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        headline: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<Note>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parameters: Vec<ParameterChange>,
+        /// The digest of all it depended on.
+        memo: Digest,
+        /// Taken from the memory of an earlier cycle, without running.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        recalled: bool,
+    },
+    Failed {
+        task: TaskId,
+        message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        help: Option<String>,
+    },
+    /// A task that was over a cap waits for the next cycle.
+    Deferred {
+        task: TaskId,
+        reason: String,
+    },
+    Reserved {
+        cap: String,
+        window: String,
+        task: TaskId,
+        amount: i64,
+    },
+    /// The real amount replaces the reserved one; 0 releases it.
+    Settled {
+        cap: String,
+        window: String,
+        task: TaskId,
+        amount: i64,
+    },
+    /// A step will get no more tasks: everything before it has finished.
+    Completed {
+        step: StepId,
+    },
+    Closed {
+        at: Timestamp,
+        carry: Box<Carry>,
+    },
+}

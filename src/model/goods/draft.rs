@@ -1,0 +1,40 @@
+//! A draft: the written piece, with what the checks found.
+
+use super::brief::Brief;
+use super::outline::Revision;
+use super::provenance::{Provenance, Writer};
+use serde::{Deserialize, Serialize};
+
+/// What a check found, like a linter: where, what, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `forbidden`, `grounding` …
+    pub check: String,
+    /// Line and column in the text, from 1; columns count characters.
+    pub line: u32,
+    pub column: u32,
+    /// Byte range in the text.
+    pub start: u32,
+    pub end: u32,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+    /// A finding that must be resolved before the piece can go out.
+    pub blocking: bool,
+}
+
+/// The written piece.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    pub title: String,
+    /// Markdown. The first heading is the title.
+    pub text: String,
+    pub brief: Brief,
+    pub provenance: Provenance,
+    pub writer: Writer,
+    pub revision: Revision,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+}

@@ -1,0 +1,115 @@
+//! The goods that flow between steps, one a file.
+
+pub mod brief;
+pub mod draft;
+pub mod event;
+pub mod insight;
+pub mod lead;
+pub mod opportunity;
+pub mod outline;
+pub mod placement;
+pub mod provenance;
+pub mod receipt;
+pub mod report;
+pub mod signal;
+
+pub use brief::{Brief, Claim};
+pub use draft::{Draft, Finding};
+pub use event::{Event, Events};
+pub use insight::{Insight, Subject, Verdict};
+pub use lead::{Lead, Reason};
+pub use opportunity::{Opportunity, RuleScore};
+pub use outline::{Outline, Revision};
+pub use placement::Placement;
+pub use provenance::{Provenance, Writer};
+pub use receipt::Receipt;
+pub use report::Report;
+pub use signal::{Evidence, Fact, Point, Signal, SignalKind};
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! goods {
+    ($($(#[$doc:meta])* $name:ident($type:ty) = $word:literal),+ $(,)?) => {
+        /// One good of any kind.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Good { $($(#[$doc])* $name($type)),+ }
+
+        /// The kinds of goods, as wires and specs name them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum GoodKind { $($(#[$doc])* $name),+ }
+
+        impl Good {
+            pub fn kind(&self) -> GoodKind {
+                match self { $(Good::$name(_) => GoodKind::$name),+ }
+            }
+        }
+
+        impl GoodKind {
+            pub const ALL: &'static [GoodKind] = &[$(GoodKind::$name),+];
+
+            /// As people read it: `signal`.
+            pub fn name(self) -> &'static str {
+                match self { $(GoodKind::$name => $word),+ }
+            }
+        }
+
+        $(impl From<$type> for Good {
+            fn from(good: $type) -> Good {
+                Good::$name(good)
+            }
+        })+
+    };
+}
+
+goods! {
+    /// Market evidence.
+    Signal(Signal) = "signal",
+    /// A batch of things that people did.
+    Events(Events) = "event",
+    /// A scored chance to write something worth reading.
+    Opportunity(Opportunity) = "opportunity",
+    /// A research brief whose claims cite signals.
+    Brief(Brief) = "brief",
+    /// The plan of a piece, to be approved by a person.
+    Outline(Outline) = "outline",
+    /// The written piece.
+    Draft(Draft) = "draft",
+    /// A piece assigned to a channel.
+    Placement(Placement) = "placement",
+    /// Proof that a placement went out.
+    Receipt(Receipt) = "receipt",
+    /// A person or company that may buy.
+    Lead(Lead) = "lead",
+    /// Something learned, with its uncertainty.
+    Insight(Insight) = "insight",
+    /// What a cycle has to say to people.
+    Report(Report) = "report",
+}
+
+impl fmt::Display for GoodKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Good {
+    /// A short name for lists and traces.
+    pub fn title(&self) -> String {
+        match self {
+            Good::Signal(signal) => signal.title.quoted(80),
+            Good::Events(events) => format!("{} events", events.rows.len()),
+            Good::Opportunity(opportunity) => opportunity.title.clone(),
+            Good::Brief(brief) => brief.title.clone(),
+            Good::Outline(outline) => outline.title.clone(),
+            Good::Draft(draft) => draft.title.clone(),
+            Good::Placement(placement) => format!("{} → {}", placement.draft.title, placement.channel),
+            Good::Receipt(receipt) => format!("{} → {}", receipt.title, receipt.location),
+            Good::Lead(lead) => lead.who.clone(),
+            Good::Insight(insight) => insight.says.clone(),
+            Good::Report(report) => report.title.clone(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A checked workflow: the value everyone below the runtime speaks. Names are resolved, types hold, wires fit.
+
+use super::{Cap, Config, GoodKind, Layer};
+use crate::base::{Digest, StepId, Timestamp, WorkflowId};
+use crate::diag::Span;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One wire: everything `from` gives of kind `carries` flows to the step that names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wire {
+    pub from: StepId,
+    /// The kinds that flow on this wire; never empty.
+    pub carries: Vec<GoodKind>,
+}
+
+/// One step of a checked workflow.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    pub id: StepId,
+    pub layer: Layer,
+    /// The kind's verb, such as `source`.
+    pub verb: String,
+    /// The connector chosen with `kind=`, such as `feed`.
+    pub connector: Option<String>,
+    pub config: Config,
+    pub from: Vec<Wire>,
+    pub caps: Vec<Cap>,
+    /// Files that the step reads besides its inputs (templates), path and digest of the content.
+    pub files: BTreeMap<String, Digest>,
+    #[serde(skip)]
+    pub span: Span,
+}
+
+/// A provider of generated text, by role name.
+#[derive(Clone, Debug, Serialize)]
+pub struct Provider {
+    pub name: String,
+    /// `template`, `openai-chat` …
+    pub kind: String,
+    pub config: Config,
+}
+
+/// A place where pieces are published.
+#[derive(Clone, Debug, Serialize)]
+pub struct Channel {
+    pub name: String,
+    /// `files`, `webhook` …
+    pub kind: String,
+    pub config: Config,
+}
+
+/// A checked workflow.
+#[derive(Clone, Debug, Serialize)]
+pub struct Workflow {
+    pub id: WorkflowId,
+    pub about: String,
+    /// The folder of the workflow file, relative to the working folder: paths in the file are relative to it.
+    pub folder: String,
+    /// The Client OS folder, relative to `folder`.
+    pub client_os: Option<String>,
+    #[serde(serialize_with = "zone_name")]
+    pub zone: TimeZone,
+    pub every: Option<Duration>,
+    /// Time of day for schedules in minutes from midnight.
+    pub at_minute: Option<u32>,
+    /// The workflow's data is a recording that starts here: cycle 1 opens at this time, each next one `every` later.
+    pub recorded_from: Option<Timestamp>,
+    pub concurrency: usize,
+    /// Caps that the whole workflow shares: spend, tokens.
+    pub caps: Vec<Cap>,
+    pub steps: Vec<Step>,
+    pub providers: BTreeMap<String, Provider>,
+    pub channels: BTreeMap<String, Channel>,
+    /// Template texts by path, as read when the workflow was compiled.
+    pub templates: BTreeMap<String, String>,
+}
+
+impl Workflow {
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| &step.id == id)
+    }
+
+    /// Digest of all that decides what the workflow does: same digest, same behaviour on the same input.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}
+
+fn zone_name<S: serde::Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(zone.iana_name().unwrap_or("UTC"))
+}

@@ -1,0 +1,65 @@
+//! All that a step may look at. What is not in here cannot influence a step.
+
+use super::Reply;
+use crate::base::{CycleNo, ItemId, Rng, Timestamp};
+use crate::client_os::Snapshot;
+use crate::model::{Config, Good, Item, Step, Workflow};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Looks items of this cycle up by id, to walk from a piece to its signals.
+pub trait Lineage {
+    fn item(&self, id: &ItemId) -> Option<Arc<Item>>;
+}
+
+/// A lineage with nothing in it, for tests of steps that do not walk.
+pub struct NoLineage;
+
+impl Lineage for NoLineage {
+    fn item(&self, _id: &ItemId) -> Option<Arc<Item>> {
+        None
+    }
+}
+
+/// What a step sees when it is called.
+#[derive(Clone, Copy)]
+pub struct StepContext<'a> {
+    pub workflow: &'a Workflow,
+    pub step: &'a Step,
+    /// Exactly one item for an `each` step, all of them in wire order for an `all` step, none for a source.
+    pub inputs: &'a [Arc<Item>],
+    /// One list per finished turn, each as long as that turn's requests.
+    pub replies: &'a [Vec<Reply>],
+    pub cycle: CycleNo,
+    /// When the cycle opened. The same through all its life.
+    pub now: Timestamp,
+    /// Differs per cycle and task; the same on replay.
+    pub seed: u64,
+    pub client_os: &'a Snapshot,
+    /// What this step kept from the last cycle.
+    pub state: Option<&'a Value>,
+    /// Tuned parameters in force, by path (`opportunities.demand`).
+    pub parameters: &'a BTreeMap<String, f64>,
+    pub lineage: &'a dyn Lineage,
+}
+
+impl<'a> StepContext<'a> {
+    pub fn config(&self) -> &'a Config {
+        &self.step.config
+    }
+
+    pub fn rng(&self) -> Rng {
+        Rng::new(self.seed)
+    }
+
+    /// The tuned value of this step's parameter `name`, or what the file declares.
+    pub fn parameter(&self, name: &str, declared: f64) -> f64 {
+        self.parameters.get(&format!("{}.{name}", self.step.id)).copied().unwrap_or(declared)
+    }
+
+    /// Inputs of one kind of good, with their items: `cx.goods(|good| match good { Good::Signal(s) => Some(s), _ => None })`.
+    pub fn goods<T: 'a>(&self, pick: impl Fn(&'a Good) -> Option<&'a T> + 'a) -> impl Iterator<Item = (&'a Arc<Item>, &'a T)> {
+        self.inputs.iter().filter_map(move |item| pick(&item.good).map(|good| (item, good)))
+    }
+}

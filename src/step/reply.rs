@@ -1,0 +1,177 @@
+//! What the world answers.
+
+use crate::base::{Digest, Money, Timestamp};
+use base64::Engine as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
+
+/// One reply. It is journaled before it is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    Fetched(Fetched),
+    /// Answer to `Query::Placed`: the receipt, or nothing when it did not go out.
+    Placed(Option<Published>),
+    Generated(Generated),
+    Decided(Decision),
+    Published(Published),
+    Elapsed(Timestamp),
+    Failed(Failure),
+}
+
+/// Bytes in a journal: as text when they are UTF-8, else as base64. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body(Arc<[u8]>);
+
+impl Body {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Body {
+        Body(bytes.into())
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Body({} bytes)", self.0.len())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BodyForm {
+    Text(String),
+    Base64(String),
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => BodyForm::Text(text.to_owned()),
+            Err(_) => BodyForm::Base64(base64::engine::general_purpose::STANDARD.encode(&self.0)),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
+        Ok(match BodyForm::deserialize(deserializer)? {
+            BodyForm::Text(text) => Body::new(text.into_bytes()),
+            BodyForm::Base64(text) => {
+                Body::new(base64::engine::general_purpose::STANDARD.decode(text).map_err(serde::de::Error::custom)?)
+            }
+        })
+    }
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fetched {
+    Content {
+        body: Body,
+        /// `Content-Type`, when there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content_type: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        etag: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last_modified: Option<String>,
+        /// Where it was read in the end, after redirects.
+        place: String,
+    },
+    /// A folder: file names and contents, in name order.
+    Entries(Vec<(String, Body)>),
+    NotModified,
+    /// 404 or 410, or no such file.
+    Missing {
+        place: String,
+    },
+    /// robots.txt forbids it, or the server answered 401, 403 or 451.
+    Blocked {
+        place: String,
+        reason: String,
+    },
+}
+
+/// What a provider wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generated {
+    pub text: String,
+    /// The model that answered; `template` for the composer.
+    pub model: String,
+    pub tokens_in: u64,
+    pub tokens_out: u64,
+    /// `None` when no price is known for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+}
+
+/// What a person, or the clock, decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    pub verdict: Verdict,
+    pub by: String,
+    pub at: Timestamp,
+    /// The digest that was shown to the person; must equal `Approve::pins`.
+    pub pins: Digest,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Approve,
+    /// Approve with this text instead.
+    Edit {
+        text: String,
+    },
+    Reject {
+        reason: Option<String>,
+    },
+    /// Nobody decided in time; `approve` says what the gate does then.
+    Expired {
+        approve: bool,
+    },
+}
+
+/// Proof from a channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// A path or URL.
+    pub location: String,
+    /// The channel's own version of the piece, for detecting later edits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    pub at: Timestamp,
+}
+
+/// How a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// May work later: time-out, connection, 429, 5xx. Retried by the runtime before it is reported.
+    Transient,
+    /// Will not work as it is.
+    Permanent,
+    /// An effect that may or may not have happened: a person decides.
+    InDoubt,
+}
+
+/// A request that failed after all its attempts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub kind: FailureKind,
+    /// What happened, in the user's words, without a period.
+    pub message: String,
+    /// The next step for the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    pub attempts: u32,
+}
