@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod duration;
+pub mod files;
 pub mod id;
 pub mod money;
 pub mod rng;

@@ -1,0 +1,55 @@
+//! Reading files without touching a disk: the compiler and the Client OS ask this trait; `world` answers from a disk,
+//! tests and the language server from memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    #[error("no such file")]
+    Missing,
+    #[error("it is not UTF-8 text")]
+    NotText,
+    /// More than the reader's limit in bytes.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A set of files by `/`-separated path, relative to the folder of the workflow.
+pub trait Files {
+    fn text(&self, path: &str) -> Result<Arc<str>, FileError>;
+
+    /// Whether a file or folder is there.
+    fn exists(&self, path: &str) -> bool;
+
+    /// All files below a folder, as paths relative to that folder, sorted. Empty when there is no such folder.
+    fn list(&self, folder: &str) -> Vec<String>;
+}
+
+/// Files in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFiles(pub BTreeMap<String, Arc<str>>);
+
+impl MemoryFiles {
+    pub fn new<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> MemoryFiles {
+        MemoryFiles(files.into_iter().map(|(path, text)| (path.to_owned(), Arc::from(text))).collect())
+    }
+}
+
+impl Files for MemoryFiles {
+    fn text(&self, path: &str) -> Result<Arc<str>, FileError> {
+        self.0.get(path).cloned().ok_or(FileError::Missing)
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.0.contains_key(path) || !self.list(path).is_empty()
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let prefix = format!("{}/", folder.trim_end_matches('/'));
+        self.0.keys().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect()
+    }
+}
