@@ -69,7 +69,10 @@ fn rooms_import_only_downwards() {
             continue;
         };
         let text = fs::read_to_string(&file).expect("source is text");
+        let mut in_tests = false;
         for (number, line) in text.lines().enumerate() {
+            // Unit tests stand last in a file; they may read real data from disk.
+            in_tests |= line.starts_with("#[cfg(test)]");
             let code = line.split("//").next().unwrap_or("");
             for capture in path_in_crate.captures_iter(code) {
                 let other = &capture[1];
@@ -77,7 +80,7 @@ fn rooms_import_only_downwards() {
                     broken.push(format!("{}:{}: `{room}` (rank {own}) imports `{other}`", relative.display(), number + 1));
                 }
             }
-            if own <= 7 {
+            if own <= 7 && !in_tests {
                 for outside in OUTSIDE.iter().filter(|outside| code.contains(**outside)) {
                     broken.push(format!("{}:{}: `{room}` touches the outside with `{outside}`", relative.display(), number + 1));
                 }
