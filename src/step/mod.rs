@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod kind;
+pub mod reference;
 pub mod registry;
 pub mod reply;
 pub mod request;
