@@ -90,7 +90,7 @@ pub fn fit_rows(table: &Matrix, outcomes: &[bool], rows: &[usize], penalty: f64)
     if positives == 0 || positives == rows.len() {
         return Err(Unfit::OneClass);
     }
-    let (means, scales, constant) = standardise(table, rows)?;
+    let Scaling { means, scales, constant } = standardise(table, rows)?;
     let (n, p) = (rows.len(), table.columns);
     // Standardised design with the intercept in front; a row of `width` numbers each.
     let width = p + 1;
@@ -141,7 +141,14 @@ pub fn fit_rows(table: &Matrix, outcomes: &[bool], rows: &[usize], penalty: f64)
     Ok(Model { intercept: beta[0], standardised: beta[1..].to_vec(), standard_errors, means, scales, penalty, converged })
 }
 
-fn standardise(table: &Matrix, rows: &[usize]) -> Result<(Vec<f64>, Vec<f64>, Vec<bool>), Unfit> {
+/// Where each column lies and how wide it is, over the rows that are fitted.
+struct Scaling {
+    means: Vec<f64>,
+    scales: Vec<f64>,
+    constant: Vec<bool>,
+}
+
+fn standardise(table: &Matrix, rows: &[usize]) -> Result<Scaling, Unfit> {
     let n = rows.len() as f64;
     let mut means = vec![0.0; table.columns];
     for row in rows {
@@ -159,7 +166,7 @@ fn standardise(table: &Matrix, rows: &[usize]) -> Result<(Vec<f64>, Vec<f64>, Ve
     let constant: Vec<bool> =
         scales.iter().zip(&means).map(|(variance, mean)| variance.sqrt() <= 1e-12 * mean.abs().max(1e-300)).collect();
     let scales = scales.iter().zip(&constant).map(|(variance, constant)| if *constant { 1.0 } else { variance.sqrt() }).collect();
-    Ok((means, scales, constant))
+    Ok(Scaling { means, scales, constant })
 }
 
 /// Gradient and Hessian of the penalised loss.

@@ -14,6 +14,12 @@ pub mod multiplicity;
 pub mod scoring;
 // Probabilities with reasons.
 pub mod calibration;
+// Learning by doing.
+pub mod bandit;
+pub mod off_policy;
+pub mod regression;
+// What changed.
+pub mod burst;
 pub mod logistic;
 // Who deserves the credit.
 pub mod attribution;
