@@ -19,8 +19,14 @@ pub mod bandit;
 pub mod off_policy;
 pub mod regression;
 // What changed.
+pub mod anomaly;
 pub mod burst;
+// What texts say.
+pub mod bm25;
 pub mod logistic;
+pub mod minhash;
+pub mod text;
+pub mod tfidf;
 // Who deserves the credit.
 pub mod attribution;
 pub mod markov;
