@@ -1,1 +1,11 @@
-//! To be furnished.
+//! The world for real: files, HTTP, providers, channels, and a scripted stand-in for rehearsals and tests.
+
+pub mod clock;
+pub mod disk;
+pub mod secrets;
+pub mod trouble;
+pub mod wildcard;
+
+pub use clock::{FrozenClock, SystemClock};
+pub use disk::DiskFiles;
+pub use secrets::{Secret, SecretError, Secrets};
