@@ -2,8 +2,13 @@
 
 pub mod clock;
 pub mod disk;
+pub mod http;
+pub mod polite;
 pub mod secrets;
+#[cfg(test)]
+mod test_server;
 pub mod trouble;
+pub mod web;
 pub mod wildcard;
 
 pub use clock::{FrozenClock, SystemClock};
