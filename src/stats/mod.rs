@@ -25,6 +25,7 @@ pub mod burst;
 pub mod bm25;
 pub mod logistic;
 pub mod minhash;
+pub mod short_text;
 pub mod text;
 pub mod tfidf;
 // Who deserves the credit.
