@@ -13,6 +13,7 @@ pub mod intervals;
 pub mod multiplicity;
 pub mod scoring;
 // Probabilities with reasons.
+pub mod boosting;
 pub mod calibration;
 // Learning by doing.
 pub mod bandit;
