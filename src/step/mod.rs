@@ -9,6 +9,7 @@ pub mod registry;
 pub mod reply;
 pub mod request;
 pub mod spec;
+pub mod template;
 pub mod turn;
 
 pub use context::{Lineage, StepContext};

@@ -136,6 +136,7 @@ fn values(cx: &StepContext<'_>, outline: &Outline) -> Value {
         },
         "brief": writing::brief_values(&outline.brief),
         "os": writing::os_values(cx),
+        "now": cx.now,
         "sources": cited(&outline.brief, &outline.text),
     })
 }

@@ -73,7 +73,7 @@ impl StepKind for OutlineKind {
             StepError::new(format!("“{}” has no source signal, so no piece is made of it", brief.title))
                 .help("every claim of a brief must cite a signal; `loopctl trace` shows what it came from")
         })?;
-        let values = json!({"brief": writing::brief_values(brief), "os": writing::os_values(cx)});
+        let values = json!({"brief": writing::brief_values(brief), "os": writing::os_values(cx), "now": cx.now});
         let composed = writing::compose(cx, BUILT_IN, &values)?;
         let request = writing::request(cx, "outline", RULES, brief, composed);
         if cx.replies.is_empty() {

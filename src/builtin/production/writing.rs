@@ -5,8 +5,8 @@
 
 use crate::base::{Digest, Hasher};
 use crate::model::goods::{Brief, Writer};
-use crate::step::{FailureKind, Generate, Generated, Reply, Request, StepContext, StepError, template};
-use serde_json::{Value, json};
+use crate::step::{FailureKind, Generate, Generated, Reply, Request, StepContext, StepError, fields, template};
+use serde_json::Value;
 
 /// The longest text that is kept of one signal in a prompt, in characters.
 const QUOTE_MAX: usize = 400;
@@ -22,39 +22,16 @@ pub fn title_of(markdown: &str) -> Option<String> {
 
 /// What a template may use from the Client OS.
 pub fn os_values(cx: &StepContext<'_>) -> Value {
-    json!({
-        "company": cx.client_os.company,
-        "voice": cx.client_os.voice,
-        "audience": cx.client_os.audience,
-        "services": cx.client_os.services,
-        "ctas": cx.client_os.ctas,
-        "pages": cx.client_os.pages.iter().map(|(title, url)| json!({"title": title, "url": url})).collect::<Vec<_>>(),
-    })
+    fields::os(cx.client_os)
 }
 
 /// A brief as a template sees it: quotations are one line and bounded.
 pub fn brief_values(brief: &Brief) -> Value {
-    json!({
-        "title": brief.title,
-        "topic": brief.topic,
-        "pillar": brief.pillar,
-        "audience": brief.audience,
-        "angle": brief.angle,
-        "claims": brief.claims.iter().map(|claim| json!({
-            "id": claim.id,
-            "text": claim.text,
-            "quote": claim.quote.quoted(QUOTE_MAX),
-            "url": claim.url,
-        })).collect::<Vec<_>>(),
-        "avoid": brief.avoid,
-        "cta": brief.cta,
-        "related": brief.related.iter().map(|(title, url)| json!({"title": title, "url": url})).collect::<Vec<_>>(),
-        "score": brief.score,
-        "rank": brief.rank,
-        "volume": brief.volume,
-        "growth": brief.growth,
-        "intent": brief.intent,
-    })
+    let mut value = fields::brief(brief);
+    for (claim, shown) in brief.claims.iter().zip(value["claims"].as_array_mut().into_iter().flatten()) {
+        shown["quote"] = Value::String(claim.quote.quoted(QUOTE_MAX));
+    }
+    value
 }
 
 /// Renders the step's template (or `built_in` when it names none).
