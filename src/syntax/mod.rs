@@ -1,1 +1,21 @@
-//! To be furnished.
+//! KDL 2 text to a tree with spans, and back to its plain spelling.
+//!
+//! `read` never fails: it returns what could be read and one diagnostic for each mistake. The tree is flat (rows in vectors, not boxes in
+//! boxes), so that a hostile depth can neither overflow a stack while reading nor while dropping, and a big file costs few allocations.
+
+mod characters;
+mod literal;
+mod print;
+mod read;
+mod slip;
+mod tree;
+mod value;
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod suite;
+
+pub use print::{print, quoted};
+pub use read::{Limits, read, read_with};
+pub use tree::{Entry, Node, NodeId, Tree, Value};
