@@ -16,6 +16,10 @@ mod paths;
 mod resolve;
 mod scalar;
 mod sketch;
+#[doc(hidden)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod texts;
 
 use crate::base::files::Files;
