@@ -1,6 +1,8 @@
 //! The contract of a step: what a kind says about itself, what it may ask of the world, and what it gives back.
 
 pub mod context;
+pub mod expression;
+pub mod fields;
 pub mod kind;
 pub mod registry;
 pub mod reply;

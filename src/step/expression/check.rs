@@ -1,0 +1,645 @@
+//! Checking an expression against the fields of the goods that a step takes, when the workflow is compiled.
+//!
+//! A type is inferred for every part. What cannot be known (`any`) is left to evaluation; what can be known to be wrong
+//! is reported at the place where it stands, each mistake once: a part that was reported counts as `any` above.
+
+use super::functions::{self, FUNCTIONS};
+use super::parse::{ExpressionProblem, Program, compile};
+use crate::diag::nearest;
+use crate::model::GoodKind;
+use crate::step::fields::{self, Field, Type};
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// What an expression must give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Number,
+    /// True or false.
+    Condition,
+    Anything,
+}
+
+impl Wanted {
+    /// What the node of this name wants: `value` a number, `when` and `where` a condition.
+    pub fn of_node(node: &str) -> Wanted {
+        match node {
+            "value" => Wanted::Number,
+            "when" | "where" => Wanted::Condition,
+            _ => Wanted::Anything,
+        }
+    }
+}
+
+/// Everything that is wrong with an expression in a step that takes these kinds.
+pub fn check(text: &str, takes: &[GoodKind]) -> Vec<ExpressionProblem> {
+    check_for(text, takes, Wanted::Anything)
+}
+
+/// [`check`], and the result must be what the node wants.
+pub fn check_for(text: &str, takes: &[GoodKind], wanted: Wanted) -> Vec<ExpressionProblem> {
+    let program = match compile(text) {
+        Ok(program) => program,
+        Err(problem) => return vec![problem],
+    };
+    let mut checker =
+        Checker { program: &program, variables: fields::variables(takes), locals: Vec::new(), problems: Vec::new() };
+    let kind = checker.infer(&program.root);
+    let message = match (wanted, &kind) {
+        (_, Kind::Any) | (Wanted::Anything, _) | (Wanted::Number, Kind::Number) | (Wanted::Condition, Kind::Flag) => None,
+        (Wanted::Number, Kind::Flag) => {
+            Some(("this must give a number, but it gives true or false", "write `… ? 1.0 : 0.0` to make a number of it"))
+        }
+        (Wanted::Number, _) => Some(("this must give a number", "such as `percentile(signal.volume)`")),
+        (Wanted::Condition, _) => {
+            Some(("this must give true or false", "compare it with something, such as `lead.score >= 0.7`"))
+        }
+    };
+    if let Some((message, help)) = message {
+        let found = if matches!(kind, Kind::Flag) { String::new() } else { format!(", but it gives {}", kind.words()) };
+        checker.problem(extent(&program, &program.root), format!("{message}{found}"), Some(help.to_owned()));
+    }
+    checker.problems.sort_by_key(|problem| (problem.range.start, problem.range.end));
+    checker.problems
+}
+
+/// An inferred type.
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Any,
+    Null,
+    Number,
+    Text,
+    Flag,
+    Time,
+    List(Box<Kind>),
+    Record(&'static [Field]),
+    Map(Box<Kind>),
+}
+
+impl Kind {
+    fn of(ty: &Type) -> Kind {
+        match ty {
+            Type::Number => Kind::Number,
+            Type::Text => Kind::Text,
+            Type::Flag => Kind::Flag,
+            Type::Time => Kind::Time,
+            Type::List(of) => Kind::List(Box::new(Kind::of(of))),
+            Type::Record(fields) => Kind::Record(fields),
+            Type::Map(of) => Kind::Map(Box::new(Kind::of(of))),
+        }
+    }
+
+    fn words(&self) -> &'static str {
+        match self {
+            Kind::Any => "anything",
+            Kind::Null => "nothing",
+            Kind::Number => "a number",
+            Kind::Text => "text",
+            Kind::Flag => "true or false",
+            Kind::Time => "a time",
+            Kind::List(_) => "a list",
+            Kind::Record(_) => "a record",
+            Kind::Map(_) => "a table",
+        }
+    }
+
+    /// What is known when it may be either.
+    fn join(self, other: Kind) -> Kind {
+        match (self, other) {
+            (Kind::List(a), Kind::List(b)) if *a == Kind::Any => Kind::List(b),
+            (a, b) if a == b => a,
+            _ => Kind::Any,
+        }
+    }
+
+    /// Whether `==`, `<` and their like make sense between the two.
+    fn comparable(&self, other: &Kind) -> bool {
+        matches!(
+            (self, other),
+            (Kind::Any | Kind::Null, _) | (_, Kind::Any | Kind::Null) | (Kind::Time, Kind::Text) | (Kind::Text, Kind::Time)
+        ) || std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+struct Checker<'a> {
+    program: &'a Program,
+    variables: BTreeMap<&'static str, Type>,
+    /// Names bound by `exists` and its like, innermost last.
+    locals: Vec<(String, Kind)>,
+    problems: Vec<ExpressionProblem>,
+}
+
+impl Checker<'_> {
+    fn problem(&mut self, range: Range<usize>, message: String, help: Option<String>) {
+        // A macro repeats its argument in the tree; the mistake in it is one mistake.
+        let problem = ExpressionProblem { range, message, help };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn infer(&mut self, expr: &IdedExpr) -> Kind {
+        match &expr.expr {
+            Expr::Unspecified => Kind::Any,
+            Expr::Literal(literal) => match literal {
+                LiteralValue::Boolean(_) => Kind::Flag,
+                LiteralValue::Double(_) | LiteralValue::Int(_) | LiteralValue::UInt(_) => Kind::Number,
+                LiteralValue::String(_) => Kind::Text,
+                LiteralValue::Null => Kind::Null,
+                LiteralValue::Bytes(_) => {
+                    self.problem(extent(self.program, expr), "bytes have no use here".into(), Some("write a text".into()));
+                    Kind::Any
+                }
+            },
+            Expr::Ident(name) => self.variable(expr, name),
+            Expr::Select(select) => self.select(expr, select),
+            Expr::Call(call) => self.call(expr, call),
+            Expr::List(list) => {
+                let of = list.elements.iter().map(|element| self.infer(element)).reduce(Kind::join).unwrap_or(Kind::Any);
+                Kind::List(Box::new(of))
+            }
+            Expr::Map(map) => {
+                for entry in &map.entries {
+                    if let EntryExpr::MapEntry(entry) = &entry.expr {
+                        self.infer(&entry.key);
+                        self.infer(&entry.value);
+                    }
+                }
+                Kind::Map(Box::new(Kind::Any))
+            }
+            Expr::Struct(_) => {
+                let range = extent(self.program, expr);
+                self.problem(range, "an expression cannot make a record".into(), Some("use the fields of the input".into()));
+                Kind::Any
+            }
+            Expr::Comprehension(comprehension) => self.comprehension(comprehension),
+        }
+    }
+
+    fn variable(&mut self, expr: &IdedExpr, name: &str) -> Kind {
+        if let Some((_, kind)) = self.locals.iter().rev().find(|(local, _)| local == name) {
+            return kind.clone();
+        }
+        if let Some(ty) = self.variables.get(name) {
+            return Kind::of(ty);
+        }
+        let names: Vec<&str> = self.variables.keys().copied().chain(self.locals.iter().map(|(name, _)| name.as_str())).collect();
+        let help = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            // `volume` instead of `signal.volume` is the commonest slip.
+            None => self
+                .variables
+                .iter()
+                .find_map(|(variable, ty)| match ty {
+                    Type::Record(fields) if fields.iter().any(|field| field.name == name) => {
+                        Some(format!("write `{variable}.{name}`"))
+                    }
+                    _ => None,
+                })
+                .unwrap_or_else(|| {
+                    format!("this step has {}", listed(names.iter().copied().filter(|name| !name.starts_with('@'))))
+                }),
+        };
+        self.problem(extent(self.program, expr), format!("unknown variable `{name}`"), Some(help));
+        Kind::Any
+    }
+
+    fn select(&mut self, expr: &IdedExpr, select: &SelectExpr) -> Kind {
+        let operand = self.infer(&select.operand);
+        let range = field_range(self.program, expr, select);
+        let kind = match operand {
+            Kind::Any => Kind::Any,
+            Kind::Map(of) => *of,
+            Kind::Record(fields) => match fields.iter().find(|field| field.name == select.field) {
+                Some(field) => Kind::of(&field.ty),
+                None => {
+                    let owner = self.program.text[extent(self.program, &select.operand)].to_owned();
+                    let help = match nearest(&select.field, fields.iter().map(|field| field.name)) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("it has {}", listed(fields.iter().map(|field| field.name))),
+                    };
+                    self.problem(range, format!("`{owner}` has no field `{}`", select.field), Some(help));
+                    Kind::Any
+                }
+            },
+            Kind::List(_) => {
+                let help = "name one element with `[0]`, or use `exists`, `all`, `map` or `size`";
+                self.problem(range, format!("a list has no field `{}`", select.field), Some(help.into()));
+                Kind::Any
+            }
+            other => {
+                self.problem(range, format!("{} has no field `{}`", other.words(), select.field), None);
+                Kind::Any
+            }
+        };
+        if select.test { Kind::Flag } else { kind }
+    }
+
+    fn comprehension(&mut self, comprehension: &ComprehensionExpr) -> Kind {
+        let element = match self.infer(&comprehension.iter_range) {
+            Kind::List(of) => *of,
+            Kind::Map(_) => Kind::Text,
+            Kind::Any => Kind::Any,
+            other => {
+                let range = extent(self.program, &comprehension.iter_range);
+                self.problem(range, format!("this needs a list, but it is {}", other.words()), None);
+                Kind::Any
+            }
+        };
+        let start = self.infer(&comprehension.accu_init);
+        self.locals.push((comprehension.accu_var.clone(), start));
+        self.locals.push((comprehension.iter_var.clone(), element));
+        self.infer(&comprehension.loop_cond);
+        let step = self.infer(&comprehension.loop_step);
+        self.locals.pop();
+        self.locals.pop();
+        self.locals.push((comprehension.accu_var.clone(), step));
+        let result = self.infer(&comprehension.result);
+        self.locals.pop();
+        result
+    }
+
+    /// Reports unless the kind is wanted; `what` says what it is for.
+    fn expect(&mut self, expr: &IdedExpr, kind: &Kind, wanted: Kind, what: &str) {
+        if *kind == Kind::Any || std::mem::discriminant(kind) == std::mem::discriminant(&wanted) {
+            return;
+        }
+        let range = extent(self.program, expr);
+        self.problem(range, format!("{what} {}, but this is {}", wanted.words(), kind.words()), None);
+    }
+
+    fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Kind {
+        let operands: Vec<&IdedExpr> = call.target.iter().map(|target| &**target).chain(&call.args).collect();
+        if call.func_name == "percentile" && !self.locals.is_empty() && call.target.is_none() {
+            let range = call_range(self.program, expr, call);
+            let help = "take it out of `exists`, `map` or `filter`";
+            self.problem(
+                range,
+                "`percentile` ranks the inputs of the step, not the elements of a list".into(),
+                Some(help.into()),
+            );
+            return Kind::Number;
+        }
+        let kinds: Vec<Kind> = operands.iter().map(|operand| self.infer(operand)).collect();
+        let name = call.func_name.as_str();
+        match (name, kinds.as_slice()) {
+            (operators::ADD, [a, b]) => match (a, b) {
+                (Kind::Any, Kind::Any) => Kind::Any,
+                (Kind::Number, Kind::Number | Kind::Any) | (Kind::Any, Kind::Number) => Kind::Number,
+                (Kind::Text, Kind::Text | Kind::Any) | (Kind::Any, Kind::Text) => Kind::Text,
+                (Kind::List(_), Kind::List(_)) => a.clone().join(b.clone()),
+                (Kind::List(_), Kind::Any) | (Kind::Any, Kind::List(_)) => Kind::Any,
+                _ => {
+                    let range = extent(self.program, expr);
+                    let message = format!("`+` cannot join {} and {}", a.words(), b.words());
+                    let text = *a == Kind::Text || *b == Kind::Text;
+                    self.problem(range, message, text.then(|| "`string(…)` makes text of a number".to_owned()));
+                    Kind::Any
+                }
+            },
+            (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO, [a, b]) => {
+                let sign = name.trim_matches('_');
+                self.expect(operands[0], a, Kind::Number, &format!("`{sign}` needs"));
+                self.expect(operands[1], b, Kind::Number, &format!("`{sign}` needs"));
+                Kind::Number
+            }
+            (operators::NEGATE, [a]) => {
+                self.expect(operands[0], a, Kind::Number, "`-` needs");
+                Kind::Number
+            }
+            (operators::EQUALS | operators::NOT_EQUALS, [a, b]) => {
+                if !a.comparable(b) {
+                    let message = format!("{} never equals {}", a.words(), b.words());
+                    self.problem(extent(self.program, expr), message, None);
+                }
+                Kind::Flag
+            }
+            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [a, b]) => {
+                let ordered = |kind: &Kind| matches!(kind, Kind::Any | Kind::Number | Kind::Text | Kind::Time);
+                if !(a.comparable(b) && ordered(a) && ordered(b)) {
+                    let message = format!("{} cannot be compared with {}", a.words(), b.words());
+                    self.problem(extent(self.program, expr), message, None);
+                }
+                Kind::Flag
+            }
+            (operators::LOGICAL_AND | operators::LOGICAL_OR, kinds) => {
+                let sign = name.trim_matches('_');
+                for (operand, kind) in operands.iter().zip(kinds) {
+                    self.expect(operand, kind, Kind::Flag, &format!("`{sign}` needs"));
+                }
+                Kind::Flag
+            }
+            (operators::LOGICAL_NOT, [a]) => {
+                self.expect(operands[0], a, Kind::Flag, "`!` needs");
+                Kind::Flag
+            }
+            (operators::NOT_STRICTLY_FALSE, _) => Kind::Flag,
+            (operators::CONDITIONAL, [condition, yes, no]) => {
+                self.expect(operands[0], condition, Kind::Flag, "`?` needs");
+                yes.clone().join(no.clone())
+            }
+            (operators::INDEX, [of, at]) => match of {
+                Kind::List(of) => {
+                    self.expect(operands[1], at, Kind::Number, "`[ ]` of a list needs");
+                    (**of).clone()
+                }
+                Kind::Map(of) => {
+                    self.expect(operands[1], at, Kind::Text, "`[ ]` of a table needs");
+                    (**of).clone()
+                }
+                Kind::Any => Kind::Any,
+                other => {
+                    let message = format!("`[ ]` needs a list or a table, but this is {}", other.words());
+                    self.problem(extent(self.program, operands[0]), message, None);
+                    Kind::Any
+                }
+            },
+            (operators::IN, [what, of]) => {
+                match of {
+                    Kind::Any | Kind::Map(_) => {}
+                    Kind::List(element) if what.comparable(element) => {}
+                    Kind::List(element) => {
+                        let message = format!("a list of {} never holds {}", element.words(), what.words());
+                        self.problem(extent(self.program, expr), message, None);
+                    }
+                    other => {
+                        let message = format!("`in` needs a list, but this is {}", other.words());
+                        self.problem(extent(self.program, operands[1]), message, None);
+                    }
+                }
+                Kind::Flag
+            }
+            _ => self.function(expr, call, &operands, &kinds),
+        }
+    }
+
+    fn function(&mut self, expr: &IdedExpr, call: &CallExpr, operands: &[&IdedExpr], kinds: &[Kind]) -> Kind {
+        let name = call.func_name.as_str();
+        let range = call_range(self.program, expr, call);
+        let Some(function) = functions::find(name) else {
+            let help = match nearest(name, FUNCTIONS.iter().map(|function| function.name)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the functions are {}", listed(FUNCTIONS.iter().map(|function| function.name))),
+            };
+            self.problem(range, format!("unknown function `{name}`"), Some(help));
+            return Kind::Any;
+        };
+        let form = if call.target.is_some() { function.method } else { function.global };
+        if !form || kinds.len() < function.least || kinds.len() > function.most {
+            self.problem(range, format!("`{name}` is not called like this"), Some(format!("write `{}`", function.usage)));
+            return Kind::Any;
+        }
+        let needs = format!("`{name}` needs");
+        match name {
+            "size" => {
+                if !matches!(kinds[0], Kind::Any | Kind::List(_) | Kind::Text | Kind::Map(_)) {
+                    let message = format!("`size` needs a list or text, but this is {}", kinds[0].words());
+                    self.problem(extent(self.program, operands[0]), message, None);
+                }
+                Kind::Number
+            }
+            "min" | "max" if kinds.len() == 1 => {
+                self.expect(operands[0], &kinds[0], Kind::List(Box::new(Kind::Number)), &format!("`{name}` of one thing needs"));
+                Kind::Number
+            }
+            "abs" | "round" | "ln" | "int" | "percentile" | "clamp" | "min" | "max" => {
+                for (operand, kind) in operands.iter().zip(kinds) {
+                    self.expect(operand, kind, Kind::Number, &needs);
+                }
+                Kind::Number
+            }
+            "double" => Kind::Number,
+            "string" => Kind::Text,
+            "age_days" => {
+                let timed = |kind: &Kind| match kind {
+                    Kind::Record(fields) => fields.iter().any(|field| field.name == "at"),
+                    kind => matches!(kind, Kind::Any | Kind::Time | Kind::Text),
+                };
+                if !timed(&kinds[0]) {
+                    let message = format!("`age_days` needs something with a time, but this is {}", kinds[0].words());
+                    self.problem(extent(self.program, operands[0]), message, Some("such as `signal` or `signal.at`".into()));
+                }
+                Kind::Number
+            }
+            "contains" | "startsWith" | "endsWith" | "matches" | "lower" => {
+                if name == "contains" && matches!(kinds[0], Kind::List(_)) {
+                    let help = "write `x in list` to ask whether a list holds something";
+                    self.problem(
+                        extent(self.program, operands[0]),
+                        "`contains` needs text, but this is a list".into(),
+                        Some(help.into()),
+                    );
+                    return Kind::Flag;
+                }
+                for (operand, kind) in operands.iter().zip(kinds) {
+                    self.expect(operand, kind, Kind::Text, &needs);
+                }
+                if name == "matches"
+                    && let Expr::Literal(LiteralValue::String(pattern)) = &operands[1].expr
+                    && let Err(error) = super::evaluate::pattern(pattern.inner())
+                {
+                    self.problem(extent(self.program, operands[1]), format!("this is not a regular expression: {error}"), None);
+                }
+                if name == "lower" { Kind::Text } else { Kind::Flag }
+            }
+            // A macro with the right number of arguments has been expanded; what is left was not one.
+            _ => {
+                self.problem(range, format!("`{name}` is not called like this"), Some(format!("write `{}`", function.usage)));
+                Kind::Any
+            }
+        }
+    }
+}
+
+/// `a`, `b` and `c`
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => "nothing".to_owned(),
+    }
+}
+
+/// Where the reader of the grammar says a part is: mostly its first sign, not all of it.
+fn mark(program: &Program, id: u64) -> Range<usize> {
+    let length = program.text.len();
+    let (start, end) = program.source.offset_for(id).map_or((0, length), |(start, stop)| (start as usize, stop as usize + 1));
+    let (start, end) = (start.min(length), end.clamp(start.min(length), length));
+    if program.text.get(start..end).is_some() { start..end } else { 0..length }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The name of the field that a selection names.
+fn field_range(program: &Program, expr: &IdedExpr, select: &SelectExpr) -> Range<usize> {
+    let own = mark(program, expr.id);
+    // The mark of a selection is its dot; `has(…)` is marked elsewhere, so the dot is looked for after the operand.
+    let from = if program.text[own.clone()].starts_with('.') { own.start } else { mark(program, select.operand.id).start };
+    let mut at = from;
+    while let Some(dot) = program.text[at..].find('.') {
+        let after = at + dot + 1;
+        let rest = program.text[after..].trim_start();
+        let start = program.text.len() - rest.len();
+        let name: usize = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        if rest[..name] == select.field {
+            return start..start + name;
+        }
+        at = after;
+    }
+    own
+}
+
+/// The name of the function that is called.
+fn call_range(program: &Program, expr: &IdedExpr, call: &CallExpr) -> Range<usize> {
+    let own = mark(program, expr.id);
+    let before = program.text[..own.start].trim_end();
+    if before.ends_with(call.func_name.as_str()) { before.len() - call.func_name.len()..before.len() } else { own }
+}
+
+/// All of a part.
+fn extent(program: &Program, expr: &IdedExpr) -> Range<usize> {
+    let own = mark(program, expr.id);
+    match &expr.expr {
+        Expr::Select(select) => {
+            let operand = extent(program, &select.operand);
+            let field = field_range(program, expr, select);
+            operand.start.min(field.start)..field.end.max(operand.end)
+        }
+        Expr::Call(call) => {
+            let name = call_range(program, expr, call);
+            let parts = call.target.iter().map(|target| &**target).chain(&call.args);
+            let whole = parts
+                .map(|part| extent(program, part))
+                .fold(own.start.min(name.start)..own.end, |whole, part| whole.start.min(part.start)..whole.end.max(part.end));
+            // A call ends with the bracket behind its last argument.
+            let closes = matches!(program.text.get(own.clone()), Some("(" | "["));
+            let tail = &program.text[whole.end..];
+            match tail.trim_start().chars().next() {
+                Some(')' | ']') if closes => whole.start..whole.end + (tail.len() - tail.trim_start().len()) + 1,
+                _ => whole,
+            }
+        }
+        _ => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str, takes: &[GoodKind], wanted: Wanted) -> Vec<String> {
+        check_for(text, takes, wanted)
+            .into_iter()
+            .map(|problem| {
+                let help = problem.help.map(|help| format!(" | {help}")).unwrap_or_default();
+                format!("{}: {}{help}", &text[problem.range], problem.message)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn good_expressions_have_no_problem() {
+        for text in [
+            "percentile(signal.volume)",
+            "pillar.weight",
+            "size(signal.evidence) / 5.0",
+            "size(signal.evidence) / 5",
+            "clamp(signal.growth, 0, 1) * 0.5 + (signal.emerging ? 0.5 : 0.0)",
+            "max(signal.volume, 1) + min([1, 2.5])",
+            "1.0 - clamp(age_days(signal) / 90, 0.0, 1.0)",
+            "age_days(signal.at)",
+            "has(signal.position) && signal.position > 3 ? 1.0 : 0.0",
+            "signal.evidence.exists(e, e.source == 'press') ? 1 : 0",
+            "signal.evidence.map(e, e.source).size()",
+            "signal.evidence.filter(e, e.at > '2026-01-01').size() / 10",
+            "signal.facts[0].name == 'price' ? 1 : 0",
+            "signal.kind in ['change', 'alarm'] ? 1.0 : 0.3",
+            "-signal.growth",
+            "double(signal.topic.matches('^how'))",
+            "percentile(ln(max(signal.volume, 1.0)))",
+        ] {
+            assert_eq!(found(text, &[GoodKind::Signal], Wanted::Number), Vec::<String>::new(), "{text}");
+        }
+        assert!(check_for("lead.score >= 0.7", &[GoodKind::Lead], Wanted::Condition).is_empty());
+        assert!(check_for("lead.fields.country == 'DE'", &[GoodKind::Lead], Wanted::Condition).is_empty());
+        assert!(check_for("event.name == \"qualified\"", &[GoodKind::Events], Wanted::of_node("where")).is_empty());
+        assert!(check_for("brief.score > 0.5 && outline.edited", &[GoodKind::Outline], Wanted::Condition).is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_found_where_they_stand() {
+        for (text, expected) in [
+            ("percentile(signal.volum)", vec!["volum: `signal` has no field `volum` | did you mean `volume`?"]),
+            ("signla.volume", vec!["signla: unknown variable `signla` | did you mean `signal`?"]),
+            ("volume * 2", vec!["volume: unknown variable `volume` | write `signal.volume`"]),
+            ("lead.score", vec!["lead: unknown variable `lead` | this step has `pillar` and `signal`"]),
+            ("percentil(signal.volume)", vec!["percentil: unknown function `percentil` | did you mean `percentile`?"]),
+            ("clamp(signal.volume)", vec!["clamp: `clamp` is not called like this | write `clamp(x, low, high)`"]),
+            (
+                "signal.kind > 3",
+                vec![
+                    "signal.kind > 3: text cannot be compared with a number",
+                    "signal.kind > 3: this must give a number, but it gives true or false | write `… ? 1.0 : 0.0` to make a number of it",
+                ],
+            ),
+            (
+                "signal.topic",
+                vec!["signal.topic: this must give a number, but it gives text | such as `percentile(signal.volume)`"],
+            ),
+            (
+                "signal.volume + signal.topic",
+                vec!["signal.volume + signal.topic: `+` cannot join a number and text | `string(…)` makes text of a number"],
+            ),
+            (
+                "has(signal.grow) ? 1 : 0",
+                vec![
+                    "grow: `signal` has no field `grow` | it has `kind`, `topic`, `title`, `summary`, `url`, `source`, `at`, `fetched_at`, `quote`, `volume`, `series`, `growth`, `emerging`, `position`, `intent`, `strength`, `novelty`, `facts` and `evidence`",
+                ],
+            ),
+            (
+                "size(signal.evidence.source)",
+                vec![
+                    "source: a list has no field `source` | name one element with `[0]`, or use `exists`, `all`, `map` or `size`",
+                ],
+            ),
+            (
+                "signal.evidence.exists(e, e.sorce == 'x') ? 1 : 0",
+                vec!["sorce: `e` has no field `sorce` | did you mean `source`?"],
+            ),
+            (
+                "signal.evidence[0].tilte == '' ? signal.wolume : 1",
+                vec![
+                    "tilte: `signal.evidence[0]` has no field `tilte` | did you mean `title`?",
+                    "wolume: `signal` has no field `wolume` | did you mean `volume`?",
+                ],
+            ),
+            ("size(signal.volume)", vec!["signal.volume: `size` needs a list or text, but this is a number"]),
+            ("signal.volume && true ? 1 : 0", vec!["signal.volume: `&&` needs true or false, but this is a number"]),
+            ("signal.title.matches('(') ? 1 : 0", vec!["'(': this is not a regular expression: a bracket is not closed"]),
+            (
+                "signal.evidence.map(e, percentile(signal.volume)).size()",
+                vec![
+                    "percentile: `percentile` ranks the inputs of the step, not the elements of a list | take it out of `exists`, `map` or `filter`",
+                ],
+            ),
+            (
+                "exists(signal.evidence, 2)",
+                vec!["exists: `exists` is not called like this | write `signal.evidence.exists(e, …)`"],
+            ),
+        ] {
+            assert_eq!(found(text, &[GoodKind::Signal], Wanted::Number), expected, "{text}");
+        }
+        assert_eq!(
+            found("lead.score", &[GoodKind::Lead], Wanted::Condition),
+            [
+                "lead.score: this must give true or false, but it gives a number | compare it with something, such as `lead.score >= 0.7`"
+            ]
+        );
+    }
+}
