@@ -4,7 +4,7 @@
 //! diagnostic and not a second one for the "missing" node. Names of other things (steps, channels, files, expressions) are not looked up
 //! here: they are collected as references for `resolve`.
 
-use super::{language, scalar};
+use super::{language, scalar, secrets};
 use crate::diag::{Diagnostic, Span, nearest};
 use crate::model::{Config, Scalar};
 use crate::step::{NodeSpec, Occurs, PropSpec, ValueType};
@@ -19,6 +19,8 @@ pub(super) struct Reference {
     pub span: Span,
     /// The text between the quotation marks, when its bytes are those of the file.
     pub inner: Option<Span>,
+    /// The name of the node or property that holds the value.
+    pub holder: &'static str,
     /// The node that holds the value, to tell the lists of one node from those of another.
     pub node: Span,
 }
@@ -79,7 +81,7 @@ impl<'s> Decoder<'s> {
                 _ => format!("`{}`", spec.name),
             };
             // A wrong value keeps its place, so that those behind it keep theirs.
-            let value = self.value(&entry, ty, &what, node).unwrap_or(Scalar::Text(String::new()));
+            let value = self.value(&entry, ty, &what, spec.name, node).unwrap_or(Scalar::Text(String::new()));
             config.args.push(value);
             config.arg_spans.push(entry.span());
         }
@@ -131,7 +133,7 @@ impl<'s> Decoder<'s> {
                 continue;
             }
             seen.push((prop.name, entry.span()));
-            if let Some(value) = self.value(&entry, prop.ty, &format!("`{}`", prop.name), node) {
+            if let Some(value) = self.value(&entry, prop.ty, &format!("`{}`", prop.name), prop.name, node) {
                 config.props.insert(prop.name.to_owned(), value);
             }
         }
@@ -152,9 +154,18 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    fn value(&mut self, entry: &Entry<'_>, ty: ValueType, what: &str, node: Node<'_>) -> Option<Scalar> {
+    fn value(&mut self, entry: &Entry<'_>, ty: ValueType, what: &str, holder: &'static str, node: Node<'_>) -> Option<Scalar> {
         match scalar::read(entry, ty, what) {
             Ok(value) => {
+                if let Scalar::Text(text) = &value
+                    && let Some(looks) = secrets::looks_like(text)
+                {
+                    self.sink.push(
+                        Diagnostic::error("loop::secret-in-plain-text", format!("{what} holds what looks like {looks}"))
+                            .at(entry.value_span(), "everyone who reads this file can read it")
+                            .help("keep it in an environment variable and name that where a secret is expected: `(env)\"NAME\"`"),
+                    );
+                }
                 if names_something(ty)
                     && let Scalar::Text(text) = &value
                 {
@@ -163,6 +174,7 @@ impl<'s> Decoder<'s> {
                         text: text.clone(),
                         span: entry.value_span(),
                         inner: entry.inner_span(),
+                        holder,
                         node: node.span(),
                     });
                 }
@@ -296,10 +308,11 @@ fn unknown_property(spec: &NodeSpec, entry: &Entry<'_>, name: &str, name_span: S
             .help(format!("write it inside the braces: `{{ {name} {} }}`", entry.spelling()));
     }
     if let Some(near) = nearest(name, spec.props.iter().map(|prop| prop.name)) {
-        return finding
-            .at(name_span, "unknown property")
-            .help(format!("did you mean `{near}`?"))
-            .fix(format!("write `{near}`"), name_span, near);
+        return finding.at(name_span, "unknown property").help(format!("did you mean `{near}`?")).fix(
+            format!("write `{near}`"),
+            name_span,
+            near,
+        );
     }
     let finding = finding.at(name_span, "unknown property");
     match spec.props {

@@ -51,9 +51,11 @@ fn circles(sketch: &Sketch, circling: &[bool], sink: &mut Vec<Diagnostic>) -> Ve
         let mut at = start;
         while seen[at] == 0 {
             seen[at] = round;
-            let back = sketch.steps[at].wires.iter().enumerate().find_map(|(number, wire)| {
-                wire.from.filter(|from| circling[*from]).map(|from| (number, from))
-            });
+            let back = sketch.steps[at]
+                .wires
+                .iter()
+                .enumerate()
+                .find_map(|(number, wire)| wire.from.filter(|from| circling[*from]).map(|from| (number, from)));
             let Some((number, from)) = back else { break };
             path.push((at, number));
             at = from;
@@ -149,7 +151,9 @@ fn carry(sketch: &mut Sketch, order: &[usize], circling: &[bool], registry: &Reg
         }
         gives[at] = match hands_on(spec) {
             true if carried.iter().any(Option::is_none) || carried.is_empty() => None,
-            true => Some(spec.gives.iter().copied().filter(|kind| carried.iter().flatten().flatten().any(|c| c == kind)).collect()),
+            true => {
+                Some(spec.gives.iter().copied().filter(|kind| carried.iter().flatten().flatten().any(|c| c == kind)).collect())
+            }
             false => Some(spec.gives.to_vec()),
         };
         let step = &mut sketch.steps[at];

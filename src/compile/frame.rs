@@ -295,7 +295,11 @@ impl Frame<'_> {
             true => {
                 let name = node.arg(0);
                 Config {
-                    args: name.iter().filter_map(|entry| entry.value().text()).map(|text| Scalar::Text(text.to_owned())).collect(),
+                    args: name
+                        .iter()
+                        .filter_map(|entry| entry.value().text())
+                        .map(|text| Scalar::Text(text.to_owned()))
+                        .collect(),
                     arg_spans: name.iter().map(|entry| entry.span()).collect(),
                     span: node.span(),
                     ..Config::default()
@@ -332,7 +336,6 @@ impl Frame<'_> {
             }
             let wired = match spec.mode {
                 Mode::Source => &[],
-                _ if spec.takes.is_empty() => language::MAYBE_WIRED,
                 _ => language::WIRED,
             };
             let mut decoder = Decoder::new(self.sink);
@@ -410,12 +413,10 @@ impl Frame<'_> {
             .at(node.name_span(), "modules cannot be used yet")
             .help("write the step itself here; `loopctl kinds` lists what is built in");
         }
-        let finding = Diagnostic::error("loop::unknown-kind", format!("unknown step kind `{verb}`"))
-            .at(node.name_span(), "no such verb");
+        let finding =
+            Diagnostic::error("loop::unknown-kind", format!("unknown step kind `{verb}`")).at(node.name_span(), "no such verb");
         match near {
-            Some(near) => {
-                finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), node.name_span(), near)
-            }
+            Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), node.name_span(), near),
             None => {
                 let fitting = self.verb_names.iter().copied().filter(|verb| {
                     let layers = self.verbs[verb].first().map_or(&[][..], |kind| kind.spec().layers);
@@ -434,7 +435,7 @@ impl Frame<'_> {
             // A missing name has been reported; an empty one has not.
             if span.len() == 2 {
                 self.sink.push(
-                    Diagnostic::error("loop::bad-name", format!("the name of this {what} is empty"))
+                    Diagnostic::error("loop::unusable-name", format!("the name of this {what} is empty"))
                         .at(span, "empty")
                         .help("write a short name of letters, digits and `-`"),
                 );
@@ -447,7 +448,8 @@ impl Frame<'_> {
             };
             let plain: String =
                 name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect::<String>().to_lowercase();
-            let finding = Diagnostic::error("loop::bad-name", format!("`{}` cannot be a name", name.escape_default())).at(span, why);
+            let finding =
+                Diagnostic::error("loop::unusable-name", format!("`{}` cannot be a name", name.escape_default())).at(span, why);
             self.sink.push(match reserved {
                 true => finding.help("choose another name"),
                 false => finding.help(format!("write `\"{}\"`", plain.trim_matches('-'))),
@@ -461,12 +463,9 @@ impl Frame<'_> {
 }
 
 fn unknown_connector(verb: &str, kind: &str, span: Span, known: impl Iterator<Item = &'static str> + Clone) -> Diagnostic {
-    let finding =
-        Diagnostic::error("loop::unknown-connector", format!("`{verb}` has no kind `{kind}`")).at(span, "no such kind");
+    let finding = Diagnostic::error("loop::unknown-connector", format!("`{verb}` has no kind `{kind}`")).at(span, "no such kind");
     match nearest(kind, known.clone()) {
-        Some(near) => {
-            finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\""))
-        }
+        Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
         None => {
             let known: Vec<&str> = known.collect();
             match known.is_empty() {

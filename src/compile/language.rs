@@ -5,8 +5,7 @@ use crate::step::{ArgSpec, NodeSpec, Occurs, PropSpec, ValueType};
 
 const NAME: &[ArgSpec] = &[ArgSpec { name: "name", ty: ValueType::Text, required: true }];
 
-const WINDOW_NAMES: &[&str] =
-    &["cycle", "day", "week", "month"];
+const WINDOW_NAMES: &[&str] = &["cycle", "day", "week", "month"];
 
 const PER_DAY: PropSpec = PropSpec {
     name: "per",
@@ -17,7 +16,8 @@ const PER_DAY: PropSpec = PropSpec {
 };
 
 const LIMIT: &[NodeSpec] = &[
-    NodeSpec::value("concurrency", ValueType::Integer, "How many tasks may run at once, from 1 to 1024.", "concurrency 8").or("8"),
+    NodeSpec::value("concurrency", ValueType::Integer, "How many tasks may run at once, from 1 to 1024.", "concurrency 8")
+        .or("8"),
     NodeSpec {
         name: "spend",
         args: &[ArgSpec { name: "most", ty: ValueType::Money, required: true }],
@@ -40,9 +40,25 @@ const LIMIT: &[NodeSpec] = &[
 
 /// What stands in the block of `workflow` besides layers, providers, channels and modules.
 pub const SETTINGS: &[NodeSpec] = &[
-    NodeSpec::value("about", ValueType::Text, "What this loop is for, in one sentence.", "about \"Three posts a week, each from a real signal.\""),
-    NodeSpec::value("client-os", ValueType::Folder, "The folder of the Client OS: plain files that every generating step reads.", "client-os \"client-os\""),
-    NodeSpec::value("timezone", ValueType::Zone, "The time zone in which days, caps and schedules count.", "timezone \"Europe/London\"").or("UTC"),
+    NodeSpec::value(
+        "about",
+        ValueType::Text,
+        "What this loop is for, in one sentence.",
+        "about \"Three posts a week, each from a real signal.\"",
+    ),
+    NodeSpec::value(
+        "client-os",
+        ValueType::Folder,
+        "The folder of the Client OS: plain files that every generating step reads.",
+        "client-os \"client-os\"",
+    ),
+    NodeSpec::value(
+        "timezone",
+        ValueType::Zone,
+        "The time zone in which days, caps and schedules count.",
+        "timezone \"Europe/London\"",
+    )
+    .or("UTC"),
     NodeSpec {
         name: "every",
         args: &[ArgSpec { name: "interval", ty: ValueType::Duration, required: true }],
@@ -98,13 +114,8 @@ pub const WORKFLOW: NodeSpec = NodeSpec {
     ..NodeSpec::EMPTY
 };
 
-const KIND: PropSpec = PropSpec {
-    name: "kind",
-    ty: ValueType::Text,
-    required: true,
-    default: None,
-    doc: "Which connector it uses.",
-};
+const KIND: PropSpec =
+    PropSpec { name: "kind", ty: ValueType::Text, required: true, default: None, doc: "Which connector it uses." };
 
 /// The line of `provider`; the kind brings the specs of the block.
 pub const PROVIDER: NodeSpec = NodeSpec {
@@ -151,17 +162,16 @@ pub const STEP: NodeSpec = NodeSpec { name: "step", args: NAME, occurs: Occurs::
 /// The line of a step whose verb has several connectors.
 pub const STEP_WITH_KIND: NodeSpec = NodeSpec { props: &[KIND], ..STEP };
 
-const fn from(occurs: Occurs) -> NodeSpec {
-    NodeSpec {
-        name: "from",
-        args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
-        rest: Some(ValueType::Step),
-        occurs,
-        doc: "The steps whose output this step takes.",
-        example: "from \"press\" \"rivals\"",
-        ..NodeSpec::EMPTY
-    }
-}
+/// `from "press" "rivals"`. That it is there is for `check::unreachable_step` to say, which can name the steps that would fit.
+pub const FROM: NodeSpec = NodeSpec {
+    name: "from",
+    args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
+    rest: Some(ValueType::Step),
+    occurs: Occurs::Many,
+    doc: "The steps whose output this step takes.",
+    example: "from \"press\" \"rivals\"",
+    ..NodeSpec::EMPTY
+};
 
 /// `cap 3 per="day"`.
 pub const CAP: NodeSpec = NodeSpec {
@@ -188,10 +198,7 @@ pub fn variant(spec: &'static NodeSpec, annotated: bool) -> &'static NodeSpec {
 }
 
 /// What stands in the block of every step that takes something.
-pub const WIRED: &[NodeSpec] = &[from(Occurs::AtLeastOnce), CAP];
-
-/// The same for a step that may be fed but need not be.
-pub const MAYBE_WIRED: &[NodeSpec] = &[from(Occurs::Many), CAP];
+pub const WIRED: &[NodeSpec] = &[FROM, CAP];
 
 /// Layer blocks: name and what the loop lacks without it.
 pub const LAYERS: [(Layer, &str); 6] = [

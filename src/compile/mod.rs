@@ -15,6 +15,7 @@ mod lower;
 mod paths;
 mod resolve;
 mod scalar;
+mod secrets;
 mod sketch;
 #[doc(hidden)]
 pub mod testing;
@@ -74,8 +75,7 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
         flow::flow(&mut sketch, registry, &mut diagnostics);
         check::check(&check::CheckContext { sketch: &sketch, files, folder: &folder }, &mut diagnostics);
         let lowered = lower::lower(&sketch, &folder);
-        let by_id: BTreeMap<&str, usize> =
-            lowered.steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
+        let by_id: BTreeMap<&str, usize> = lowered.steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
         for step in sketch.steps.iter().filter(|step| !step.broken) {
             if let (Some(kind), Some(at)) = (step.kind, by_id.get(step.id.as_str())) {
                 kind.check(&lowered.steps[*at], &lowered, &mut diagnostics);

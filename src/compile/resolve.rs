@@ -266,12 +266,8 @@ fn unknown_door(what: &str, name: &str, span: Span, known: &[&str]) -> Diagnosti
     let code = if what == "provider" { "loop::unknown-provider" } else { "loop::unknown-channel" };
     let finding = Diagnostic::error(code, format!("unknown {what} `{name}`")).at(span, format!("no {what} has this name"));
     match nearest(name, known.iter().copied()) {
-        Some(near) => {
-            finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\""))
-        }
-        None if known.is_empty() => {
-            finding.help(format!("add `{what} \"{name}\" kind=…` at the top of the workflow"))
-        }
+        Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
+        None if known.is_empty() => finding.help(format!("add `{what} \"{name}\" kind=…` at the top of the workflow")),
         None => finding.help(format!("expected {}", one_of(known.iter().copied()))),
     }
 }

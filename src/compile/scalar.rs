@@ -76,9 +76,9 @@ pub(super) fn read(entry: &Entry<'_>, ty: ValueType, what: &str) -> Result<Scala
             .at(span, format!("this is {found}"))
     };
     match (ty, value) {
-        (ValueType::Integer, Value::Integer(number)) => {
-            i64::try_from(number).map(Scalar::Integer).map_err(|_| out_of_range(entry, what, "a whole number of at most 18 digits"))
-        }
+        (ValueType::Integer, Value::Integer(number)) => i64::try_from(number)
+            .map(Scalar::Integer)
+            .map_err(|_| out_of_range(entry, what, "a whole number of at most 18 digits")),
         (ValueType::Integer, Value::Text(text)) if text.parse::<i64>().is_ok() => {
             Err(wrong().help("write the number without quotation marks").fix("remove the quotation marks", span, text))
         }
@@ -176,9 +176,9 @@ fn malformed(entry: &Entry<'_>, text: &str, ty: ValueType, what: &str) -> Diagno
         let finding = Diagnostic::error("loop::unknown-choice", format!("{what} cannot be `{text}`"))
             .at(span, format!("expected {}", one_of(words.iter().copied())));
         return match nearest(text, words) {
-            Some(near) => finding
-                .help(format!("did you mean `{near}`?"))
-                .fix(format!("write `{near}`"), span, format!("\"{near}\"")),
+            Some(near) => {
+                finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\""))
+            }
             None => finding.help(format!("write {}", expected(ty))),
         };
     }

@@ -110,9 +110,14 @@ impl Sketch {
         self.layers.iter().any(|block| block.layer == layer && block.steps > 0)
     }
 
+    /// Some step was not understood at all.
+    pub fn has_unknown_kinds(&self) -> bool {
+        self.steps.iter().any(|step| step.kind.is_none())
+    }
+
     /// Some name could not be resolved at all, so a step that seems to be read by nobody may have been meant.
     pub fn has_loose_wires(&self) -> bool {
-        self.steps.iter().any(|step| step.kind.is_none() || step.wires.iter().any(|wire| wire.from.is_none()))
+        self.has_unknown_kinds() || self.steps.iter().any(|step| step.wires.iter().any(|wire| wire.from.is_none()))
     }
 
     /// Steps that lead to `step`, itself left out, nearest first. `through` says whether to look behind a step that was reached.
@@ -120,17 +125,7 @@ impl Sketch {
         self.walk(step, through, |at| self.steps[at].wires.iter().filter_map(|wire| wire.from).collect())
     }
 
-    /// Steps that `step` leads to, itself left out, nearest first.
-    pub fn after(&self, step: usize) -> Vec<usize> {
-        self.walk(step, |_| true, |at| self.readers[at].clone())
-    }
-
-    fn walk(
-        &self,
-        start: usize,
-        through: impl Fn(&StepSketch) -> bool,
-        next: impl Fn(usize) -> Vec<usize>,
-    ) -> Vec<usize> {
+    fn walk(&self, start: usize, through: impl Fn(&StepSketch) -> bool, next: impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
         let mut seen = std::collections::BTreeSet::from([start]);
         let mut found = Vec::new();
         let mut at = 0;

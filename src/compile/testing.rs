@@ -5,8 +5,8 @@ use crate::diag::Diagnostic;
 use crate::model::{Config, GoodKind, Layer, Scalar, Step, Workflow};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, ConnectorSpec, KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, Registry, StepContext, StepError, StepKind, Tunable, Turn,
-    ValueType,
+    ArgSpec, ConnectorSpec, KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, Registry, StepContext, StepError, StepKind,
+    Tunable, Turn, ValueType,
 };
 
 struct Toy(&'static KindSpec);
@@ -119,7 +119,13 @@ const SCORE: KindSpec = KindSpec {
         NodeSpec {
             name: "rule",
             args: &[ArgSpec { name: "name", ty: ValueType::Text, required: true }],
-            props: &[PropSpec { name: "weight", ty: ValueType::Share, required: true, default: None, doc: "How much it counts." }],
+            props: &[PropSpec {
+                name: "weight",
+                ty: ValueType::Share,
+                required: true,
+                default: None,
+                doc: "How much it counts.",
+            }],
             children: &[NodeSpec::value("value", ValueType::Expression, "From 0 to 1.", "value \"pillar.weight\"").required()],
             occurs: Occurs::AtLeastOnce,
             doc: "One part of the score.",
@@ -129,7 +135,13 @@ const SCORE: KindSpec = KindSpec {
         NodeSpec {
             name: "keep",
             args: &[ArgSpec { name: "most", ty: ValueType::Integer, required: true }],
-            props: &[PropSpec { name: "above", ty: ValueType::Share, required: false, default: Some("0.0"), doc: "The least score." }],
+            props: &[PropSpec {
+                name: "above",
+                ty: ValueType::Share,
+                required: false,
+                default: Some("0.0"),
+                doc: "The least score.",
+            }],
             default: Some("10"),
             doc: "How many are kept.",
             example: "keep 10 above=0.5",
@@ -237,13 +249,8 @@ const PUBLISH: KindSpec = KindSpec {
 
 const RELAY: KindSpec = KindSpec { verb: "relay", takes: &[GoodKind::Signal], ..PUBLISH };
 
-const LEAD_SCORE: KindSpec = KindSpec {
-    verb: "lead-score",
-    layers: &[Layer::Conversion],
-    takes: &[GoodKind::Events],
-    gives: &[GoodKind::Lead],
-    ..BASE
-};
+const LEAD_SCORE: KindSpec =
+    KindSpec { verb: "lead-score", layers: &[Layer::Conversion], takes: &[GoodKind::Events], gives: &[GoodKind::Lead], ..BASE };
 
 const ATTRIBUTE: KindSpec = KindSpec {
     verb: "attribute",
@@ -311,7 +318,8 @@ const CHANNELS: &[ConnectorSpec] = &[
         doc: "",
         nodes: &[
             NodeSpec::value("dir", ValueType::OutputPath, "Where files are written.", "dir \"out/blog\"").required(),
-            NodeSpec::value("front-matter", ValueType::Bool, "Whether facts stand above the text.", "front-matter #true").or("#true"),
+            NodeSpec::value("front-matter", ValueType::Bool, "Whether facts stand above the text.", "front-matter #true")
+                .or("#true"),
         ],
         example: "",
     },

@@ -118,7 +118,8 @@ fn a_sound_workflow_becomes_a_value() {
 
 #[test]
 fn the_order_of_the_file_changes_nothing_but_the_order_of_steps() {
-    let moved = LOOP.replace("            keep 5\n            from \"market\"\n", "            from \"market\"\n            keep 5\n");
+    let moved =
+        LOOP.replace("            keep 5\n            from \"market\"\n", "            from \"market\"\n            keep 5\n");
     let digest = |text: &str| compiled(text).workflow.map(|workflow| workflow.digest());
     assert!(digest(LOOP).is_some());
     assert_eq!(digest(LOOP), digest(&moved));
@@ -140,8 +141,16 @@ fn slips_are_said_once_and_read_on() {
         ("weight=1", "wieght=1", "loop::unknown-property [wieght] `rule` has no property `wieght`"),
         ("from \"market\"", "from \"markt\"", "loop::unknown-step [\"markt\"] unknown step `markt`"),
         ("to \"blog\"", "to \"blgo\"", "loop::unknown-channel [\"blgo\"] unknown channel `blgo`"),
-        ("provider \"drafter\"; template", "provider \"draftr\"; template", "loop::unknown-provider [\"draftr\"] unknown provider `draftr`"),
-        ("opportunities.demand", "opportunities.demnd", "loop::unknown-parameter [demnd] `opportunities` has no parameter `demnd` to tune"),
+        (
+            "provider \"drafter\"; template",
+            "provider \"draftr\"; template",
+            "loop::unknown-provider [\"draftr\"] unknown provider `draftr`",
+        ),
+        (
+            "opportunities.demand",
+            "opportunities.demnd",
+            "loop::unknown-parameter [demnd] `opportunities` has no parameter `demnd` to tune",
+        ),
         ("opportunities.demand", "opportunity.demand", "loop::unknown-step [opportunity] unknown step `opportunity`"),
         ("data/press.csv", "data/pres.csv", "loop::missing-file [\"data/pres.csv\"] cannot read `data/pres.csv`: no such file"),
         ("templates/outline.hbs", "outline.hbs", "loop::missing-file [\"outline.hbs\"] cannot read `outline.hbs`: no such file"),
@@ -157,14 +166,20 @@ fn slips_are_said_once_and_read_on() {
 #[test]
 fn wires_that_cannot_be_are_named_by_both_ends() {
     assert_eq!(
-        changed("score \"opportunities\" {\n            keep 5\n            from \"market\"", "score \"opportunities\" {\n            from \"site\""),
+        changed(
+            "score \"opportunities\" {\n            keep 5\n            from \"market\"",
+            "score \"opportunities\" {\n            from \"site\""
+        ),
         [
             "loop::unread-step [\"market\"] nobody reads what `aggregate \"market\"` gives",
             "loop::port-mismatch [\"site\"] `score \"opportunities\"` takes `signal`, but `source \"site\"` gives `event`"
         ]
     );
     assert_eq!(
-        changed("aggregate \"market\" { from \"press\" }", "aggregate \"market\" { from \"press\" \"more\" }; aggregate \"more\" { from \"market\" }"),
+        changed(
+            "aggregate \"market\" { from \"press\" }",
+            "aggregate \"market\" { from \"press\" \"more\" }; aggregate \"more\" { from \"market\" }"
+        ),
         ["loop::wire-cycle [\"market\"] wires run in a circle: `market` → `more` → `market`"]
     );
     assert_eq!(
