@@ -1,1 +1,89 @@
-//! To be furnished.
+//! The compiler: from the text of a workflow to a checked `Workflow`, or to every mistake in it.
+//!
+//! ```text
+//! text ─ syntax::read ─► tree ─ frame ─► sketch ─ resolve ─► names known ─ flow ─► wires fit ─ check ─► sound ─ lower ─► Workflow
+//! ```
+//! It is pure and never fails. It knows specs, not kinds: what a step looks like comes from the registry. Each stage works with what the
+//! stage before understood, marks what it could not understand, and stays silent about the consequences.
+
+mod check;
+mod decode;
+mod flow;
+mod frame;
+pub mod language;
+mod lower;
+mod paths;
+mod resolve;
+mod scalar;
+mod secrets;
+mod sketch;
+#[doc(hidden)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use crate::base::files::Files;
+use crate::diag::{Diagnostic, Sources, diagnostic};
+use crate::model::Workflow;
+use crate::step::Registry;
+use crate::syntax;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What became of a file.
+#[derive(Debug)]
+pub struct Compiled {
+    /// There when no diagnostic is an error.
+    pub workflow: Option<Workflow>,
+    /// The texts that the diagnostics point into: the workflow first, then its templates.
+    pub sources: Sources,
+    /// Every independent mistake, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Compiled {
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Compiles the workflow file at `path`. Paths inside the file are relative to its folder.
+pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
+    let mut sources = Sources::default();
+    let text = match files.text(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let finding = Diagnostic::error("loop::unreadable-file", format!("cannot read `{path}`: {error}"))
+                .help("name a workflow file; `loopctl init` writes a first one");
+            return Compiled { workflow: None, sources, diagnostics: vec![finding] };
+        }
+    };
+    let file = sources.add(path, text.clone());
+    let (tree, mut diagnostics) = syntax::read(file, &text);
+    let folder = paths::parent(path);
+    let mut workflow = None;
+    if let Some(mut sketch) = frame::read(&tree, registry, &mut diagnostics) {
+        let mut resolver = resolve::Resolver {
+            files,
+            folder: &folder,
+            sources: &mut sources,
+            sink: &mut diagnostics,
+            templates: BTreeMap::new(),
+            checked: BTreeSet::new(),
+        };
+        resolver.resolve(&mut sketch);
+        flow::flow(&mut sketch, registry, &mut diagnostics);
+        check::check(&check::CheckContext { sketch: &sketch, files, folder: &folder }, &mut diagnostics);
+        let lowered = lower::lower(&sketch, &folder);
+        let by_id: BTreeMap<&str, usize> = lowered.steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
+        for step in sketch.steps.iter().filter(|step| !step.broken) {
+            if let (Some(kind), Some(at)) = (step.kind, by_id.get(step.id.as_str())) {
+                kind.check(&lowered.steps[*at], &lowered, &mut diagnostics);
+            }
+        }
+        workflow = Some(lowered);
+    }
+    diagnostic::sort(&mut diagnostics);
+    let workflow = workflow.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
+    Compiled { workflow, sources, diagnostics }
+}

@@ -1,0 +1,368 @@
+//! From a node of the file and its spec to a `Config`: every name known, every value typed, every default filled in.
+//!
+//! A misspelled node that is near a known one is reported and then read as if it had been spelled right, so that one slip gives one
+//! diagnostic and not a second one for the "missing" node. Names of other things (steps, channels, files, expressions) are not looked up
+//! here: they are collected as references for `resolve`.
+
+use super::{language, scalar, secrets};
+use crate::diag::{Diagnostic, Span, nearest};
+use crate::model::{Config, Scalar};
+use crate::step::{NodeSpec, Occurs, PropSpec, ValueType};
+use crate::syntax::{Entry, Node};
+
+/// A value that names something outside its own node.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    pub ty: ValueType,
+    pub text: String,
+    /// The value as written.
+    pub span: Span,
+    /// The text between the quotation marks, when its bytes are those of the file.
+    pub inner: Option<Span>,
+    /// The name of the node or property that holds the value.
+    pub holder: &'static str,
+    /// The node that holds the value, to tell the lists of one node from those of another.
+    pub node: Span,
+}
+
+impl Reference {
+    /// The place of a byte range of the text: exact when the spelling allows it.
+    pub fn part(&self, start: usize, end: usize) -> Span {
+        match self.inner {
+            Some(inner) if start <= end && end <= inner.len() => inner.part(start, end),
+            _ => self.span,
+        }
+    }
+}
+
+/// Reads nodes by their specs.
+pub(super) struct Decoder<'s> {
+    pub sink: &'s mut Vec<Diagnostic>,
+    pub references: Vec<Reference>,
+}
+
+impl<'s> Decoder<'s> {
+    pub fn new(sink: &'s mut Vec<Diagnostic>) -> Decoder<'s> {
+        Decoder { sink, references: Vec::new() }
+    }
+
+    /// A node with its arguments, properties and children.
+    pub fn node(&mut self, node: Node<'_>, spec: &NodeSpec) -> Config {
+        let mut config = self.head(node, spec);
+        config.children = self.children(node, &[spec.children], spec.props, spec.name);
+        config
+    }
+
+    /// Arguments and properties without the block.
+    pub fn head(&mut self, node: Node<'_>, spec: &NodeSpec) -> Config {
+        let mut config = Config { name: spec.name.to_owned(), span: node.span(), ..Config::default() };
+        if let Some((word, span)) = node.annotation() {
+            self.sink.push(
+                Diagnostic::error("loop::unknown-annotation", format!("`{}` takes no annotation, found `({word})`", spec.name))
+                    .at(span, "unexpected annotation")
+                    .help("remove it: annotations stand before values, as in `(usd)20`"),
+            );
+        }
+        self.arguments(node, spec, &mut config);
+        self.properties(node, spec, &mut config);
+        config
+    }
+
+    fn arguments(&mut self, node: Node<'_>, spec: &NodeSpec, config: &mut Config) {
+        let mut extra: Option<(Span, usize)> = None;
+        for (number, entry) in node.args().enumerate() {
+            let Some(ty) = spec.args.get(number).map(|arg| arg.ty).or(spec.rest) else {
+                let (span, count) = extra.unwrap_or((entry.span(), 0));
+                extra = Some((span.to(entry.span()), count + 1));
+                continue;
+            };
+            let what = match spec.args.get(number) {
+                Some(arg) if spec.args.len() > 1 => format!("`{}` of `{}`", arg.name, spec.name),
+                _ => format!("`{}`", spec.name),
+            };
+            // A wrong value keeps its place, so that those behind it keep theirs.
+            let value = self.value(&entry, ty, &what, spec.name, node).unwrap_or(Scalar::Text(String::new()));
+            config.args.push(value);
+            config.arg_spans.push(entry.span());
+        }
+        if node.is_broken() {
+            return;
+        }
+        if let Some((span, count)) = extra {
+            self.sink.push(too_many(spec, span, count));
+        }
+        let given = config.args.len();
+        if let Some(arg) = spec.args.iter().skip(given).find(|arg| arg.required) {
+            let what = if spec.args.len() > 1 || arg.name != "value" { format!(" `{}`", arg.name) } else { String::new() };
+            self.sink.push(
+                Diagnostic::error("loop::missing-argument", format!("`{}` needs a value{what}", spec.name))
+                    .at(node.head_span(), format!("expected {} here", scalar::expected(arg.ty)))
+                    .help(example_help(spec)),
+            );
+        }
+        // A flag may stand alone.
+        if let [arg] = spec.args
+            && arg.ty == ValueType::Bool
+            && given == 0
+        {
+            config.args.push(Scalar::Bool(true));
+            config.arg_spans.push(node.name_span());
+        }
+    }
+
+    fn properties(&mut self, node: Node<'_>, spec: &NodeSpec, config: &mut Config) {
+        let mut seen: Vec<(&str, Span)> = Vec::new();
+        for entry in node.props() {
+            let Some((name, name_span)) = entry.name() else { continue };
+            let mut prop = spec.props.iter().find(|prop| prop.name == name);
+            if prop.is_none() {
+                let finding = unknown_property(spec, &entry, name, name_span);
+                // Read on as if it had been spelled right.
+                prop = nearest(name, spec.props.iter().map(|prop| prop.name))
+                    .and_then(|near| spec.props.iter().find(|prop| prop.name == near));
+                self.sink.push(finding);
+            }
+            let Some(prop) = prop else { continue };
+            if let Some((_, first)) = seen.iter().find(|(seen, _)| *seen == prop.name) {
+                self.sink.push(
+                    Diagnostic::error("loop::repeated-property", format!("`{}` is set twice", prop.name))
+                        .at(entry.span(), "set again here")
+                        .at(*first, "first set here")
+                        .help("keep one of them"),
+                );
+                continue;
+            }
+            seen.push((prop.name, entry.span()));
+            if let Some(value) = self.value(&entry, prop.ty, &format!("`{}`", prop.name), prop.name, node) {
+                config.props.insert(prop.name.to_owned(), value);
+            }
+        }
+        for prop in spec.props {
+            if seen.iter().any(|(name, _)| *name == prop.name) {
+                continue;
+            }
+            if prop.required && !node.is_broken() {
+                self.sink.push(
+                    Diagnostic::error("loop::missing-property", format!("`{}` needs `{}=`", spec.name, prop.name))
+                        .at(node.head_span(), format!("`{}` is missing here", prop.name))
+                        .help(example_help(spec)),
+                );
+            }
+            if let Some(value) = default_of(prop) {
+                config.props.insert(prop.name.to_owned(), value);
+            }
+        }
+    }
+
+    fn value(&mut self, entry: &Entry<'_>, ty: ValueType, what: &str, holder: &'static str, node: Node<'_>) -> Option<Scalar> {
+        match scalar::read(entry, ty, what) {
+            Ok(value) => {
+                if let Scalar::Text(text) = &value
+                    && let Some(looks) = secrets::looks_like(text)
+                {
+                    self.sink.push(
+                        Diagnostic::error("loop::secret-in-plain-text", format!("{what} holds what looks like {looks}"))
+                            .at(entry.value_span(), "everyone who reads this file can read it")
+                            .help("keep it in an environment variable and name that where a secret is expected: `(env)\"NAME\"`"),
+                    );
+                }
+                if names_something(ty)
+                    && let Scalar::Text(text) = &value
+                {
+                    self.references.push(Reference {
+                        ty,
+                        text: text.clone(),
+                        span: entry.value_span(),
+                        inner: entry.inner_span(),
+                        holder,
+                        node: node.span(),
+                    });
+                }
+                Some(value)
+            }
+            Err(finding) => {
+                self.sink.push(finding);
+                None
+            }
+        }
+    }
+
+    /// The block of a node by the specs of its children.
+    pub fn children(
+        &mut self,
+        node: Node<'_>,
+        groups: &[&'static [NodeSpec]],
+        props: &'static [PropSpec],
+        inside: &str,
+    ) -> Vec<Config> {
+        let specs = || groups.iter().flat_map(|group| group.iter());
+        let mut nodes = Vec::new();
+        for child in node.children() {
+            let mut name = specs().find(|spec| spec.name == child.name()).map(|spec| spec.name);
+            if name.is_none() {
+                // Read on as if it had been spelled right.
+                name = nearest(child.name(), specs().map(|spec| spec.name));
+                if !child.name().is_empty() {
+                    self.sink.push(unknown_node(child, name, props, specs().map(|spec| spec.name), inside));
+                }
+            }
+            nodes.extend(name.map(|name| (child, name)));
+        }
+        self.block(node, &nodes, groups, inside)
+    }
+
+    /// Nodes whose names are known, in the order of their specs: the order in a file never matters.
+    pub fn block(
+        &mut self,
+        node: Node<'_>,
+        nodes: &[(Node<'_>, &str)],
+        groups: &[&'static [NodeSpec]],
+        inside: &str,
+    ) -> Vec<Config> {
+        let specs = || groups.iter().flat_map(|group| group.iter()).enumerate();
+        let mut found: Vec<(usize, Config)> = Vec::new();
+        let mut first: Vec<Option<Span>> = vec![None; specs().count()];
+        for (child, name) in nodes {
+            let Some((number, spec)) = specs().find(|(_, spec)| spec.name == *name) else { continue };
+            if matches!(spec.occurs, Occurs::Once | Occurs::Optional)
+                && let Some(first) = first[number]
+            {
+                self.sink.push(repeated_node(*child, spec.name, first));
+                continue;
+            }
+            first[number].get_or_insert(child.head_span());
+            let annotated = child.arg(0).is_some_and(|entry| entry.annotation().is_some());
+            found.push((number, self.node(*child, language::variant(spec, annotated))));
+        }
+        for (number, spec) in specs() {
+            if first[number].is_some() {
+                continue;
+            }
+            if let Some(config) = default_node(spec, node.span()) {
+                found.push((number, config));
+            } else if matches!(spec.occurs, Occurs::Once | Occurs::AtLeastOnce) && !node.is_broken() {
+                self.sink.push(missing_node(node, spec, inside));
+            }
+        }
+        found.sort_by_key(|(number, _)| *number);
+        found.into_iter().map(|(_, config)| config).collect()
+    }
+}
+
+fn names_something(ty: ValueType) -> bool {
+    matches!(
+        ty,
+        ValueType::Step
+            | ValueType::Provider
+            | ValueType::Channel
+            | ValueType::Parameter
+            | ValueType::Template
+            | ValueType::File
+            | ValueType::Folder
+            | ValueType::Expression
+    )
+}
+
+fn default_of(prop: &PropSpec) -> Option<Scalar> {
+    prop.default.and_then(|written| scalar::from_default(written, prop.ty))
+}
+
+/// The node that stands for one that was left out.
+fn default_node(spec: &NodeSpec, span: Span) -> Option<Config> {
+    let written = spec.default?;
+    let ty = spec.args.first().map(|arg| arg.ty).or(spec.rest)?;
+    let value = scalar::from_default(written, ty)?;
+    let props = spec.props.iter().filter_map(|prop| Some((prop.name.to_owned(), default_of(prop)?))).collect();
+    let children = spec.children.iter().filter_map(|child| default_node(child, span)).collect();
+    Some(Config { name: spec.name.to_owned(), args: vec![value], props, children, span, arg_spans: vec![span] })
+}
+
+fn example_help(spec: &NodeSpec) -> String {
+    match spec.example.is_empty() {
+        true => "add it".to_owned(),
+        false => format!("write it like `{}`", one_line(spec.example)),
+    }
+}
+
+fn one_line(example: &str) -> String {
+    example.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn too_many(spec: &NodeSpec, span: Span, count: usize) -> Diagnostic {
+    let most = match spec.args.len() {
+        0 => "no value".to_owned(),
+        1 => "one value".to_owned(),
+        more => format!("{more} values"),
+    };
+    let found = if count == 1 { "one too many" } else { "too many" };
+    Diagnostic::error("loop::extra-argument", format!("`{}` takes {most}", spec.name))
+        .at(span, found)
+        .help(if spec.children.is_empty() && spec.props.is_empty() { "remove it".to_owned() } else { example_help(spec) })
+}
+
+fn unknown_property(spec: &NodeSpec, entry: &Entry<'_>, name: &str, name_span: Span) -> Diagnostic {
+    let finding = Diagnostic::error("loop::unknown-property", format!("`{}` has no property `{name}`", spec.name));
+    if spec.children.iter().any(|child| child.name == name) {
+        return finding
+            .at(entry.span(), "this belongs in the block")
+            .help(format!("write it inside the braces: `{{ {name} {} }}`", entry.spelling()));
+    }
+    if let Some(near) = nearest(name, spec.props.iter().map(|prop| prop.name)) {
+        return finding.at(name_span, "unknown property").help(format!("did you mean `{near}`?")).fix(
+            format!("write `{near}`"),
+            name_span,
+            near,
+        );
+    }
+    let finding = finding.at(name_span, "unknown property");
+    match spec.props {
+        [] => finding.help(format!("`{}` takes no properties; settings stand inside its braces", spec.name)),
+        props => finding.help(format!("expected {}", scalar::one_of(props.iter().map(|prop| prop.name)))),
+    }
+}
+
+pub(super) fn unknown_node<'a>(
+    child: Node<'_>,
+    near: Option<&str>,
+    props: &[PropSpec],
+    known: impl Iterator<Item = &'a str>,
+    inside: &str,
+) -> Diagnostic {
+    let name = child.name();
+    let finding = Diagnostic::error("loop::unknown-node", format!("`{inside}` has no setting `{name}`"));
+    if props.iter().any(|prop| prop.name == name) {
+        let value = child.arg(0).map_or("…", |entry| entry.spelling());
+        return finding
+            .at(child.name_span(), "this is a property")
+            .help(format!("write it on the line of `{inside}`: `{name}={value}`"));
+    }
+    let finding = finding.at(child.name_span(), "unknown setting");
+    match near {
+        Some(near) => {
+            finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), child.name_span(), near.to_owned())
+        }
+        None => {
+            let known: Vec<&str> = known.collect();
+            match known.is_empty() {
+                true => finding.help(format!("`{inside}` has no block")),
+                false => finding.help(format!("expected {}", scalar::one_of(known))),
+            }
+        }
+    }
+}
+
+pub(super) fn repeated_node(child: Node<'_>, name: &str, first: Span) -> Diagnostic {
+    Diagnostic::error("loop::repeated-node", format!("`{name}` stands here twice"))
+        .at(child.head_span(), "written again here")
+        .at(first, "first written here")
+        .help("keep one of them")
+}
+
+fn missing_node(node: Node<'_>, spec: &NodeSpec, inside: &str) -> Diagnostic {
+    let finding = Diagnostic::error("loop::missing-node", format!("`{inside}` needs `{}`", spec.name))
+        .at(node.head_span(), format!("`{}` is missing in its block", spec.name));
+    match spec.example.is_empty() {
+        true => finding.help(format!("add `{}`: {}", spec.name, spec.doc)),
+        false => finding.help(format!("add `{}`", one_line(spec.example))),
+    }
+}

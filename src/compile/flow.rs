@@ -1,0 +1,209 @@
+//! What flows where: wires run forward, never in a circle, and carry only what both ends know.
+
+use super::scalar::one_of;
+use super::sketch::Sketch;
+use crate::diag::Diagnostic;
+use crate::model::GoodKind;
+use crate::step::{KindSpec, Registry};
+
+/// Fills in what each wire carries and reports the wires that cannot.
+pub(super) fn flow(sketch: &mut Sketch, registry: &Registry, sink: &mut Vec<Diagnostic>) {
+    let (order, circling) = order(sketch);
+    let circles = circles(sketch, &circling, sink);
+    backward(sketch, &circles, sink);
+    carry(sketch, &order, &circling, registry, sink);
+}
+
+/// The steps in an order in which every step stands behind those it takes from, and which steps have no place in it because of a circle.
+fn order(sketch: &Sketch) -> (Vec<usize>, Vec<bool>) {
+    let count = sketch.steps.len();
+    let mut waiting: Vec<usize> = vec![0; count];
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for (at, step) in sketch.steps.iter().enumerate() {
+        for from in step.wires.iter().filter_map(|wire| wire.from) {
+            waiting[at] += 1;
+            readers[from].push(at);
+        }
+    }
+    let mut order: Vec<usize> = (0..count).filter(|at| waiting[*at] == 0).collect();
+    let mut next = 0;
+    while let Some(at) = order.get(next).copied() {
+        next += 1;
+        for reader in &readers[at] {
+            waiting[*reader] -= 1;
+            if waiting[*reader] == 0 {
+                order.push(*reader);
+            }
+        }
+    }
+    let circling = waiting.iter().map(|waiting| *waiting > 0).collect();
+    (order, circling)
+}
+
+/// Reports each circle once as a path. Returns its wires, as (reader, number of its wire).
+fn circles(sketch: &Sketch, circling: &[bool], sink: &mut Vec<Diagnostic>) -> Vec<(usize, usize)> {
+    // Every step left over takes from another one left over, so walking back from any of them ends in a circle.
+    let mut seen = vec![0u32; sketch.steps.len()];
+    let mut wires = Vec::new();
+    for start in (0..sketch.steps.len()).filter(|at| circling[*at]) {
+        let round = start as u32 + 1;
+        let mut path: Vec<(usize, usize)> = Vec::new();
+        let mut at = start;
+        while seen[at] == 0 {
+            seen[at] = round;
+            let back = sketch.steps[at]
+                .wires
+                .iter()
+                .enumerate()
+                .find_map(|(number, wire)| wire.from.filter(|from| circling[*from]).map(|from| (number, from)));
+            let Some((number, from)) = back else { break };
+            path.push((at, number));
+            at = from;
+        }
+        if seen[at] != round {
+            continue;
+        }
+        let Some(first) = path.iter().position(|(step, _)| *step == at) else { continue };
+        let circle = &path[first..];
+        // A misspelled name may have been meant for another step.
+        if circle.iter().all(|(step, number)| !sketch.steps[*step].wires[*number].guessed) {
+            sink.push(circle_found(sketch, circle));
+        }
+        wires.extend_from_slice(circle);
+    }
+    wires.sort_unstable();
+    wires
+}
+
+/// `circle` walks against the flow: each reader with the wire to the next one.
+fn circle_found(sketch: &Sketch, circle: &[(usize, usize)]) -> Diagnostic {
+    let flow: Vec<usize> = circle.iter().rev().map(|(step, _)| *step).collect();
+    // Start where the file starts.
+    let first = (0..flow.len()).min_by_key(|at| sketch.steps[flow[*at]].span).unwrap_or(0);
+    let names: Vec<String> =
+        (0..=flow.len()).map(|at| format!("`{}`", sketch.steps[flow[(first + at) % flow.len()]].id)).collect();
+    let mut places: Vec<(usize, usize)> = circle.to_vec();
+    // The wire that goes back is the one to cut.
+    places.sort_by_key(|(step, number)| {
+        let step = &sketch.steps[*step];
+        let back = step.wires[*number].from.is_some_and(|from| sketch.steps[from].layer > step.layer);
+        (!back, step.wires[*number].span)
+    });
+    let mut finding = Diagnostic::error("loop::wire-cycle", format!("wires run in a circle: {}", names.join(" → ")));
+    for (at, (step, number)) in places.iter().take(4).enumerate() {
+        let wire = &sketch.steps[*step].wires[*number];
+        let text = match at {
+            0 => "this wire closes the circle".to_owned(),
+            _ => format!("`{}` flows to `{}`", wire.name, sketch.steps[*step].id),
+        };
+        finding = finding.at(wire.span, text);
+    }
+    finding.help("remove one wire; what a cycle learned reaches the next one only through `feedback`")
+}
+
+fn backward(sketch: &Sketch, circles: &[(usize, usize)], sink: &mut Vec<Diagnostic>) {
+    for (at, step) in sketch.steps.iter().enumerate() {
+        for (number, wire) in step.wires.iter().enumerate() {
+            let Some(from) = wire.from else { continue };
+            let giver = &sketch.steps[from];
+            let known = !wire.guessed && !step.misplaced && !giver.misplaced;
+            if giver.layer > step.layer && known && circles.binary_search(&(at, number)).is_err() {
+                sink.push(
+                    Diagnostic::error(
+                        "loop::backward-wire",
+                        format!("a wire cannot run back from {} to {}", giver.layer, step.layer),
+                    )
+                    .at(wire.span, format!("`{}` comes later in the cycle", wire.name))
+                    .at(giver.name_span, format!("defined in `{}`", giver.layer.name()))
+                    .help("wires run forward inside a cycle; what was learned reaches the next cycle through `feedback`"),
+                );
+            }
+        }
+    }
+}
+
+/// A gate or a check hands on what it was handed: its spec lists all that it can take.
+fn hands_on(spec: &KindSpec) -> bool {
+    !spec.takes.is_empty() && spec.takes.len() == spec.gives.len() && spec.takes.iter().all(|kind| spec.gives.contains(kind))
+}
+
+fn carry(sketch: &mut Sketch, order: &[usize], circling: &[bool], registry: &Registry, sink: &mut Vec<Diagnostic>) {
+    // What each step really gives; `None` when that cannot be known.
+    let mut gives: Vec<Option<Vec<GoodKind>>> = vec![None; sketch.steps.len()];
+    let rest = (0..sketch.steps.len()).filter(|at| circling[*at]);
+    for at in order.iter().copied().chain(rest) {
+        let step = &sketch.steps[at];
+        let Some(spec) = step.spec() else { continue };
+        let mut carried: Vec<Option<Vec<GoodKind>>> = Vec::with_capacity(step.wires.len());
+        for wire in &step.wires {
+            let given = wire.from.filter(|_| !wire.guessed).and_then(|from| gives[from].as_ref().map(|given| (from, given)));
+            let Some((from, given)) = given else {
+                carried.push(None);
+                continue;
+            };
+            let fits: Vec<GoodKind> = given.iter().copied().filter(|kind| spec.takes.contains(kind)).collect();
+            if fits.is_empty() {
+                sink.push(mismatch(sketch, at, wire, from, given, registry));
+                carried.push(None);
+            } else {
+                carried.push(Some(fits));
+            }
+        }
+        gives[at] = match hands_on(spec) {
+            true if carried.iter().any(Option::is_none) || carried.is_empty() => None,
+            true => {
+                Some(spec.gives.iter().copied().filter(|kind| carried.iter().flatten().flatten().any(|c| c == kind)).collect())
+            }
+            false => Some(spec.gives.to_vec()),
+        };
+        let step = &mut sketch.steps[at];
+        for (wire, carried) in step.wires.iter_mut().zip(carried) {
+            step.broken |= carried.is_none();
+            wire.carries = carried;
+        }
+    }
+}
+
+fn mismatch(
+    sketch: &Sketch,
+    at: usize,
+    wire: &super::sketch::WireSketch,
+    from: usize,
+    given: &[GoodKind],
+    registry: &Registry,
+) -> Diagnostic {
+    let (step, giver) = (&sketch.steps[at], &sketch.steps[from]);
+    let takes = step.spec().map_or(&[][..], |spec| spec.takes);
+    let names = |kinds: &[GoodKind]| one_of(kinds.iter().map(|kind| kind.name()));
+    if given.is_empty() {
+        return Diagnostic::error(
+            "loop::port-mismatch",
+            format!("`{}` takes {}, but `{}` gives nothing to other steps", step.verb, names(takes), giver.title()),
+        )
+        .at(wire.span, "nothing flows on this wire")
+        .at(giver.name_span, "defined here")
+        .help("remove this wire");
+    }
+    let finding = Diagnostic::error(
+        "loop::port-mismatch",
+        format!("`{}` takes {}, but `{}` gives {}", step.title(), names(takes), giver.title(), names(given)),
+    )
+    .at(wire.span, format!("this wire would carry {}", names(given)))
+    .at(giver.name_span, "defined here");
+    let bridge = registry.kinds.iter().map(|kind| kind.spec()).find(|spec| {
+        let between = spec.layers.is_empty() || spec.layers.iter().any(|layer| (giver.layer..=step.layer).contains(layer));
+        between
+            && !hands_on(spec)
+            && spec.takes.iter().any(|kind| given.contains(kind))
+            && spec.gives.iter().any(|kind| takes.contains(kind))
+    });
+    match bridge {
+        Some(bridge) => finding.help(format!(
+            "put a step between them that turns {} into {}, such as `{}`",
+            names(given),
+            names(takes),
+            bridge.verb
+        )),
+        None => finding.help(format!("name a step that gives {}", names(takes))),
+    }
+}

@@ -1,0 +1,484 @@
+//! Reads the file into a sketch: the workflow's settings, its doors, and its steps by layer, verb and connector.
+
+use super::decode::{Decoder, repeated_node, unknown_node};
+use super::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WORKFLOW};
+use super::scalar::one_of;
+use super::sketch::{DoorSketch, LayerSketch, Sketch, StepSketch, WireSketch};
+use crate::base::StepId;
+use crate::diag::{Diagnostic, Span, nearest};
+use crate::model::{Cap, CapUnit, Config, Layer, Scalar, Window};
+use crate::step::{ConnectorSpec, Mode, NodeSpec, Registry, StepKind};
+use crate::syntax::{Node, Tree};
+use std::collections::{BTreeMap, HashMap};
+
+/// Kinds by verb, in registry order: one look instead of a search for each step.
+type Verbs = HashMap<&'static str, Vec<&'static dyn StepKind>>;
+
+struct Frame<'s> {
+    registry: &'s Registry,
+    verbs: Verbs,
+    /// Verbs in registry order, for messages.
+    verb_names: Vec<&'static str>,
+    sink: &'s mut Vec<Diagnostic>,
+    sketch: Sketch,
+}
+
+/// Reads the one workflow of a file; `None` when there is none, which has then been said.
+pub(super) fn read(tree: &Tree, registry: &Registry, sink: &mut Vec<Diagnostic>) -> Option<Sketch> {
+    let root = find_workflow(tree, sink)?;
+    let mut verbs = Verbs::new();
+    let mut verb_names = Vec::new();
+    for kind in &registry.kinds {
+        let verb = kind.spec().verb;
+        verbs
+            .entry(verb)
+            .or_insert_with(|| {
+                verb_names.push(verb);
+                Vec::new()
+            })
+            .push(*kind);
+    }
+    let mut decoder = Decoder::new(sink);
+    let head = decoder.head(root, &WORKFLOW);
+    let references = std::mem::take(&mut decoder.references);
+    let name = head.arg().and_then(Scalar::text).unwrap_or("").to_owned();
+    let sketch = Sketch {
+        name_span: head.arg_spans.first().copied().unwrap_or(root.head_span()),
+        name,
+        head_span: root.head_span(),
+        phase: head.prop("phase").and_then(Scalar::integer),
+        settings: Config::default(),
+        references,
+        caps: Vec::new(),
+        layers: Vec::new(),
+        steps: Vec::new(),
+        by_name: BTreeMap::new(),
+        providers: BTreeMap::new(),
+        channels: BTreeMap::new(),
+        templates: BTreeMap::new(),
+        readers: Vec::new(),
+    };
+    if let Some(phase) = sketch.phase
+        && !(1..=3).contains(&phase)
+    {
+        let span = root.prop("phase").map_or(root.head_span(), |entry| entry.value_span());
+        sink.push(
+            Diagnostic::error("loop::out-of-range", format!("`phase` takes 1, 2 or 3, found `{phase}`"))
+                .at(span, "out of range")
+                .help("1 is Intelligence and Learning, 2 adds Strategy and Conversion, 3 Production and Distribution"),
+        );
+    }
+    let mut frame = Frame { registry, verbs, verb_names, sink, sketch };
+    frame.check_name(&frame.sketch.name.clone(), frame.sketch.name_span, "workflow");
+    frame.workflow(root);
+    Some(frame.sketch)
+}
+
+fn find_workflow<'t>(tree: &'t Tree, sink: &mut Vec<Diagnostic>) -> Option<Node<'t>> {
+    let mut found: Option<Node<'t>> = None;
+    let mut strangers: Vec<Node<'t>> = Vec::new();
+    for node in tree.roots() {
+        match (node.name(), found) {
+            ("workflow", None) => found = Some(node),
+            ("workflow", Some(first)) => sink.push(
+                Diagnostic::error("loop::repeated-node", "a file holds one workflow, found a second one")
+                    .at(node.head_span(), "the second workflow")
+                    .at(first.head_span(), "the first one")
+                    .help("move it to a file of its own"),
+            ),
+            _ => strangers.push(node),
+        }
+    }
+    if found.is_none() {
+        // A misspelled `workflow` is read as the workflow.
+        if let Some(at) = strangers.iter().position(|node| nearest(node.name(), ["workflow"]).is_some()) {
+            let node = strangers.remove(at);
+            sink.push(
+                Diagnostic::error("loop::no-workflow", format!("expected `workflow`, found `{}`", node.name()))
+                    .at(node.name_span(), "unknown word")
+                    .help("did you mean `workflow`?")
+                    .fix("write `workflow`", node.name_span(), "workflow"),
+            );
+            found = Some(node);
+        }
+    }
+    let missing = found.is_none();
+    for node in strangers.iter().take(if missing { 1 } else { usize::MAX }) {
+        let finding = Diagnostic::error(
+            if missing { "loop::no-workflow" } else { "loop::unknown-node" },
+            match (missing, node.name()) {
+                (true, "module") => "this file is a module, not a workflow".to_owned(),
+                (true, name) => format!("expected `workflow` around everything, found `{name}`"),
+                (false, name) => format!("`{name}` stands outside the workflow"),
+            },
+        )
+        .at(node.head_span(), if missing { "not a workflow" } else { "not part of the workflow" });
+        sink.push(finding.help(match missing {
+            true => "start the file with `workflow \"name\" {` and close it with `}` at the end",
+            false => "move it inside the braces of `workflow`",
+        }));
+    }
+    if missing && strangers.is_empty() {
+        sink.push(
+            Diagnostic::error("loop::no-workflow", "the file holds no workflow")
+                .at(Span::new(tree.file(), 0, 0), "nothing here")
+                .help("start with `workflow \"first-loop\" { … }`; `loopctl init` writes a first one"),
+        );
+    }
+    found
+}
+
+impl Frame<'_> {
+    fn workflow(&mut self, root: Node<'_>) {
+        let mut settings: Vec<(Node<'_>, &str)> = Vec::new();
+        let mut layers: Vec<(Layer, Node<'_>)> = Vec::new();
+        let mut doors: Vec<(Node<'_>, bool)> = Vec::new();
+        for child in root.children() {
+            let mut name = language::top_level().find(|name| *name == child.name());
+            if name.is_none() && !child.name().is_empty() {
+                name = self.stray(child);
+            }
+            match name {
+                Some("provider") => doors.push((child, true)),
+                Some("channel") => doors.push((child, false)),
+                Some("use") => self.module(child),
+                Some(name) => match Layer::parse(name) {
+                    Some(layer) => layers.push((layer, child)),
+                    None => settings.push((child, name)),
+                },
+                None => {}
+            }
+        }
+        let mut decoder = Decoder::new(self.sink);
+        let children = decoder.block(root, &settings, &[SETTINGS], WORKFLOW.name);
+        let references = decoder.references;
+        self.sketch.references.extend(references);
+        self.sketch.settings = Config { name: WORKFLOW.name.to_owned(), children, span: root.span(), ..Config::default() };
+        self.limits();
+        for (node, is_provider) in doors {
+            self.door(node, is_provider);
+        }
+        for (layer, node) in layers {
+            self.layer(layer, node);
+        }
+    }
+
+    /// A node that does not belong directly into a workflow: often a step outside its layer.
+    fn stray(&mut self, child: Node<'_>) -> Option<&'static str> {
+        if let Some(kinds) = self.verbs.get(child.name()) {
+            let home = kinds.first().and_then(|kind| kind.spec().layers.first()).copied().unwrap_or(Layer::Intelligence);
+            self.sink.push(
+                Diagnostic::error("loop::wrong-layer", format!("step `{}` stands outside a layer", child.name()))
+                    .at(child.head_span(), "steps stand inside a layer")
+                    .help(format!("move it inside `{} {{ … }}`", home.name())),
+            );
+            return None;
+        }
+        let near = nearest(child.name(), language::top_level());
+        self.sink.push(unknown_node(child, near, WORKFLOW.props, language::top_level(), WORKFLOW.name));
+        near
+    }
+
+    fn module(&mut self, node: Node<'_>) {
+        let used = Decoder::new(self.sink).node(node, &USE);
+        let name = used.arg().and_then(Scalar::text).unwrap_or("");
+        if !name.is_empty() {
+            self.sink.push(
+                Diagnostic::error("loop::module-unavailable", format!("this version of loopctl cannot load module `{name}`"))
+                    .at(node.head_span(), "modules cannot be used yet")
+                    .help("write its steps into this file; `loopctl kinds` lists what is built in"),
+            );
+        }
+    }
+
+    fn limits(&mut self) {
+        let Some(limit) = self.sketch.settings.child("limit").cloned() else { return };
+        for spend in limit.children.iter().filter(|child| matches!(child.name.as_str(), "spend" | "tokens")) {
+            let unit_of_integer = CapUnit::Tokens;
+            if let Some(cap) = self.cap(spend, "workflow", unit_of_integer) {
+                self.sketch.caps.push((cap, spend.span));
+            }
+        }
+        if let Some(concurrency) = limit.child("concurrency")
+            && let Some(number) = concurrency.arg().and_then(Scalar::integer)
+            && !(1..=1024).contains(&number)
+        {
+            self.sink.push(
+                Diagnostic::error("loop::out-of-range", format!("`concurrency` takes 1 to 1024, found `{number}`"))
+                    .at(concurrency.arg_spans[0], "out of range")
+                    .help("8 is a good start"),
+            );
+        }
+    }
+
+    fn cap(&mut self, config: &Config, key: &str, unit_of_integer: CapUnit) -> Option<Cap> {
+        let (unit, most) = match config.arg()? {
+            Scalar::Integer(most) => (unit_of_integer, *most),
+            Scalar::Money(money) => (CapUnit::Money(money.currency.clone()), money.micros),
+            _ => return None,
+        };
+        let per = config.prop("per").and_then(Scalar::text).and_then(Window::parse)?;
+        if most < 1 {
+            self.sink.push(
+                Diagnostic::error("loop::out-of-range", format!("a cap of {most} lets nothing through"))
+                    .at(config.arg_spans.first().copied().unwrap_or(config.span), "expected at least 1")
+                    .help("write how many may pass, or remove the step if none should"),
+            );
+            return None;
+        }
+        Some(Cap { key: key.to_owned(), unit, most, per })
+    }
+
+    fn door(&mut self, node: Node<'_>, is_provider: bool) {
+        let (spec, known) = match is_provider {
+            true => (&PROVIDER, self.registry.providers),
+            false => (&CHANNEL, self.registry.channels),
+        };
+        let before = self.errors();
+        let mut decoder = Decoder::new(self.sink);
+        let mut config = decoder.head(node, spec);
+        let written = node.prop("kind").map(|entry| entry.value_span());
+        let kind = config.prop("kind").and_then(Scalar::text).map(str::to_owned);
+        let found: Option<&'static ConnectorSpec> = kind.as_deref().and_then(|kind| known.iter().find(|spec| spec.kind == kind));
+        if let Some(found) = found {
+            config.children = decoder.children(node, &[found.nodes], spec.props, &format!("{} kind={}", spec.name, found.kind));
+        }
+        let references = decoder.references;
+        if let (None, Some(kind), Some(span)) = (found, &kind, written) {
+            self.sink.push(unknown_connector(spec.name, kind, span, known.iter().map(|spec| spec.kind)));
+        }
+        let name = config.arg().and_then(Scalar::text).unwrap_or("").to_owned();
+        let name_span = config.arg_spans.first().copied().unwrap_or(node.head_span());
+        self.check_name(&name, name_span, spec.name);
+        config.props.remove("kind");
+        let broken = self.errors() > before;
+        let doors = if is_provider { &mut self.sketch.providers } else { &mut self.sketch.channels };
+        if let Some(first) = doors.get(&name).map(|door| door.name_span) {
+            self.sink.push(repeated_name(spec.name, &name, name_span, first));
+        } else {
+            doors.insert(name.clone(), DoorSketch { name, kind: found, config, references, name_span, used: false, broken });
+        }
+    }
+
+    fn layer(&mut self, layer: Layer, node: Node<'_>) {
+        if let Some(first) = self.sketch.layers.iter().find(|block| block.layer == layer) {
+            self.sink.push(repeated_node(node, layer.name(), first.head_span).help("put all its steps into one block"));
+        }
+        const BLOCK: NodeSpec = NodeSpec::EMPTY;
+        // The annotation, argument and property rules of a node without any.
+        Decoder::new(self.sink).head(node, &NodeSpec { name: layer.name(), ..BLOCK });
+        let mut steps = 0;
+        for child in node.children() {
+            if !child.name().is_empty() {
+                self.step(layer, child);
+                steps += 1;
+            }
+        }
+        self.sketch.layers.push(LayerSketch { layer, head_span: node.head_span(), steps });
+    }
+
+    fn step(&mut self, layer: Layer, node: Node<'_>) {
+        let before = self.errors();
+        let mut verb = node.name();
+        if !self.verbs.contains_key(verb) {
+            let near = nearest(verb, self.verb_names.iter().copied());
+            self.sink.push(self.unknown_verb(node, layer, near));
+            // Read on as if it had been spelled right.
+            verb = near.unwrap_or(verb);
+        }
+        let kinds = self.verbs.get(verb).cloned().unwrap_or_default();
+        let has_connectors = kinds.iter().any(|kind| kind.spec().connector.is_some());
+        let line = if has_connectors { STEP_WITH_KIND } else { STEP };
+        let line = NodeSpec { name: kinds.first().map_or("step", |kind| kind.spec().verb), ..line };
+        let mut config = match kinds.is_empty() {
+            // Of an unknown verb only the name is known.
+            true => {
+                let name = node.arg(0);
+                Config {
+                    args: name
+                        .iter()
+                        .filter_map(|entry| entry.value().text())
+                        .map(|text| Scalar::Text(text.to_owned()))
+                        .collect(),
+                    arg_spans: name.iter().map(|entry| entry.span()).collect(),
+                    span: node.span(),
+                    ..Config::default()
+                }
+            }
+            false => Decoder::new(self.sink).head(node, &line),
+        };
+        config.name = verb.to_owned();
+        let connector = config.props.remove("kind").as_ref().and_then(Scalar::text).map(str::to_owned);
+        let mut kind = kinds.iter().copied().find(|kind| kind.spec().connector == connector.as_deref());
+        if kind.is_none()
+            && let Some(connector) = &connector
+        {
+            let span = node.prop("kind").map_or(node.head_span(), |entry| entry.value_span());
+            let known = kinds.iter().filter_map(|kind| kind.spec().connector);
+            self.sink.push(unknown_connector(verb, connector, span, known.clone()));
+            let near = nearest(connector, known);
+            kind = kinds.iter().copied().find(|kind| near.is_some() && kind.spec().connector == near);
+        }
+        let mut misplaced = false;
+        let mut references = Vec::new();
+        if let Some(kind) = kind {
+            let spec = kind.spec();
+            if !spec.layers.is_empty() && !spec.layers.contains(&layer) {
+                misplaced = true;
+                self.sink.push(
+                    Diagnostic::error(
+                        "loop::wrong-layer",
+                        format!("`{verb}` belongs to {}, not to {layer}", one_of(spec.layers.iter().map(|layer| layer.title()))),
+                    )
+                    .at(node.name_span(), format!("inside `{}`", layer.name()))
+                    .help(format!("move it into {}", one_of(spec.layers.iter().map(|layer| layer.name())))),
+                );
+            }
+            let wired = match spec.mode {
+                Mode::Source => &[],
+                _ => language::WIRED,
+            };
+            let mut decoder = Decoder::new(self.sink);
+            config.children = decoder.children(node, &[spec.nodes, wired], line.props, verb);
+            references = decoder.references;
+        }
+        let name = config.arg().and_then(Scalar::text).unwrap_or("").to_owned();
+        let name_span = config.arg_spans.first().copied().unwrap_or(node.head_span());
+        let what = if name == "workflow" { "reserved" } else { "step" };
+        self.check_name(&name, name_span, what);
+        if let Some(first) = self.sketch.by_name.get(&name).map(|first| self.sketch.steps[*first].name_span) {
+            self.sink.push(repeated_name("step", &name, name_span, first));
+        } else if !name.is_empty() {
+            self.sketch.by_name.insert(name.clone(), self.sketch.steps.len());
+        }
+        let mut wires: Vec<WireSketch> = Vec::new();
+        for from in config.children.iter().filter(|child| child.name == "from") {
+            references.retain(|reference| reference.node != from.span);
+            for (arg, span) in from.args.iter().zip(&from.arg_spans) {
+                let name = arg.text().unwrap_or("");
+                if name.is_empty() {
+                    continue;
+                }
+                if let Some(first) = wires.iter().find(|wire| wire.name == name) {
+                    self.sink.push(
+                        Diagnostic::warning("loop::repeated-wire", format!("`{name}` is named twice after `from`"))
+                            .at(*span, "named again here")
+                            .at(first.span, "first named here")
+                            .help("remove one: what it gives flows once"),
+                    );
+                    continue;
+                }
+                let wire = WireSketch { name: name.to_owned(), span: *span, from: None, guessed: false, carries: None };
+                wires.push(wire);
+            }
+        }
+        let mut caps = Vec::new();
+        let cap_nodes: Vec<Config> = config.children.iter().filter(|child| child.name == "cap").cloned().collect();
+        for node in cap_nodes {
+            caps.extend(self.cap(&node, &name, CapUnit::Pieces).map(|cap| (cap, node.span)));
+        }
+        // From here on they live in the step itself.
+        if kind.is_some_and(|kind| kind.spec().mode != Mode::Source) {
+            config.children.retain(|child| child.name != "from" && child.name != "cap");
+        }
+        let broken = self.errors() > before;
+        self.sketch.steps.push(StepSketch {
+            id: StepId::new(&name),
+            layer,
+            verb: verb.to_owned(),
+            connector: kind.and_then(|kind| kind.spec().connector).map(str::to_owned),
+            kind,
+            config,
+            caps,
+            wires,
+            references,
+            files: BTreeMap::new(),
+            reads: Vec::new(),
+            tunes: Vec::new(),
+            name_span,
+            head_span: node.head_span(),
+            span: node.span(),
+            broken,
+            misplaced,
+        });
+    }
+
+    fn unknown_verb(&self, node: Node<'_>, layer: Layer, near: Option<&str>) -> Diagnostic {
+        let verb = node.name();
+        if let Some((module, _)) = verb.split_once('.') {
+            return Diagnostic::error(
+                "loop::module-unavailable",
+                format!("`{verb}` comes from module `{module}`, and this version of loopctl cannot load modules"),
+            )
+            .at(node.name_span(), "modules cannot be used yet")
+            .help("write the step itself here; `loopctl kinds` lists what is built in");
+        }
+        let finding =
+            Diagnostic::error("loop::unknown-kind", format!("unknown step kind `{verb}`")).at(node.name_span(), "no such verb");
+        match near {
+            Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), node.name_span(), near),
+            None => {
+                let fitting = self.verb_names.iter().copied().filter(|verb| {
+                    let layers = self.verbs[verb].first().map_or(&[][..], |kind| kind.spec().layers);
+                    layers.is_empty() || layers.contains(&layer)
+                });
+                finding.help(format!("in `{}` you can use {}", layer.name(), one_of(fitting)))
+            }
+        }
+    }
+
+    /// Names are ids: they stand in paths of parameters, in keys of the store and in commands.
+    fn check_name(&mut self, name: &str, span: Span, what: &str) {
+        let reserved = what == "reserved";
+        let odd = name.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '.' | '/' | '\\' | '"'));
+        if name.is_empty() {
+            // A missing name has been reported; an empty one has not.
+            if span.len() == 2 {
+                self.sink.push(
+                    Diagnostic::error("loop::unusable-name", format!("the name of this {what} is empty"))
+                        .at(span, "empty")
+                        .help("write a short name of letters, digits and `-`"),
+                );
+            }
+        } else if reserved || odd.is_some() {
+            let why = match odd {
+                Some(c) if c.is_whitespace() => "a name has no spaces".to_owned(),
+                Some(c) => format!("a name has no `{}`", c.escape_default()),
+                None => "this name stands for the whole workflow".to_owned(),
+            };
+            let plain: String =
+                name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect::<String>().to_lowercase();
+            let finding =
+                Diagnostic::error("loop::unusable-name", format!("`{}` cannot be a name", name.escape_default())).at(span, why);
+            self.sink.push(match reserved {
+                true => finding.help("choose another name"),
+                false => finding.help(format!("write `\"{}\"`", plain.trim_matches('-'))),
+            });
+        }
+    }
+
+    fn errors(&self) -> usize {
+        self.sink.iter().filter(|finding| finding.is_error()).count()
+    }
+}
+
+fn unknown_connector(verb: &str, kind: &str, span: Span, known: impl Iterator<Item = &'static str> + Clone) -> Diagnostic {
+    let finding = Diagnostic::error("loop::unknown-connector", format!("`{verb}` has no kind `{kind}`")).at(span, "no such kind");
+    match nearest(kind, known.clone()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
+        None => {
+            let known: Vec<&str> = known.collect();
+            match known.is_empty() {
+                true => finding.help(format!("`{verb}` has only one kind; remove `kind=`")),
+                false => finding.help(format!("expected {}", one_of(known))),
+            }
+        }
+    }
+}
+
+fn repeated_name(what: &str, name: &str, span: Span, first: Span) -> Diagnostic {
+    Diagnostic::error("loop::repeated-name", format!("two {what}s are named `{name}`"))
+        .at(span, "named again here")
+        .at(first, "first defined here")
+        .help("give one of them another name: wires, caps and history go by name")
+}

@@ -1,0 +1,258 @@
+//! The words of a workflow file above the level of steps, as the same node specs that step kinds use. Steps bring their own.
+
+use crate::model::Layer;
+use crate::step::{ArgSpec, NodeSpec, Occurs, PropSpec, ValueType};
+
+const NAME: &[ArgSpec] = &[ArgSpec { name: "name", ty: ValueType::Text, required: true }];
+
+const WINDOW_NAMES: &[&str] = &["cycle", "day", "week", "month"];
+
+const PER_DAY: PropSpec = PropSpec {
+    name: "per",
+    ty: ValueType::Choice(WINDOW_NAMES),
+    required: false,
+    default: Some("day"),
+    doc: "The window that is counted: a cycle, or a day, week or month of the workflow's time zone.",
+};
+
+const LIMIT: &[NodeSpec] = &[
+    NodeSpec::value("concurrency", ValueType::Integer, "How many tasks may run at once, from 1 to 1024.", "concurrency 8")
+        .or("8"),
+    NodeSpec {
+        name: "spend",
+        args: &[ArgSpec { name: "most", ty: ValueType::Money, required: true }],
+        props: &[PER_DAY],
+        occurs: Occurs::Many,
+        doc: "The most money that all providers together may cost in one window.",
+        example: "spend (usd)20 per=\"day\"",
+        ..NodeSpec::EMPTY
+    },
+    NodeSpec {
+        name: "tokens",
+        args: &[ArgSpec { name: "most", ty: ValueType::Integer, required: true }],
+        props: &[PER_DAY],
+        occurs: Occurs::Many,
+        doc: "The most tokens that all providers together may use in one window.",
+        example: "tokens 200_000 per=\"day\"",
+        ..NodeSpec::EMPTY
+    },
+];
+
+/// What stands in the block of `workflow` besides layers, providers, channels and modules.
+pub const SETTINGS: &[NodeSpec] = &[
+    NodeSpec::value(
+        "about",
+        ValueType::Text,
+        "What this loop is for, in one sentence.",
+        "about \"Three posts a week, each from a real signal.\"",
+    ),
+    NodeSpec::value(
+        "client-os",
+        ValueType::Folder,
+        "The folder of the Client OS: plain files that every generating step reads.",
+        "client-os \"client-os\"",
+    ),
+    NodeSpec::value(
+        "timezone",
+        ValueType::Zone,
+        "The time zone in which days, caps and schedules count.",
+        "timezone \"Europe/London\"",
+    )
+    .or("UTC"),
+    NodeSpec {
+        name: "every",
+        args: &[ArgSpec { name: "interval", ty: ValueType::Duration, required: true }],
+        props: &[PropSpec {
+            name: "at",
+            ty: ValueType::TimeOfDay,
+            required: false,
+            default: None,
+            doc: "The time of day in the workflow's time zone.",
+        }],
+        doc: "How often a cycle opens.",
+        example: "every \"1d\" at=\"06:00\"",
+        ..NodeSpec::EMPTY
+    },
+    NodeSpec {
+        name: "recorded",
+        props: &[PropSpec {
+            name: "from",
+            ty: ValueType::Time,
+            required: true,
+            default: None,
+            doc: "When cycle 1 opens, in the workflow's time zone.",
+        }],
+        doc: "The data is a recording: cycle 1 opens at this time and each next one `every` later, whatever the clock says.",
+        example: "recorded from=\"2026-06-29 06:00\"",
+        ..NodeSpec::EMPTY
+    },
+    NodeSpec {
+        name: "limit",
+        children: LIMIT,
+        doc: "What the whole workflow may use.",
+        example: "limit { concurrency 8; spend (usd)20 per=\"day\" }",
+        ..NodeSpec::EMPTY
+    },
+];
+
+/// The line of `workflow` itself.
+pub const WORKFLOW: NodeSpec = NodeSpec {
+    name: "workflow",
+    args: NAME,
+    props: &[PropSpec {
+        name: "phase",
+        ty: ValueType::Integer,
+        required: false,
+        default: None,
+        doc: "Layers are added in phases: 1 is Intelligence and Learning, 2 adds Strategy and Conversion, 3 Production and Distribution. \
+              The layers of later phases may be missing without a warning.",
+    }],
+    children: SETTINGS,
+    occurs: Occurs::Once,
+    doc: "One loop: its settings, the doors it uses, and its steps in six layers.",
+    example: "workflow \"b2b-content\" { … }",
+    ..NodeSpec::EMPTY
+};
+
+const KIND: PropSpec =
+    PropSpec { name: "kind", ty: ValueType::Text, required: true, default: None, doc: "Which connector it uses." };
+
+/// The line of `provider`; the kind brings the specs of the block.
+pub const PROVIDER: NodeSpec = NodeSpec {
+    name: "provider",
+    args: NAME,
+    props: &[KIND],
+    occurs: Occurs::Many,
+    doc: "Who writes text for generating steps, by the name of its role.",
+    example: "provider \"drafter\" kind=\"template\"",
+    ..NodeSpec::EMPTY
+};
+
+/// The line of `channel`; the kind brings the specs of the block.
+pub const CHANNEL: NodeSpec = NodeSpec {
+    name: "channel",
+    args: NAME,
+    props: &[KIND],
+    occurs: Occurs::Many,
+    doc: "Where pieces are published.",
+    example: "channel \"blog\" kind=\"files\" { dir \"out/blog\" }",
+    ..NodeSpec::EMPTY
+};
+
+/// A module whose steps the workflow wants to use.
+pub const USE: NodeSpec = NodeSpec {
+    name: "use",
+    args: &[ArgSpec { name: "module", ty: ValueType::Text, required: true }],
+    props: &[PropSpec {
+        name: "as",
+        ty: ValueType::Text,
+        required: false,
+        default: None,
+        doc: "The name that stands before the dot: `voice.check`.",
+    }],
+    occurs: Occurs::Many,
+    doc: "Uses the steps of a versioned module.",
+    example: "use \"acme/voice@^1.2\" as=\"voice\"",
+    ..NodeSpec::EMPTY
+};
+
+/// The line of a step whose verb has one kind.
+pub const STEP: NodeSpec = NodeSpec { name: "step", args: NAME, occurs: Occurs::Many, ..NodeSpec::EMPTY };
+
+/// The line of a step whose verb has several connectors.
+pub const STEP_WITH_KIND: NodeSpec = NodeSpec { props: &[KIND], ..STEP };
+
+/// `from "press" "rivals"`. That it is there is for `check::unreachable_step` to say, which can name the steps that would fit.
+pub const FROM: NodeSpec = NodeSpec {
+    name: "from",
+    args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
+    rest: Some(ValueType::Step),
+    occurs: Occurs::Many,
+    doc: "The steps whose output this step takes.",
+    example: "from \"press\" \"rivals\"",
+    ..NodeSpec::EMPTY
+};
+
+/// `cap 3 per="day"`.
+pub const CAP: NodeSpec = NodeSpec {
+    name: "cap",
+    args: &[ArgSpec { name: "most", ty: ValueType::Integer, required: true }],
+    props: &[PER_DAY],
+    occurs: Occurs::Many,
+    doc: "The most pieces that may leave this step in one window, or the most money it may cost. What is over the cap waits for the next window.",
+    example: "cap 3 per=\"day\"",
+    ..NodeSpec::EMPTY
+};
+
+/// `cap (usd)5 per="day"`.
+pub const CAP_OF_MONEY: NodeSpec = NodeSpec {
+    args: &[ArgSpec { name: "most", ty: ValueType::Money, required: true }],
+    example: "cap (usd)5 per=\"day\"",
+    ..CAP
+};
+
+/// The spec that fits: a cap may count pieces or, with a currency in front, money.
+pub fn variant(spec: &'static NodeSpec, annotated: bool) -> &'static NodeSpec {
+    const MONEY: &NodeSpec = &CAP_OF_MONEY;
+    if annotated && *spec == CAP { MONEY } else { spec }
+}
+
+/// What stands in the block of every step that takes something.
+pub const WIRED: &[NodeSpec] = &[FROM, CAP];
+
+/// Layer blocks: name and what the loop lacks without it.
+pub const LAYERS: [(Layer, &str); 6] = [
+    (Layer::Intelligence, "nothing is sensed, so every piece would be guesswork"),
+    (Layer::Strategy, "signals are not ranked, so the loudest is written about instead of the best"),
+    (Layer::Production, "what is worth saying is found but never written"),
+    (Layer::Distribution, "pieces are written but reach nobody"),
+    (Layer::Conversion, "attention is not turned into leads, so nobody knows what it was worth"),
+    (Layer::Learning, "the next cycle starts from the same place as this one"),
+];
+
+/// The name of every node that may stand in the block of `workflow`.
+pub fn top_level() -> impl Iterator<Item = &'static str> {
+    SETTINGS
+        .iter()
+        .map(|spec| spec.name)
+        .chain([PROVIDER.name, CHANNEL.name, USE.name])
+        .chain(Layer::ALL.into_iter().map(Layer::name))
+}
+
+/// Which phase a layer belongs to.
+pub fn phase_of(layer: Layer) -> i64 {
+    match layer {
+        Layer::Intelligence | Layer::Learning => 1,
+        Layer::Strategy | Layer::Conversion => 2,
+        Layer::Production | Layer::Distribution => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::scalar;
+
+    fn each(specs: &[NodeSpec], visit: &mut impl FnMut(&NodeSpec)) {
+        for spec in specs {
+            visit(spec);
+            each(spec.children, visit);
+        }
+    }
+
+    #[test]
+    fn every_word_is_described_and_every_default_reads() {
+        let mut visit = |spec: &NodeSpec| {
+            assert!(!spec.doc.is_empty() && !spec.example.is_empty(), "`{}` lacks words", spec.name);
+            if let Some(default) = spec.default {
+                assert!(scalar::from_default(default, spec.args[0].ty).is_some(), "default of `{}`", spec.name);
+            }
+            for prop in spec.props {
+                assert!(!prop.doc.is_empty());
+                assert!(prop.default.is_none_or(|default| scalar::from_default(default, prop.ty).is_some()), "{}", prop.name);
+            }
+        };
+        each(&[WORKFLOW, PROVIDER, CHANNEL, USE, CAP, CAP_OF_MONEY], &mut visit);
+        each(WIRED, &mut visit);
+    }
+}

@@ -1,0 +1,47 @@
+//! Paths as text: `/`-separated, relative to the folder of the workflow, never looked at on a disk here.
+
+/// `folder` and `path` as one path without `.` and, as far as possible, without `..`. An absolute path stays as it is.
+pub(super) fn join(folder: &str, path: &str) -> String {
+    let absolute = path.starts_with('/') || folder.starts_with('/');
+    let mut parts: Vec<&str> = Vec::new();
+    let folder = if path.starts_with('/') { "" } else { folder };
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if absolute => {}
+            part => parts.push(part),
+        }
+    }
+    let joined = parts.join("/");
+    if absolute { format!("/{joined}") } else { joined }
+}
+
+/// The folder of a path; empty for a name alone.
+pub(super) fn parent(path: &str) -> String {
+    path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned())
+}
+
+/// The last part of a path.
+pub(super) fn name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_join_without_dots() {
+        assert_eq!(join("workflows", "first/a.csv"), "workflows/first/a.csv");
+        assert_eq!(join("", "./a.csv"), "a.csv");
+        assert_eq!(join("workflows", "../data/a.csv"), "data/a.csv");
+        assert_eq!(join("", "../a.csv"), "../a.csv");
+        assert_eq!(join("/home/x", "a.csv"), "/home/x/a.csv");
+        assert_eq!(join("workflows", "/a.csv"), "/a.csv");
+        assert_eq!(parent("a/b/c"), "a/b");
+        assert_eq!(name("a/b/c"), "c");
+    }
+}

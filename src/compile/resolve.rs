@@ -1,0 +1,273 @@
+//! From names to things: wires to steps, providers and channels to their definitions, parameters to what a step declares tunable,
+//! paths to files, and the fields in expressions and templates to the goods a step takes.
+
+use super::decode::Reference;
+use super::paths;
+use super::scalar::{one_of, shorten};
+use super::sketch::{Sketch, StepSketch};
+use super::texts;
+use crate::base::Digest;
+use crate::base::files::{FileError, Files};
+use crate::diag::{Diagnostic, FileId, Sources, Span, nearest};
+use crate::model::GoodKind;
+use crate::step::ValueType;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// All that names are looked up in.
+pub(super) struct Resolver<'s> {
+    pub files: &'s dyn Files,
+    /// The folder of the workflow file.
+    pub folder: &'s str,
+    pub sources: &'s mut Sources,
+    pub sink: &'s mut Vec<Diagnostic>,
+    /// What reading each template gave, so that a template of many steps is read and reported once.
+    pub templates: BTreeMap<String, Result<(FileId, Arc<str>), FileError>>,
+    /// Templates that were checked for the same input already.
+    pub checked: BTreeSet<(String, Vec<GoodKind>)>,
+}
+
+/// What one reference turned out to name.
+enum Found {
+    Nothing,
+    Step(usize),
+    Parameter(usize, String),
+    Provider(String),
+    Channel(String),
+    Template(Digest),
+    Fine,
+}
+
+impl Resolver<'_> {
+    pub fn resolve(&mut self, sketch: &mut Sketch) {
+        self.wires(sketch);
+        let settings = std::mem::take(&mut sketch.references);
+        for reference in &settings {
+            self.reference(sketch, reference, &[]);
+        }
+        sketch.references = settings;
+        let doors: Vec<Reference> =
+            sketch.providers.values().chain(sketch.channels.values()).flat_map(|door| door.references.clone()).collect();
+        for reference in &doors {
+            self.reference(sketch, reference, &[]);
+        }
+        for at in 0..sketch.steps.len() {
+            let takes = sketch.steps[at].spec().map_or(&[][..], |spec| spec.takes);
+            for reference in sketch.steps[at].references.clone() {
+                let found = self.reference(sketch, &reference, takes);
+                let step = &mut sketch.steps[at];
+                match found {
+                    Found::Nothing => step.broken = true,
+                    Found::Step(other) => step.reads.push(other),
+                    Found::Parameter(other, name) => step.tunes.push((other, name, reference.span)),
+                    Found::Provider(name) => mark_used(sketch.providers.get_mut(&name), step),
+                    Found::Channel(name) => mark_used(sketch.channels.get_mut(&name), step),
+                    Found::Template(digest) => {
+                        step.files.insert(reference.text.clone(), digest);
+                    }
+                    Found::Fine => {}
+                }
+            }
+        }
+        sketch.readers = vec![Vec::new(); sketch.steps.len()];
+        for (at, step) in sketch.steps.iter().enumerate() {
+            for from in step.wires.iter().filter_map(|wire| wire.from).chain(step.reads.iter().copied()) {
+                sketch.readers[from].push(at);
+            }
+        }
+    }
+
+    fn wires(&mut self, sketch: &mut Sketch) {
+        let Sketch { steps, by_name, providers, channels, .. } = sketch;
+        for step in steps {
+            for wire in &mut step.wires {
+                wire.from = by_name.get(&wire.name).copied();
+                if wire.from.is_some() {
+                    continue;
+                }
+                step.broken = true;
+                let near = nearest(&wire.name, by_name.keys().map(String::as_str)).map(str::to_owned);
+                let elsewhere = match (providers.contains_key(&wire.name), channels.contains_key(&wire.name)) {
+                    (true, _) => Some("a provider"),
+                    (_, true) => Some("a channel"),
+                    _ => None,
+                };
+                self.sink.push(unknown_step(&wire.name, wire.span, near.as_deref(), elsewhere));
+                if elsewhere.is_none() {
+                    wire.from = near.and_then(|near| by_name.get(&near).copied());
+                    wire.guessed = true;
+                }
+            }
+        }
+    }
+
+    fn reference(&mut self, sketch: &mut Sketch, reference: &Reference, takes: &[GoodKind]) -> Found {
+        let text = reference.text.as_str();
+        match reference.ty {
+            ValueType::Step => match self.step(sketch, text, reference.span) {
+                Some(step) => Found::Step(step),
+                None => Found::Nothing,
+            },
+            ValueType::Parameter => self.parameter(sketch, reference),
+            ValueType::Provider if sketch.providers.contains_key(text) => Found::Provider(text.to_owned()),
+            ValueType::Provider => {
+                let names: Vec<&str> = sketch.providers.keys().map(String::as_str).collect();
+                self.sink.push(unknown_door("provider", text, reference.span, &names));
+                self.use_nearest(sketch, text, true);
+                Found::Nothing
+            }
+            ValueType::Channel if sketch.channels.contains_key(text) => Found::Channel(text.to_owned()),
+            ValueType::Channel => {
+                let names: Vec<&str> = sketch.channels.keys().map(String::as_str).collect();
+                self.sink.push(unknown_door("channel", text, reference.span, &names));
+                self.use_nearest(sketch, text, false);
+                Found::Nothing
+            }
+            ValueType::File | ValueType::Folder => {
+                if self.files.exists(&paths::join(self.folder, text)) {
+                    return Found::Fine;
+                }
+                self.missing_file(reference, &FileError::Missing);
+                Found::Nothing
+            }
+            ValueType::Template => self.template(sketch, reference, takes),
+            ValueType::Expression => {
+                let before = self.sink.len();
+                texts::expression(reference, takes, self.sink);
+                if self.sink.len() > before { Found::Nothing } else { Found::Fine }
+            }
+            _ => Found::Fine,
+        }
+    }
+
+    fn step(&mut self, sketch: &Sketch, name: &str, span: Span) -> Option<usize> {
+        let found = sketch.by_name.get(name).copied();
+        if found.is_none() {
+            let near = nearest(name, sketch.by_name.keys().map(String::as_str));
+            self.sink.push(unknown_step(name, span, near, None));
+        }
+        found
+    }
+
+    fn parameter(&mut self, sketch: &Sketch, reference: &Reference) -> Found {
+        let Some((step, parameter)) = reference.text.split_once('.') else { return Found::Nothing };
+        let Some(target) = self.step(sketch, step, reference.part(0, step.len())) else { return Found::Nothing };
+        let target_step = &sketch.steps[target];
+        let Some(spec) = target_step.spec() else { return Found::Nothing };
+        if target_step.broken {
+            return Found::Parameter(target, parameter.to_owned());
+        }
+        let tunables = (spec.tunables)(&target_step.config);
+        if tunables.iter().any(|tunable| tunable.name == parameter) {
+            return Found::Parameter(target, parameter.to_owned());
+        }
+        let place = reference.part(step.len() + 1, reference.text.len());
+        let finding = Diagnostic::error("loop::unknown-parameter", format!("`{step}` has no parameter `{parameter}` to tune"))
+            .at(place, "nothing of this name can be tuned")
+            .at(target_step.name_span, format!("`{step}` is defined here"));
+        let names: Vec<&str> = tunables.iter().map(|tunable| tunable.name.as_str()).collect();
+        self.sink.push(match nearest(parameter, names.iter().copied()) {
+            Some(near) => finding.help(format!("did you mean `{step}.{near}`?")),
+            None if names.is_empty() => finding.help(format!("a `{}` has nothing that can be tuned", target_step.verb)),
+            None => finding.help(format!("expected {}", one_of(names))),
+        });
+        Found::Nothing
+    }
+
+    /// A misspelled door counts as used, so that it is not also reported as unused.
+    fn use_nearest(&self, sketch: &mut Sketch, name: &str, is_provider: bool) {
+        let doors = if is_provider { &mut sketch.providers } else { &mut sketch.channels };
+        let near = nearest(name, doors.keys().map(String::as_str)).map(str::to_owned);
+        match near.and_then(|near| doors.get_mut(&near)) {
+            Some(door) => door.used = true,
+            None => doors.values_mut().for_each(|door| door.used = true),
+        }
+    }
+
+    fn template(&mut self, sketch: &mut Sketch, reference: &Reference, takes: &[GoodKind]) -> Found {
+        let path = reference.text.clone();
+        if !self.templates.contains_key(&path) {
+            let full = paths::join(self.folder, &path);
+            let read = self.files.text(&full).map(|text| (self.sources.add(full, Arc::clone(&text)), text));
+            self.templates.insert(path.clone(), read);
+        }
+        match &self.templates[&path] {
+            Err(error) => {
+                let error = error.clone();
+                self.missing_file(reference, &error);
+                Found::Nothing
+            }
+            Ok((file, text)) => {
+                let digest = Digest::of(text.as_bytes());
+                sketch.templates.entry(path.clone()).or_insert_with(|| text.to_string());
+                let mut fine = true;
+                if self.checked.insert((path, takes.to_vec())) {
+                    let before = self.sink.len();
+                    texts::template(*file, text, takes, reference, self.sink);
+                    fine = self.sink.len() == before;
+                }
+                if fine { Found::Template(digest) } else { Found::Nothing }
+            }
+        }
+    }
+
+    fn missing_file(&mut self, reference: &Reference, error: &FileError) {
+        let path = &reference.text;
+        let finding = Diagnostic::error("loop::missing-file", format!("cannot read `{}`: {error}", shorten(path)))
+            .at(reference.span, "named here");
+        let full = paths::join(self.folder, path);
+        let folder = paths::parent(&full);
+        let siblings: Vec<String> = match error {
+            FileError::Missing => self.files.list(&folder).into_iter().filter(|name| !name.contains('/')).collect(),
+            _ => Vec::new(),
+        };
+        let near = nearest(paths::name(&full), siblings.iter().map(String::as_str));
+        self.sink.push(match near {
+            Some(near) => {
+                let written = match path.rsplit_once('/') {
+                    Some((folder, _)) => format!("{folder}/{near}"),
+                    None => near.to_owned(),
+                };
+                finding.help(format!("did you mean `{written}`?")).fix(
+                    format!("write `{written}`"),
+                    reference.span,
+                    format!("\"{written}\""),
+                )
+            }
+            None => finding.help(format!("paths are relative to the folder of the workflow: `{full}` was looked for")),
+        });
+    }
+}
+
+fn mark_used(door: Option<&mut super::sketch::DoorSketch>, step: &mut StepSketch) {
+    if let Some(door) = door {
+        door.used = true;
+        step.broken |= door.broken;
+    }
+}
+
+fn unknown_step(name: &str, span: Span, near: Option<&str>, elsewhere: Option<&str>) -> Diagnostic {
+    if let Some(elsewhere) = elsewhere {
+        return Diagnostic::error("loop::unknown-step", format!("`{name}` is {elsewhere}, not a step"))
+            .at(span, "expected the name of a step")
+            .help("name a step that gives items; channels are named after `to`, providers after `provider`");
+    }
+    let finding = Diagnostic::error("loop::unknown-step", format!("unknown step `{name}`")).at(span, "no step has this name");
+    match near {
+        Some(near) if span.len() == name.len() + 2 => {
+            finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\""))
+        }
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding.help("name a step of this workflow, or add one with this name"),
+    }
+}
+
+fn unknown_door(what: &str, name: &str, span: Span, known: &[&str]) -> Diagnostic {
+    let code = if what == "provider" { "loop::unknown-provider" } else { "loop::unknown-channel" };
+    let finding = Diagnostic::error(code, format!("unknown {what} `{name}`")).at(span, format!("no {what} has this name"));
+    match nearest(name, known.iter().copied()) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
+        None if known.is_empty() => finding.help(format!("add `{what} \"{name}\" kind=…` at the top of the workflow")),
+        None => finding.help(format!("expected {}", one_of(known.iter().copied()))),
+    }
+}

@@ -1,0 +1,189 @@
+//! Whole compilations: a sound workflow becomes a value, and each mistake is said once.
+
+use super::testing::registry;
+use super::{Compiled, compile};
+use crate::base::files::MemoryFiles;
+use crate::base::{Money, StepId};
+use crate::model::{CapUnit, GoodKind, Scalar, Window};
+use std::time::Duration;
+
+const LOOP: &str = r#"
+workflow "first-loop" {
+    about "One channel, three posts a week."
+    client-os "client-os"
+    timezone "Europe/London"
+    every "1d" at="06:00"
+    recorded from="2026-06-29 06:00"
+    limit { spend (usd)20 per="day"; tokens 200_000 }
+    provider "drafter" kind="template"
+    channel "blog" kind="files" { dir "out/blog" }
+    learning {
+        attribute "credit" { from "published" "site" }
+        feedback "aim" { from "credit"; tune "opportunities.demand" { within 0.1 0.8 } }
+        report "weekly" { from "credit" }
+    }
+    intelligence {
+        source "press" kind="csv" { path "data/press.csv"; column "Clicks" as="volume" }
+        source "site" kind="events" { path "data/events.jsonl" }
+        aggregate "market" { from "press" }
+    }
+    strategy {
+        score "opportunities" {
+            keep 5
+            from "market"
+            rule "demand" weight=1 { value "signal.volume" }
+        }
+    }
+    production {
+        brief "briefs" { from "opportunities" }
+        outline "outlines" { from "briefs"; provider "drafter"; template "templates/outline.hbs"; cap 3 per="day"; cap (usd)5 per="week" }
+        gate "editor" { from "outlines"; by "content-team"; expires "72h" }
+        draft "drafts" { from "editor"; provider "drafter"; cap 3 }
+        gate "publisher" { from "drafts"; by "content-team" }
+    }
+    distribution {
+        route "channels" { from "publisher"; to "blog" }
+        publish "published" { from "channels" }
+    }
+    conversion { lead-score "fit" { from "site" } }
+}
+"#;
+
+pub(super) fn world(text: &str) -> MemoryFiles {
+    MemoryFiles::new([
+        ("workflows/loop.kdl", text),
+        ("workflows/data/press.csv", "Title,Clicks\n"),
+        ("workflows/data/events.jsonl", "{}\n"),
+        ("workflows/templates/outline.hbs", "Write an outline.\n"),
+        ("workflows/client-os/pillars.kdl", "pillar \"Operations\" weight=1.0\n"),
+    ])
+}
+
+pub(super) fn compiled(text: &str) -> Compiled {
+    compile(&world(text), "workflows/loop.kdl", &registry())
+}
+
+/// One line a finding: code, the text it points at, message.
+fn findings(text: &str) -> Vec<String> {
+    let compiled = compiled(text);
+    let lines = compiled.diagnostics.iter().map(|finding| {
+        let place = finding.span().map_or("nowhere", |span| compiled.sources.slice(span));
+        format!("{} [{place}] {}", finding.code, finding.message)
+    });
+    lines.collect()
+}
+
+/// The sound workflow with one piece of its text replaced.
+fn changed(from: &str, to: &str) -> Vec<String> {
+    assert!(LOOP.contains(from), "`{from}` stands in the sound workflow");
+    findings(&LOOP.replacen(from, to, 1))
+}
+
+#[test]
+fn a_sound_workflow_becomes_a_value() {
+    let compiled = compiled(LOOP);
+    assert_eq!(compiled.diagnostics, [], "{:#?}", compiled.diagnostics);
+    let workflow = compiled.workflow.expect("no errors");
+    assert_eq!(workflow.folder, "workflows");
+    assert_eq!(workflow.zone.iana_name(), Some("Europe/London"));
+    assert_eq!(workflow.every, Some(Duration::from_secs(86_400)));
+    assert_eq!(workflow.at_minute, Some(360));
+    assert_eq!(workflow.recorded_from.map(|time| time.to_string()).as_deref(), Some("2026-06-29T05:00:00Z"));
+    assert_eq!(workflow.concurrency, 8);
+    assert_eq!(workflow.caps.len(), 2);
+    assert_eq!(workflow.caps[0].unit, CapUnit::Money("usd".into()));
+    assert_eq!(workflow.caps[0].most, Money::new("usd", 20.0).micros);
+    assert_eq!((workflow.caps[1].most, workflow.caps[1].per), (200_000, Window::Day));
+    assert_eq!(workflow.steps.len(), 15);
+    assert_eq!(workflow.templates["templates/outline.hbs"], "Write an outline.\n");
+
+    let step = |name: &str| workflow.step(&StepId::new(name)).expect("a step of the workflow");
+    let source = step("press");
+    assert_eq!(source.connector.as_deref(), Some("csv"));
+    assert_eq!(source.config.value("most"), Some(&Scalar::Size(64 << 20)));
+    assert!(source.config.flag("header"));
+    let score = step("opportunities");
+    let names: Vec<&str> = score.config.children.iter().map(|child| child.name.as_str()).collect();
+    assert_eq!(names, ["rule", "keep"], "children stand in the order of their specs, without `from`");
+    assert_eq!(score.config.child("keep").and_then(|keep| keep.prop("above")), Some(&Scalar::Number(0.0)));
+    assert_eq!(score.from[0].carries, [GoodKind::Signal]);
+    let outline = step("outlines");
+    assert_eq!(outline.caps.len(), 2);
+    assert_eq!(outline.caps[0].key, "outlines");
+    assert!(outline.files.contains_key("templates/outline.hbs"));
+    assert_eq!(step("publisher").from[0].carries, [GoodKind::Draft]);
+    assert_eq!(step("drafts").from[0].carries, [GoodKind::Outline], "a gate hands on only what it was handed");
+    assert_eq!(step("editor").config.child("expires").and_then(|node| node.prop("then")), Some(&Scalar::Text("reject".into())));
+}
+
+#[test]
+fn the_order_of_the_file_changes_nothing_but_the_order_of_steps() {
+    let moved =
+        LOOP.replace("            keep 5\n            from \"market\"\n", "            from \"market\"\n            keep 5\n");
+    let digest = |text: &str| compiled(text).workflow.map(|workflow| workflow.digest());
+    assert!(digest(LOOP).is_some());
+    assert_eq!(digest(LOOP), digest(&moved));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said() {
+    let compiled = compile(&MemoryFiles::default(), "none.kdl", &registry());
+    assert!(compiled.workflow.is_none());
+    assert_eq!(compiled.diagnostics[0].code, "loop::unreadable-file");
+}
+
+#[test]
+fn slips_are_said_once_and_read_on() {
+    let cases = [
+        ("score \"opp", "scoer \"opp", "loop::unknown-kind [scoer] unknown step kind `scoer`"),
+        ("kind=\"csv\"", "kind=\"cvs\"", "loop::unknown-connector [\"cvs\"] `source` has no kind `cvs`"),
+        ("path \"data/press", "paht \"data/press", "loop::unknown-node [paht] `source` has no setting `paht`"),
+        ("weight=1", "wieght=1", "loop::unknown-property [wieght] `rule` has no property `wieght`"),
+        ("from \"market\"", "from \"markt\"", "loop::unknown-step [\"markt\"] unknown step `markt`"),
+        ("to \"blog\"", "to \"blgo\"", "loop::unknown-channel [\"blgo\"] unknown channel `blgo`"),
+        (
+            "provider \"drafter\"; template",
+            "provider \"draftr\"; template",
+            "loop::unknown-provider [\"draftr\"] unknown provider `draftr`",
+        ),
+        (
+            "opportunities.demand",
+            "opportunities.demnd",
+            "loop::unknown-parameter [demnd] `opportunities` has no parameter `demnd` to tune",
+        ),
+        ("opportunities.demand", "opportunity.demand", "loop::unknown-step [opportunity] unknown step `opportunity`"),
+        ("data/press.csv", "data/pres.csv", "loop::missing-file [\"data/pres.csv\"] cannot read `data/pres.csv`: no such file"),
+        ("templates/outline.hbs", "outline.hbs", "loop::missing-file [\"outline.hbs\"] cannot read `outline.hbs`: no such file"),
+        ("    strategy {", "    strategi {", "loop::unknown-node [strategi] `workflow` has no setting `strategi`"),
+        ("\nworkflow ", "\nworkflwo ", "loop::no-workflow [workflwo] expected `workflow`, found `workflwo`"),
+        ("keep 5", "keep 0", "loop::out-of-range [keep 0] `keep` takes a whole number from 1"),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(changed(from, to), [expected], "{to}");
+    }
+}
+
+#[test]
+fn wires_that_cannot_be_are_named_by_both_ends() {
+    assert_eq!(
+        changed(
+            "score \"opportunities\" {\n            keep 5\n            from \"market\"",
+            "score \"opportunities\" {\n            from \"site\""
+        ),
+        [
+            "loop::unread-step [\"market\"] nobody reads what `aggregate \"market\"` gives",
+            "loop::port-mismatch [\"site\"] `score \"opportunities\"` takes `signal`, but `source \"site\"` gives `event`"
+        ]
+    );
+    assert_eq!(
+        changed(
+            "aggregate \"market\" { from \"press\" }",
+            "aggregate \"market\" { from \"press\" \"more\" }; aggregate \"more\" { from \"market\" }"
+        ),
+        ["loop::wire-cycle [\"market\"] wires run in a circle: `market` → `more` → `market`"]
+    );
+    assert_eq!(
+        changed("aggregate \"market\" { from \"press\" }", "aggregate \"market\" { from \"market\" \"press\" }"),
+        ["loop::wire-cycle [\"market\"] wires run in a circle: `market` → `market`"]
+    );
+}
