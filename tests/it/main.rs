@@ -1,3 +1,4 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
 mod house;
+mod journal_contract;
