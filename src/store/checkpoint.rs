@@ -85,6 +85,9 @@ pub struct Compaction {
 /// What is called for each key of a scan.
 pub type Visit<'a> = dyn FnMut(&[u8], Vec<u8>) -> Result<(), JournalError> + 'a;
 
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// A store of bytes. One owner.
 pub trait CheckpointStore: Send {
     /// Applies a batch, all or nothing. With `durable` it returns only when this batch and all before it are on the disk.
@@ -105,7 +108,7 @@ pub trait CheckpointStore: Send {
     fn compact(&mut self) -> Result<Compaction, JournalError>;
 
     /// All keys with a prefix and their values, in byte order.
-    fn list(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, JournalError> {
+    fn list(&self, prefix: &[u8]) -> Result<Vec<Pair>, JournalError> {
         let mut found = Vec::new();
         self.scan(prefix, &mut |key, value| {
             found.push((key.to_vec(), value));

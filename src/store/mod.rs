@@ -19,7 +19,7 @@ mod blobs;
 mod guarded;
 mod owner;
 
-pub use checkpoint::{Batch, CheckpointStore, Compaction, Head, Health};
+pub use checkpoint::{Batch, CheckpointStore, Compaction, Head, Health, Pair, Visit};
 pub use export::{export, import};
 pub use log::{LogJournal, Loss};
 pub use memory::MemoryStore;

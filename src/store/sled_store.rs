@@ -30,6 +30,8 @@ const FREE_LEAST: u64 = 40 << 20;
 /// sled's largest segment: what does not fit into one goes to files that sled never syncs.
 const SEGMENT: usize = 16 << 20;
 
+type RawVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError> + 'a;
+
 /// Says in words what is missing, from the note of the last acknowledged batch and what is there.
 pub type Explain = dyn Fn(&SledStore, &[u8]) -> String;
 
@@ -265,11 +267,7 @@ impl SledStore {
     }
 
     /// Visits keys and envelopes, the store's own head included.
-    fn each_raw(
-        &self,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError> {
+    fn each_raw(&self, prefix: &[u8], visit: &mut RawVisit<'_>) -> Result<(), JournalError> {
         let mut found = self.db.sled().scan_prefix(prefix);
         loop {
             match guarded(|| found.next()) {
