@@ -1,3 +1,5 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
+mod damage;
 mod house;
+mod journal_contract;
