@@ -207,7 +207,7 @@ fn redirect(url: &Url, name: &str, response: &Response) -> Result<Url, Trouble> 
 mod tests {
     use super::*;
     use crate::step::{Failure, FailureKind, Target};
-    use crate::world::test_server::{Answer, TestServer, quick_web};
+    use crate::world::test_server::{Answer, TestServer, hasty_web, quick_web};
     use std::time::Duration;
 
     async fn read(server: &TestServer, path: &str) -> Reply {
@@ -439,7 +439,9 @@ mod tests {
             _ => Answer::hang(),
         })
         .await;
-        let failure = failure(read(&server, "/").await);
+        let reader = Reader::new(hasty_web(Duration::from_millis(300)));
+        let url = server.at("/");
+        let failure = failure(reader.fetch(&url, &Fetch::new(Target::Url(url.clone()))).await);
         assert_eq!(failure.kind, FailureKind::Transient);
         assert!(failure.message.contains("did not answer within"), "{failure:?}");
     }
@@ -453,7 +455,8 @@ mod tests {
         }
         // A TLS client at a plain port.
         let secure = server.at("/").replace("http://", "https://");
-        let failure = failure(read_url(&secure, |_| {}).await);
+        let reader = Reader::new(hasty_web(Duration::from_millis(300)));
+        let failure = failure(reader.fetch(&secure, &Fetch::new(Target::Url(secure.clone()))).await);
         assert!(failure.message.contains("127.0.0.1"), "{failure:?}");
     }
 

@@ -2,8 +2,10 @@
 
 pub mod clock;
 pub mod disk;
+pub mod generate;
 pub mod http;
 pub mod polite;
+pub mod publish;
 pub mod secrets;
 #[cfg(test)]
 mod test_server;

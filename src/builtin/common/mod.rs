@@ -1,0 +1,4 @@
+//! What steps of every layer share.
+
+pub mod channels;
+pub mod providers;
