@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod diagnostic;
 pub mod nearest;
+pub mod pages;
 pub mod source;
 
 pub use diagnostic::{Diagnostic, Fix, Label, Severity};

@@ -3,8 +3,8 @@
 use super::journeys::{self, Journeys};
 use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{Good, GoodKind, Layer};
-use crate::stats::attribution::{Rule, credit};
-use crate::stats::markov::Chain;
+use crate::stats::attribution::{Path, Rule, credit};
+use crate::stats::markov::{Chain, Range};
 use crate::stats::sampling::poisson;
 use crate::stats::summary::quantile;
 use crate::step::spec::no_tunables;
@@ -134,44 +134,38 @@ fn credits(model: &str, journeys: &Journeys, replicates: usize, cx: &StepContext
         "linear" => Some(Rule::Linear),
         _ => None,
     };
-    let (estimate, effects, draws) = match rule {
+    let (estimate, intervals, effects) = match rule {
         Some(rule) => {
-            let shares = |paths: &[crate::stats::attribution::Path]| {
+            let shares = |paths: &[Path]| {
                 share_of(&credit(paths, channels, rule).iter().map(|credit| credit.conversions).collect::<Vec<_>>())
             };
             // The same resampling as for the chain: every count is redrawn around itself.
-            let draws = (0..replicates)
+            let draws: Vec<Vec<f64>> = (0..replicates)
                 .map(|_| {
-                    let paths: Vec<_> = journeys
-                        .paths
-                        .iter()
-                        .map(|path| crate::stats::attribution::Path { conversions: poisson(&mut rng, path.conversions) as f64, ..path.clone() })
-                        .collect();
-                    shares(&paths)
+                    let redraw = |path: &Path| Path { conversions: poisson(&mut rng, path.conversions) as f64, ..path.clone() };
+                    shares(&journeys.paths.iter().map(redraw).collect::<Vec<_>>())
                 })
-                .collect::<Vec<_>>();
-            (shares(&journeys.paths), None, draws)
+                .collect();
+            let interval = |channel: usize| {
+                let values: Vec<f64> = draws.iter().map(|draw| draw[channel]).collect();
+                (quantile(&values, (1.0 - LEVEL) / 2.0), quantile(&values, (1.0 + LEVEL) / 2.0))
+            };
+            (shares(&journeys.paths), (0..channels).map(interval).collect(), None)
         }
         None => {
             let chain = Chain::new(&journeys.paths, channels, 1);
             let effects = chain.removal().effects;
             let resample = chain.resample(replicates, &mut rng);
-            (share_of(&effects), Some((effects, resample.draws.clone())), resample.draws.iter().map(|draw| share_of(draw)).collect())
+            let ends = |ranges: Vec<Range>| ranges.into_iter().map(|range| (range.low, range.high)).collect::<Vec<_>>();
+            (share_of(&effects), ends(resample.shares(LEVEL)), Some((effects, ends(resample.effects(LEVEL)))))
         }
-    };
-    let interval = |draws: &[Vec<f64>], channel: usize| {
-        let values: Vec<f64> = draws.iter().map(|draw| draw[channel]).collect();
-        (quantile(&values, (1.0 - LEVEL) / 2.0), quantile(&values, (1.0 + LEVEL) / 2.0))
     };
     let mut shares: Vec<Share> = (0..channels)
         .map(|channel| Share {
             channel: journeys.channels[channel].clone(),
             share: estimate[channel],
-            interval: interval(&draws, channel),
-            effect: effects.as_ref().map(|(effects, draws)| {
-                let (low, high) = interval(draws, channel);
-                (effects[channel], low, high)
-            }),
+            interval: intervals[channel],
+            effect: effects.as_ref().map(|(effects, intervals)| (effects[channel], intervals[channel].0, intervals[channel].1)),
         })
         .collect();
     shares.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.channel.cmp(&b.channel)));
