@@ -128,7 +128,7 @@ impl Project {
 
     /// Opens the durable state, waiting a moment for another command to finish.
     pub fn open(&self) -> Result<Box<dyn Journal>, Failure> {
-        Ok(Box::new(store::open(&self.state)?))
+        Ok(Box::new(store::open(&self.state, &store::OpenOptions::default())?))
     }
 
     /// Whether there is any state; commands that only look do not make a folder.

@@ -1,6 +1,6 @@
 //! `loopctl gate`: what waits for a person, and the person's decision.
 
-use crate::base::{CycleNo, ItemId, RequestKey, Timestamp};
+use crate::base::{ItemId, Timestamp};
 use crate::cli::args::{Gate, GateCommand, GateEdit};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -141,11 +141,6 @@ fn one(words: &[String]) -> Result<String, Failure> {
     }
 }
 
-/// Records a decision durably, after checking that the gate is still open and that it is about the same thing.
-pub fn decide(project: &Project, journal: &mut dyn Journal, cycle: CycleNo, key: &RequestKey, decision: Decision) -> Result<(), Failure> {
-    runtime::decide(journal, &project.workflow, crate::builtin::registry(), &project.client_os, cycle, key, decision).map_err(Failure::from)
-}
-
 /// Who decides: named, or the login name.
 fn who(by: Option<&str>) -> String {
     by.map(str::to_owned)
@@ -168,7 +163,7 @@ fn decide_all(place: &Place, words: &[String], all: bool, by: Option<&str>, verd
     let at = open.now();
     for gate in &chosen {
         let decision = Decision { verdict: verdict.clone(), by: who(by), at, pins: gate.approve.pins };
-        decide(&open.project, open.journal.as_mut(), open.view.cycle, &gate.key, decision)?;
+        runtime::decide(open.journal.as_mut(), &open.project.workflow.id, open.view.cycle, &gate.key, decision)?;
     }
     let word = match verdict {
         Verdict::Reject { .. } => "Rejected",
@@ -215,7 +210,7 @@ fn edit(place: &Place, args: &GateEdit, output: &Output) -> Result<Exit, Failure
     let verdict = if text.trim() == gate.approve.text.trim() { Verdict::Approve } else { Verdict::Edit { text: text.trim().to_owned() } };
     let word = if verdict == Verdict::Approve { "Approved without a change:" } else { "Kept your words and approved" };
     let decision = Decision { verdict, by: who(args.by.as_deref()), at: open.now(), pins: gate.approve.pins };
-    decide(&open.project, open.journal.as_mut(), open.view.cycle, &gate.key, decision)?;
+    runtime::decide(open.journal.as_mut(), &open.project.workflow.id, open.view.cycle, &gate.key, decision)?;
     told(&open, &[gate], word, output);
     Ok(Exit::Ok)
 }
