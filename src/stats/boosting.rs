@@ -11,7 +11,7 @@ use crate::stats::logistic::Unfit;
 use crate::stats::special::{logistic, softplus};
 
 /// Bins a column is cut into; bin 0 is for missing values.
-const BINS_MAX: usize = 128;
+const BINS_MAX: usize = 255;
 /// Rounds without progress on the held-out rows after which growing stops.
 const PATIENCE: usize = 30;
 
@@ -33,7 +33,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { learning_rate: 0.05, trees_max: 400, leaves: 12, rows_min: 40, penalty: 5.0, columns: 0.5 }
+        Options { learning_rate: 0.05, trees_max: 600, leaves: 20, rows_min: 20, penalty: 10.0, columns: 0.5 }
     }
 }
 
