@@ -35,6 +35,8 @@ pub use memory::Why;
 pub use tasks::{Counts, TaskState};
 
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod testing;

@@ -461,7 +461,11 @@ impl Simulation {
                     if request.is_effect() {
                         assert!(self.journal[..self.durable].iter().any(on_disk), "an effect before its record: {key}");
                     }
-                    let paid = |entry: &Entry| matches!(entry, Entry::Replied { key: paid, .. } if *paid == key);
+                    let paid = |entry: &Entry| match entry {
+                        Entry::Replied { reply: Reply::Failed(failure), .. } if failure.kind == FailureKind::InDoubt => false,
+                        Entry::Replied { key: paid, .. } => *paid == key,
+                        _ => false,
+                    };
                     if fold::probed_key(&key).is_none() {
                         assert!(!self.journal.iter().any(paid), "asked again after its answer: {key}");
                     }
