@@ -45,6 +45,8 @@ pub struct CapUse {
 struct Share {
     held: i64,
     settled: i64,
+    /// The turn that `held` is for.
+    turn: u32,
 }
 
 /// Whether there is room.
@@ -122,8 +124,10 @@ impl Caps {
     }
 
     /// Folds a reservation in.
-    pub fn reserve(&mut self, at: usize, task: usize, amount: i64) {
-        self.shares.entry((task, at)).or_default().held += amount;
+    pub fn reserve(&mut self, at: usize, task: usize, amount: i64, turn: u32) {
+        let share = self.shares.entry((task, at)).or_default();
+        share.held += amount;
+        share.turn = turn;
         self.slots[at].used += amount;
         self.slots[at].held += amount;
     }
@@ -141,6 +145,12 @@ impl Caps {
     /// The slots in which a task holds something that is not settled.
     pub fn held_by(&self, task: usize) -> Vec<usize> {
         self.shares.range((task, 0)..=(task, usize::MAX)).filter(|(_, share)| share.held > 0).map(|((_, at), _)| *at).collect()
+    }
+
+    /// The same for one turn only.
+    pub fn held_in_turn(&self, task: usize, turn: u32) -> Vec<usize> {
+        let of_turn = |at: &usize| self.shares.get(&(task, *at)).is_some_and(|share| share.turn == turn);
+        self.held_by(task).into_iter().filter(of_turn).collect()
     }
 
     /// Whether a task was ever given room in one of these slots.

@@ -36,13 +36,11 @@ impl Cycle {
         } else if self.fold.steps_left == 0 {
             self.close(out);
             return false;
-        } else if self.try_short(out) || self.try_lines(true, out) {
-        } else if self.dispatch(out) {
-        } else if self.moving == 0 {
-            // Nothing moves but people: whoever stands in line goes on with those who are there.
-            return self.try_lines(false, out);
+        } else if self.try_short(out) || self.try_lines(true, out) || self.dispatch(out) {
+            return true;
         } else {
-            return false;
+            // Nothing moves but people: whoever stands in line goes on with those who are there.
+            return self.moving == 0 && self.try_lines(false, out);
         }
         true
     }

@@ -168,9 +168,9 @@ impl Fold {
                 self.tasks.get_mut(at).reason = Some((reason.clone(), None));
                 self.finish(at, TaskState::Deferred);
             }
-            Entry::Reserved { cap, window, task, amount } => {
+            Entry::Reserved { cap, window, task, amount, turn } => {
                 let (slot, task) = (self.slot(cap, window)?, self.find(task)?);
-                self.caps.reserve(slot, task, *amount);
+                self.caps.reserve(slot, task, *amount, *turn);
             }
             Entry::Settled { cap, window, task, amount } => {
                 let (slot, task) = (self.slot(cap, window)?, self.find(task)?);

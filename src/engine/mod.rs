@@ -33,3 +33,10 @@ pub use gates::{Doubt, OpenGate, Void};
 pub use lineage::Items;
 pub use memory::Why;
 pub use tasks::{Counts, TaskState};
+
+#[cfg(test)]
+mod promises;
+#[cfg(test)]
+mod schedules;
+#[cfg(test)]
+mod testing;

@@ -20,9 +20,10 @@ struct Estimate {
 impl Cycle {
     /// Records room for a task; every amount is positive.
     pub(super) fn reserve(&mut self, task: usize, amounts: &[(usize, i64)], out: &mut Vec<Action>) {
+        let turn = self.runs.get(&task).map_or(0, |run| run.replies.len() as u32);
         for (slot, amount) in amounts {
             let (cap, window) = self.slot_names(*slot);
-            let entry = Entry::Reserved { cap, window, task: self.fold.tasks.get(task).id.clone(), amount: *amount };
+            let entry = Entry::Reserved { cap, window, task: self.fold.tasks.get(task).id.clone(), amount: *amount, turn };
             self.record(entry, true, out);
         }
     }
@@ -54,13 +55,15 @@ impl Cycle {
     pub(super) fn settle_spend(&mut self, task: usize, out: &mut Vec<Action>) {
         let shape = self.shape();
         let record = self.fold.tasks.get(task);
+        let Some(run) = self.runs.get(&task) else { return };
+        let turn = run.replies.len() as u32;
         let spend = &shape.steps[record.step].spend;
-        let held: Vec<usize> = self.fold.caps.held_by(task).into_iter().filter(|slot| spend.contains(slot)).collect();
+        // After a crash old turns are walked through again; what is held then is for a later one.
+        let mut held = self.fold.caps.held_in_turn(task, turn);
+        held.retain(|slot| spend.contains(slot));
         if held.is_empty() {
             return;
         }
-        let Some(run) = self.runs.get(&task) else { return };
-        let turn = run.replies.len() as u32;
         let amounts: Vec<i64> = held
             .iter()
             .map(|slot| {
@@ -117,7 +120,7 @@ impl Cycle {
         if estimates.is_empty() {
             return (Room::Free, Vec::new());
         }
-        let held = self.fold.caps.held_by(task);
+        let held = self.fold.caps.held_in_turn(task, turn);
         let mut wanted = Vec::new();
         for slot in slots.iter().filter(|slot| !held.contains(slot)) {
             let amount = match &self.fold.caps.slot(*slot).cap.unit {

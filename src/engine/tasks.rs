@@ -215,10 +215,6 @@ impl Tasks {
         &mut self.all[at]
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Task> {
-        self.all.iter()
-    }
-
     pub fn counts(&self, step: usize) -> Counts {
         self.by_step[step]
     }
