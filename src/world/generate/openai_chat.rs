@@ -69,16 +69,21 @@ impl OpenAiChat {
         if request.max_tokens == 0 { self.max_tokens } else { request.max_tokens.min(self.max_tokens) }
     }
 
-    fn body(&self, request: &Generate, limit_name: &str) -> Value {
+    /// What the model is asked: the prompt, and the composed version when the step has not put it there itself.
+    fn question(request: &Generate) -> String {
         let mut user = request.prompt.clone();
         // The composed version holds quotations, so it is fenced like everything from outside.
         if !request.composed.trim().is_empty() && !request.prompt.contains(request.composed.trim()) {
             user.push_str("\n\nA first version, composed from the facts alone. Write from it: keep its facts, names, numbers and links, and add none.\n");
             user.push_str(&Untrusted::new(&request.composed).fenced("composed", COMPOSED_CHARS));
         }
+        user
+    }
+
+    fn body(&self, request: &Generate, limit_name: &str) -> Value {
         let mut body = json!({
             "model": self.model,
-            "messages": [{ "role": "system", "content": request.system }, { "role": "user", "content": user }],
+            "messages": [{ "role": "system", "content": request.system }, { "role": "user", "content": Self::question(request) }],
             "stream": false,
         });
         body[limit_name] = json!(self.limit(request));
@@ -201,7 +206,7 @@ impl OpenAiChat {
         let usage = answer.usage.unwrap_or_default();
         // A server that does not count is counted for: four bytes a token is the usual rule of thumb, rounded up.
         let estimate = |bytes: usize| bytes.div_ceil(4) as u64;
-        let sent = request.system.len() + request.prompt.len() + request.composed.len();
+        let sent = request.system.len() + Self::question(request).len();
         let tokens_in = usage.prompt_tokens.unwrap_or_else(|| estimate(sent));
         let tokens_out = usage.completion_tokens.unwrap_or_else(|| estimate(text.len()));
         let cost =
