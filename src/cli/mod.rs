@@ -1,1 +1,47 @@
-//! To be furnished.
+//! The command line: arguments, one file per command, exit codes. The only room that puts doors and rooms together.
+
+pub mod args;
+pub mod commands;
+pub mod exit;
+pub mod output;
+pub mod progress;
+pub mod project;
+
+use args::{Args, Command};
+use clap::Parser as _;
+use exit::Exit;
+use std::process::ExitCode;
+
+/// Parses the process's arguments and runs the command.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let output = output::Output::new(args.json, args.color);
+    let exit = match run(&args, &output) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
+    let place = project::Place { state: args.state.clone() };
+    match &args.command {
+        Command::Run(command) => commands::run::run(command, &place, output),
+        Command::Validate(command) => commands::validate::run(command, output),
+        Command::Plan(command) => commands::plan::run(command, &place, output),
+        Command::Status(command) => commands::status::run(command, &place, output),
+        Command::Gate(command) => commands::gate::run(command, &place, output),
+        Command::Trace(command) => commands::trace::run(command, &place, output),
+        Command::Report(command) => commands::report::run(command, &place, output),
+        Command::Kinds(command) => commands::kinds::run(command, output),
+        Command::Explain(command) => commands::explain::run(command, output),
+        Command::Graph(command) => commands::graph::run(command, output),
+        Command::Init(command) => commands::init::run(command, output),
+        Command::Os(command) => commands::os::run(command, output),
+        Command::Completions(command) => commands::shell::completions(command),
+        Command::Man(command) => commands::shell::man(command),
+    }
+}

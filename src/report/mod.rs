@@ -1,1 +1,12 @@
-//! To be furnished.
+//! What happened, for people and machines: a cycle's entries become one view, and the view becomes progress lines, the summary,
+//! Markdown, HTML and JSON.
+
+pub mod html;
+pub mod lineage;
+pub mod markdown;
+pub mod plot;
+pub mod style;
+pub mod summary;
+pub mod view;
+
+pub use view::{CycleState, CycleView, GateView, StepView};

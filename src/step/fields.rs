@@ -7,7 +7,7 @@
 
 use crate::base::Timestamp;
 use crate::client_os::{Pillar, Snapshot};
-use crate::model::goods::{Event, Revision};
+use crate::model::goods::{Brief, Event, Revision};
 use crate::model::{Good, GoodKind};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -346,10 +346,32 @@ pub fn variables(takes: &[GoodKind]) -> BTreeMap<&'static str, Type> {
     variables
 }
 
+/// An outline as a template sees it: also cut into its parts.
+pub const OUTLINE_PARTS: &[Field] = &[
+    field("title", Type::Text, "title of the piece"),
+    field("text", Type::Text, "the outline in Markdown, as the person left it"),
+    field("lead", Type::Text, "what stands between the title and the first section; may be empty"),
+    field("sections", Type::List(&Type::Record(OUTLINE_SECTION)), "its sections in order"),
+];
+
+const OUTLINE_SECTION: &[Field] =
+    &[field("heading", Type::Text, "the heading"), field("paragraphs", TEXTS, "points and paragraphs without list marks")];
+
+const SOURCE: &[Field] = &[
+    field("id", Type::Text, "id of the claim"),
+    maybe("url", Type::Text, "where it was read"),
+    field("label", Type::Text, "its title and source"),
+];
+
 /// The variables of a template: those of an expression but `pillar`, the Client OS as `os`, and the cycle's time as `now`.
+/// A step that takes outlines also has their parts, and as `sources` the claims that the outline cites.
 pub fn template_variables(takes: &[GoodKind]) -> BTreeMap<&'static str, Type> {
     let mut variables = variables(takes);
     variables.remove("pillar");
+    if takes.contains(&GoodKind::Outline) {
+        variables.insert("outline", Type::Record(OUTLINE_PARTS));
+        variables.insert("sources", Type::List(&Type::Record(SOURCE)));
+    }
     variables.insert("os", Type::Record(OS));
     variables.insert("now", Type::Time);
     variables
@@ -403,6 +425,11 @@ pub fn event(event: &Event) -> Value {
 /// A pillar as the variable `pillar`; `None` is the pillar without a name and with weight 0.
 pub fn pillar(pillar: Option<&Pillar>) -> Value {
     shaped(&pillar.map_or(Value::Null, json), &Type::Record(PILLAR))
+}
+
+/// A brief as the variable `brief`.
+pub fn brief(brief: &Brief) -> Value {
+    shaped(&json(brief), &Type::Record(BRIEF))
 }
 
 /// The Client OS as the variable `os`.
@@ -468,7 +495,7 @@ mod tests {
     use super::*;
     use crate::base::{Digest, ItemId};
     use crate::model::Untrusted;
-    use crate::model::goods::{Brief, Claim, Opportunity, Outline, Provenance, RuleScore, Signal, SignalKind, Writer};
+    use crate::model::goods::{Claim, Opportunity, Outline, Provenance, RuleScore, Signal, SignalKind, Writer};
 
     fn brief() -> Brief {
         Brief {

@@ -4,10 +4,12 @@ pub mod context;
 pub mod expression;
 pub mod fields;
 pub mod kind;
+pub mod reference;
 pub mod registry;
 pub mod reply;
 pub mod request;
 pub mod spec;
+pub mod template;
 pub mod turn;
 
 pub use context::{Lineage, StepContext};

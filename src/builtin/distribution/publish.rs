@@ -1,0 +1,150 @@
+//! `publish`: sends placements out, each exactly once.
+//!
+//! The key of a publish is derived from the workflow, the step, the channel and the placement, so every attempt, in this cycle
+//! or after a crash, carries the same one. The engine journals the intent before and the receipt after.
+
+use crate::base::{Digest, Hasher, ItemId, WorkflowId};
+use crate::model::goods::{Draft, Receipt, Revision};
+use crate::model::{Good, GoodKind, Layer};
+use crate::step::spec::no_tunables;
+use crate::step::{FailureKind, KindSpec, Mode, NodeSpec, Output, Publish, Reply, Request, StepContext, StepError, StepKind, Turn, ValueType};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub struct PublishKind;
+
+static SPEC: KindSpec = KindSpec {
+    verb: "publish",
+    connector: None,
+    layers: &[Layer::Distribution],
+    summary: "Sends each placement to its channel, exactly once.",
+    doc: "The intent is on disk before anything is sent and the receipt after. After a crash in between, the channel is asked whether \
+the piece went out; a channel that cannot answer leaves the piece for a person to decide. Links to your own pages carry the piece's key \
+as `utm_content`, so that what readers do weeks later comes home to the signals behind the piece.",
+    takes: &[GoodKind::Placement],
+    gives: &[GoodKind::Receipt],
+    mode: Mode::Each,
+    nodes: &[NodeSpec::value("tag-links", ValueType::Bool, "Add utm parameters to links to your own pages.", "tag-links #false").or("#true")],
+    example: r#"publish "out" { from "channels" }"#,
+    keeps: None,
+    generates: false,
+    publishes: true,
+    decides: false,
+    tunables: no_tunables,
+};
+
+/// The idempotency key of a placement.
+fn key(workflow: &WorkflowId, step: &str, channel: &str, placement: &ItemId) -> String {
+    let mut hasher = Hasher::new();
+    hasher.part("publish").part(workflow.as_str()).part(step).part(channel).json(placement);
+    let digest: Digest = hasher.finish();
+    digest.short(16)
+}
+
+impl StepKind for PublishKind {
+    fn spec(&self) -> &'static KindSpec {
+        &SPEC
+    }
+
+    fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
+        let [item] = cx.inputs else { return Err(StepError::new("one placement is published at a time")) };
+        let Good::Placement(placement) = &item.good else { return Err(StepError::new(format!("cannot publish a {}", item.kind()))) };
+        let draft = &placement.draft;
+        let key = key(&cx.workflow.id, cx.step.id.as_str(), &placement.channel, &item.id);
+        let Some(replies) = cx.replies.first() else {
+            let text = if cx.config().flag("tag-links") { tag_links(cx, draft, &placement.channel, &key) } else { draft.text.clone() };
+            return Ok(Turn::Ask(vec![Request::Publish(Publish {
+                channel: placement.channel.clone(),
+                fields: fields(cx, draft),
+                key,
+                title: draft.title.clone(),
+                text,
+                at: cx.now,
+            })]));
+        };
+        match replies.as_slice() {
+            [Reply::Published(published)] => {
+                let mut output = Output::default();
+                let receipt = Receipt {
+                    placement: item.id,
+                    title: draft.title.clone(),
+                    topic: draft.brief.topic.clone(),
+                    pillar: draft.brief.pillar.clone(),
+                    channel: placement.channel.clone(),
+                    key,
+                    location: published.location.clone(),
+                    at: published.at,
+                    edited: matches!(draft.revision, Revision::Edited { .. }),
+                };
+                output.give(receipt, vec![item.id]);
+                Ok(Turn::Done(output))
+            }
+            [Reply::Failed(failure)] => {
+                let error = StepError::new(format!("“{}” did not go out on `{}`: {}", draft.title, placement.channel, failure.message));
+                Err(match (&failure.help, failure.kind) {
+                    (Some(help), _) => error.help(help.clone()),
+                    (None, FailureKind::Transient) => error.help("run `loopctl run` again later"),
+                    (None, _) => error,
+                })
+            }
+            _ => Err(StepError::new("the channel answered with something that is not a receipt")),
+        }
+    }
+}
+
+/// What a channel may show beside the text.
+fn fields(cx: &StepContext<'_>, draft: &Draft) -> BTreeMap<String, Value> {
+    let mut fields = BTreeMap::from([
+        ("workflow".to_owned(), json!(cx.workflow.id.as_str())),
+        ("cycle".to_owned(), json!(cx.cycle.0)),
+        ("topic".to_owned(), json!(draft.brief.topic)),
+        ("signals".to_owned(), json!(draft.provenance.signals().iter().map(|signal| signal.short()).collect::<Vec<_>>())),
+        ("client-os".to_owned(), json!(draft.provenance.client_os.short(12))),
+        ("written-by".to_owned(), json!(draft.writer.model)),
+    ]);
+    if let Some(pillar) = &draft.brief.pillar {
+        fields.insert("pillar".to_owned(), json!(pillar));
+    }
+    if let Some(by) = &draft.approved_by {
+        fields.insert("approved-by".to_owned(), json!(by));
+    }
+    if let Revision::Edited { by, .. } = &draft.revision {
+        fields.insert("edited-by".to_owned(), json!(by));
+    }
+    fields
+}
+
+/// Adds utm parameters to Markdown links that lead to own pages: `](https://us.example/x)`.
+fn tag_links(cx: &StepContext<'_>, draft: &Draft, channel: &str, key: &str) -> String {
+    let hosts: Vec<&str> = cx.client_os.pages.iter().filter_map(|(_, url)| host(url)).collect();
+    let mut tagged = String::with_capacity(draft.text.len());
+    let mut rest = draft.text.as_str();
+    while let Some(start) = rest.find("](http") {
+        let (before, link) = rest.split_at(start + 2);
+        let end = link.find([')', ' ', '\n']).unwrap_or(link.len());
+        let (url, after) = link.split_at(end);
+        tagged.push_str(before);
+        match host(url) {
+            Some(own) if hosts.contains(&own) && !url.contains("utm_content=") => {
+                let (address, fragment) = url.split_once('#').map_or((url, None), |(address, fragment)| (address, Some(fragment)));
+                let join = if address.contains('?') { '&' } else { '?' };
+                let campaign = cx.workflow.id.as_str().replace(' ', "-");
+                tagged.push_str(&format!("{address}{join}utm_source={channel}&utm_campaign={campaign}&utm_content={key}"));
+                if let Some(fragment) = fragment {
+                    tagged.push('#');
+                    tagged.push_str(fragment);
+                }
+            }
+            _ => tagged.push_str(url),
+        }
+        rest = after;
+    }
+    tagged.push_str(rest);
+    tagged
+}
+
+/// The host of an http(s) URL.
+fn host(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())
+}

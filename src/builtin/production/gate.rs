@@ -1,0 +1,156 @@
+//! `gate`: people decide, item by item. What they approve goes on as it is, what they edit goes on as they wrote it,
+//! what they reject stops here.
+
+use crate::base::{Digest, Hasher};
+use crate::model::goods::Revision;
+use crate::model::{Good, GoodKind, Item};
+use crate::step::request::ExpiryAction;
+use crate::step::spec::no_tunables;
+use crate::step::{
+    Approve, ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, Reply, Request, StepContext, StepError, StepKind,
+    Turn, ValueType, Verdict,
+};
+
+pub struct Gate;
+
+static SPEC: KindSpec = KindSpec {
+    verb: "gate",
+    connector: None,
+    layers: &[],
+    summary: "Waits for a person's decision about each item.",
+    doc: "Every item waits until somebody approves, edits or rejects it with `loopctl gate`. Items are independent: one that is approved \
+goes on while others still wait. An edit replaces the text and is kept for good. An approval is pinned to exactly what was shown.",
+    takes: &[GoodKind::Outline, GoodKind::Draft],
+    gives: &[GoodKind::Outline, GoodKind::Draft],
+    mode: Mode::Each,
+    nodes: &[
+        NodeSpec {
+            name: "by",
+            args: &[ArgSpec { name: "team", ty: ValueType::Text, required: true }],
+            rest: Some(ValueType::Text),
+            occurs: Occurs::Once,
+            doc: "Who decides: one or more people or teams.",
+            example: r#"by "content-team""#,
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "expires",
+            args: &[ArgSpec { name: "after", ty: ValueType::Duration, required: true }],
+            props: &[PropSpec {
+                name: "then",
+                ty: ValueType::Choice(&["reject", "approve"]),
+                required: false,
+                default: Some("reject"),
+                doc: "What happens to an item that nobody decided about in time.",
+            }],
+            doc: "How long after the cycle opened an item may wait. Without it, it waits for ever.",
+            example: r#"expires "72h" then="reject""#,
+            ..NodeSpec::EMPTY
+        },
+    ],
+    example: r#"gate "editor" {
+    from "outlines"
+    by "content-team"
+    expires "72h" then="reject"
+}"#,
+    keeps: None,
+    generates: false,
+    publishes: false,
+    decides: true,
+    tunables: no_tunables,
+};
+
+/// The digest of what a person sees when deciding: the item and the Client OS it was made under.
+pub fn pins(item: &Item, client_os: Digest) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.json(&item.id).part(client_os.bytes());
+    hasher.finish()
+}
+
+impl StepKind for Gate {
+    fn spec(&self) -> &'static KindSpec {
+        &SPEC
+    }
+
+    fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
+        let [item] = cx.inputs else { return Err(StepError::new("a gate decides about one item at a time")) };
+        let (title, text) = match &item.good {
+            Good::Outline(outline) => (&outline.title, &outline.text),
+            Good::Draft(draft) => (&draft.title, &draft.text),
+            other => return Err(StepError::new(format!("a gate cannot show a {}", other.kind()))),
+        };
+        let Some(replies) = cx.replies.first() else {
+            let expires = cx.config().child("expires");
+            return Ok(Turn::Ask(vec![Request::Approve(Approve {
+                item: item.id,
+                title: title.clone(),
+                text: text.clone(),
+                by: cx.config().texts("by").into_iter().map(str::to_owned).collect(),
+                expires: expires.and_then(|node| node.arg()).and_then(|after| after.duration()).map(|after| cx.now + after),
+                on_expiry: match expires.and_then(|node| node.prop("then")).and_then(|then| then.text()) {
+                    Some("approve") => ExpiryAction::Approve,
+                    _ => ExpiryAction::Reject,
+                },
+                pins: pins(item, cx.client_os.digest()),
+            })]));
+        };
+        let [Reply::Decided(decision)] = replies.as_slice() else {
+            return Err(StepError::new("the gate was answered with something that is not a decision"));
+        };
+        let mut output = Output::default();
+        match &decision.verdict {
+            Verdict::Approve | Verdict::Expired { approve: true } => {
+                output.give(approved(&item.good, &decision.by, None), vec![item.id]);
+            }
+            Verdict::Edit { text } => {
+                let revision = Revision::Edited { by: decision.by.clone(), at: decision.at, before: previous_text(&item.good) };
+                output.give(approved(&item.good, &decision.by, Some((text.clone(), revision))), vec![item.id]);
+            }
+            Verdict::Reject { reason } => {
+                let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+                output.note(NoteLevel::Info, format!("{} rejected “{title}”{reason}.", decision.by));
+            }
+            Verdict::Expired { approve: false } => {
+                output.note(NoteLevel::Warning, format!("“{title}” was rejected because nobody decided in time."));
+            }
+        }
+        Ok(Turn::Done(output))
+    }
+}
+
+/// What the text was before a person touched it, however often it has been edited since.
+fn previous_text(good: &Good) -> String {
+    let (revision, text) = match good {
+        Good::Outline(outline) => (&outline.revision, &outline.text),
+        Good::Draft(draft) => (&draft.revision, &draft.text),
+        _ => return String::new(),
+    };
+    match revision {
+        Revision::Edited { before, .. } => before.clone(),
+        Revision::Generated => text.clone(),
+    }
+}
+
+fn approved(good: &Good, by: &str, edit: Option<(String, Revision)>) -> Good {
+    let mut good = good.clone();
+    match &mut good {
+        Good::Outline(outline) => {
+            outline.approved_by = Some(by.to_owned());
+            if let Some((text, revision)) = edit {
+                outline.title = super::writing::title_of(&text).unwrap_or_else(|| outline.title.clone());
+                outline.text = text;
+                outline.revision = revision;
+            }
+        }
+        Good::Draft(draft) => {
+            draft.approved_by = Some(by.to_owned());
+            if let Some((text, revision)) = edit {
+                draft.title = super::writing::title_of(&text).unwrap_or_else(|| draft.title.clone());
+                draft.text = text;
+                draft.revision = revision;
+            }
+        }
+        _ => {}
+    }
+    good
+}

@@ -1,0 +1,345 @@
+//! The arguments of every command, with examples in `--help`.
+
+use super::exit::Exit;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Runs a growth team's loop: sense, choose, write, place, convert, learn, and start the next round from a better place.
+#[derive(Debug, Parser)]
+#[command(
+    name = "loopctl",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = Exit::TABLE,
+    after_long_help = concat!("Examples:
+  loopctl init my-loop                     a new loop, ready to run
+  loopctl run workflows/first-loop.kdl     one cycle, or on with the open one
+  loopctl gate list                        what waits for a person
+  loopctl trace d-7f3a1c                   where a piece comes from
+
+"),
+)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Print facts as JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub color: ColorChoice,
+
+    /// Folder of the durable state; by default `.loopctl` beside the workflow
+    #[arg(long, global = true, value_name = "DIR", env = "LOOPCTL_STATE")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(Run),
+    Validate(Validate),
+    Plan(Plan),
+    Status(Status),
+    Gate(Gate),
+    Trace(Trace),
+    Report(Report),
+    Kinds(Kinds),
+    Explain(Explain),
+    Graph(Graph),
+    Init(Init),
+    Os(Os),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// The workflow file, when a command takes one.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct WorkflowFile {
+    /// The workflow file; left out, the only one here or in `workflows/`
+    #[arg(value_name = "WORKFLOW")]
+    pub file: Option<PathBuf>,
+}
+
+/// Run one cycle, or go on with the one that is open
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl run workflows/first-loop.kdl
+  loopctl run workflows/first-loop.kdl --cycles 5 --approve-all    a quick look at five rounds
+
+Nothing that was finished is done again: after a crash or Ctrl-C the same command goes on.")]
+pub struct Run {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// How many cycles to complete
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub cycles: u32,
+
+    /// Approve everything that waits at a gate, in your name; for a quick look, not for publishing
+    #[arg(long)]
+    pub approve_all: bool,
+
+    /// In whose name `--approve-all` approves
+    #[arg(long, value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
+
+/// Check a workflow, its templates and its Client OS
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl validate workflows/first-loop.kdl
+  loopctl validate --format github          annotations in a pull request
+  loopctl validate --deny warnings          for CI")]
+pub struct Validate {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// How to print findings
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+
+    /// Treat a code, or all `warnings`, as errors
+    #[arg(long, value_name = "CODE")]
+    pub deny: Vec<String>,
+
+    /// Leave a warning out
+    #[arg(long, value_name = "CODE")]
+    pub allow: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Human,
+    Json,
+    Sarif,
+    Github,
+}
+
+/// Show what a cycle would run, what is unchanged, and what the caps have left
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl plan workflows/first-loop.kdl
+  loopctl plan --json")]
+pub struct Plan {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+}
+
+/// Show where the current cycle stands
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl status
+  loopctl status --cycle 2")]
+pub struct Status {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// A cycle other than the last
+    #[arg(long, value_name = "N")]
+    pub cycle: Option<u32>,
+}
+
+/// Decide about what waits for a person
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl gate list
+  loopctl gate show o-7f3a1c
+  loopctl gate approve o-7f3a1c o-90be12
+  loopctl gate edit o-7f3a1c                 opens $EDITOR
+  loopctl gate edit o-7f3a1c --file new.md
+  loopctl gate reject o-7f3a1c --reason \"off our pillar\"")]
+pub struct Gate {
+    #[command(subcommand)]
+    pub command: GateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GateCommand {
+    /// List what waits, the most urgent first
+    List(WorkflowFile),
+    /// Show one item with its evidence
+    Show(GateItem),
+    /// Approve items as they are
+    Approve(GateDecision),
+    /// Reject items
+    Reject(GateReject),
+    /// Change an item's text and approve it; your words win over anything generated
+    Edit(GateEdit),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GateItem {
+    /// Optionally the workflow file, then the item
+    #[arg(value_name = "[WORKFLOW] ITEM", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GateDecision {
+    /// Optionally the workflow file, then items
+    #[arg(value_name = "[WORKFLOW] ITEM")]
+    pub words: Vec<String>,
+
+    /// Everything that waits
+    #[arg(long)]
+    pub all: bool,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GateReject {
+    #[command(flatten)]
+    pub decision: GateDecision,
+
+    /// Why; Learning counts reasons
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GateEdit {
+    /// Optionally the workflow file, then the item
+    #[arg(value_name = "[WORKFLOW] ITEM", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// Take the text from a file instead of opening an editor; `-` is standard input
+    #[arg(long, value_name = "PATH")]
+    pub file: Option<PathBuf>,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
+
+/// Show where an item comes from: edits, approvals, model, score, rules, signals
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl trace d-7f3a1c
+  loopctl trace workflows/first-loop.kdl r-12ab90 --json")]
+pub struct Trace {
+    /// Optionally the workflow file, then the item
+    #[arg(value_name = "[WORKFLOW] ITEM", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+}
+
+/// Write a cycle's report as Markdown and HTML
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl report                            print the last cycle's report
+  loopctl report --out reports              write reports/first-loop-1.md and .html")]
+pub struct Report {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// A cycle other than the last
+    #[arg(long, value_name = "N")]
+    pub cycle: Option<u32>,
+
+    /// Folder to write the Markdown and HTML files to
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// List the step kinds, or explain one
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl kinds
+  loopctl kinds score
+  loopctl kinds \"source kind=csv\"")]
+pub struct Kinds {
+    /// A verb, such as `score`
+    pub kind: Vec<String>,
+
+    /// Write all reference pages as Markdown files to this folder
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub write: Option<PathBuf>,
+}
+
+/// Tell the story behind a diagnostic code
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl explain loop::port-mismatch
+  loopctl explain                           all codes")]
+pub struct Explain {
+    pub code: Option<String>,
+}
+
+/// Draw the workflow
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl graph --format mermaid            for a README
+  loopctl graph --format svg > loop.svg")]
+pub struct Graph {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    #[arg(long, value_enum, default_value = "mermaid")]
+    pub format: GraphFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum GraphFormat {
+    Mermaid,
+    Dot,
+    Json,
+    Svg,
+}
+
+/// Start a new loop: a workflow, a Client OS and templates that run at once
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl init my-loop
+  loopctl init my-loop --phase 1            Intelligence and Learning first")]
+pub struct Init {
+    /// Name of the loop; a folder of this name is made
+    pub name: String,
+
+    /// 1: Intelligence and Learning; 2: with Strategy and Conversion; 3: with Production and Distribution
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub phase: u8,
+}
+
+/// Look after the Client OS
+#[derive(Debug, ClapArgs)]
+pub struct Os {
+    #[command(subcommand)]
+    pub command: OsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OsCommand {
+    /// Find missing parts, contradictions, and what takes too long to read
+    #[command(after_long_help = "Examples:
+  loopctl os check workflows/first-loop.kdl
+  loopctl os check --json")]
+    Check(WorkflowFile),
+}
+
+/// Print a completion script for your shell
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl completions bash > ~/.local/share/bash-completion/completions/loopctl")]
+pub struct Completions {
+    pub shell: clap_complete::Shell,
+}
+
+/// Write the man pages to a folder
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl man ~/.local/share/man/man1")]
+pub struct Man {
+    pub folder: PathBuf,
+}

@@ -1,0 +1,249 @@
+//! `loopctl gate`: what waits for a person, and the person's decision.
+
+use crate::base::{CycleNo, ItemId, RequestKey, Timestamp};
+use crate::cli::args::{Gate, GateCommand, GateEdit};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::project::{Place, Project, long_handle, pick, split_words};
+use crate::model::goods::Evidence;
+use crate::model::{Good, Item};
+use crate::report::style::{CODE, DIM, GOOD, TITLE, WAIT, count, fit, paint, plain};
+use crate::report::{CycleView, GateView};
+use crate::runtime::{self, Clock as _, Journal};
+use crate::step::{Decision, Verdict};
+use crate::world::SystemClock;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+pub fn run(args: &Gate, place: &Place, output: &Output) -> Result<Exit, Failure> {
+    match &args.command {
+        GateCommand::List(file) => {
+            let open = Open::load(place, file.file.as_deref(), output)?;
+            open.list(output)
+        }
+        GateCommand::Show(item) => {
+            let (file, words) = split_words(&item.words);
+            let open = Open::load(place, file.as_deref(), output)?;
+            open.show(open.gate(&one(&words)?)?, output)
+        }
+        GateCommand::Approve(decision) => decide_all(place, &decision.words, decision.all, decision.by.as_deref(), &Verdict::Approve, output),
+        GateCommand::Reject(reject) => {
+            let verdict = Verdict::Reject { reason: reject.reason.clone() };
+            decide_all(place, &reject.decision.words, reject.decision.all, reject.decision.by.as_deref(), &verdict, output)
+        }
+        GateCommand::Edit(edit) => self::edit(place, edit, output),
+    }
+}
+
+/// The last cycle with what waits in it.
+struct Open {
+    project: Project,
+    journal: Box<dyn Journal>,
+    view: CycleView,
+    items: BTreeMap<ItemId, Item>,
+}
+
+impl Open {
+    fn load(place: &Place, file: Option<&Path>, output: &Output) -> Result<Open, Failure> {
+        let project = Project::load(place, file, output)?;
+        if !project.has_state() {
+            return Err(project.nothing_yet());
+        }
+        let journal = project.open()?;
+        let entries = project.entries(journal.as_ref(), None)?;
+        let view = project.view(&entries)?;
+        let items = crate::report::view::items(&entries).into_iter().map(|(id, item)| (id, item.clone())).collect();
+        Ok(Open { project, journal, view, items })
+    }
+
+    fn gate(&self, word: &str) -> Result<&GateView, Failure> {
+        let named = self.view.waiting.iter().map(|gate| {
+            let name = self.items.get(&gate.approve.item).map_or_else(|| gate.id.clone(), long_handle);
+            (name, gate)
+        });
+        pick(word, named, &format!("loopctl gate list {}", self.project.file))
+    }
+
+    fn list(&self, output: &Output) -> Result<Exit, Failure> {
+        let mut waiting: Vec<&GateView> = self.view.waiting.iter().collect();
+        waiting.sort_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
+        output.either("waiting", &waiting, || {
+            if waiting.is_empty() {
+                return "Nothing waits for a person.".to_owned();
+            }
+            let mut text = format!("{}\n", paint(TITLE, format!("{} · cycle {}: {}", self.view.workflow, self.view.cycle, count(waiting.len(), "decision"))));
+            for gate in &waiting {
+                let expires = gate.approve.expires.map_or_else(String::new, |at| format!(" · expires {at}"));
+                text.push_str(&format!(
+                    "  {}  {}\n            {}\n",
+                    paint(WAIT, &gate.id),
+                    fit(&gate.approve.title, output.width().saturating_sub(12)),
+                    paint(DIM, format!("{} · by {} · {} words{expires}", gate.step, gate.approve.by.join(", "), gate.approve.text.split_whitespace().count()))
+                ));
+            }
+            let file = &self.project.file;
+            text.push_str(&format!("\n{}  {}", paint(CODE, format!("loopctl gate show {file} {}", waiting[0].id)), paint(DIM, "then approve, edit or reject")));
+            text
+        });
+        Ok(if waiting.is_empty() { Exit::Ok } else { Exit::Waiting })
+    }
+
+    fn show(&self, gate: &GateView, output: &Output) -> Result<Exit, Failure> {
+        let evidence = self.evidence(gate);
+        let facts = json!({"gate": gate, "evidence": evidence});
+        output.either("item", &facts, || {
+            let width = output.width();
+            let mut text = format!("{}  {}\n\n", paint(TITLE, &gate.id), paint(DIM, format!("{} · waits for {}", gate.step, gate.approve.by.join(", "))));
+            for line in gate.approve.text.lines() {
+                text.push_str(&format!("{}\n", plain(line)));
+            }
+            if let Some(Good::Draft(draft)) = self.items.get(&gate.approve.item).map(|item| &item.good)
+                && !draft.findings.is_empty()
+            {
+                text.push_str(&format!("\n{}\n", paint(TITLE, "What the checks found")));
+                for finding in &draft.findings {
+                    text.push_str(&format!("  {}:{} {}: {}\n", finding.line, finding.column, finding.check, plain(&finding.message)));
+                }
+            }
+            text.push_str(&format!("\n{}\n", paint(TITLE, "What it rests on")));
+            for evidence in &evidence {
+                text.push_str(&format!("  {}  {}\n", paint(CODE, format!("s-{}", evidence.signal.short())), fit(evidence.title.as_data(), width.saturating_sub(14))));
+                let place = evidence.url.clone().unwrap_or_else(|| evidence.source.clone());
+                text.push_str(&format!("            {}\n", paint(DIM, fit(&format!("{} · {place}", evidence.at), width.saturating_sub(14)))));
+            }
+            let file = &self.project.file;
+            text.push_str(&format!(
+                "\n{}\n{}\n{}",
+                paint(CODE, format!("loopctl gate approve {file} {}", gate.id)),
+                paint(CODE, format!("loopctl gate edit {file} {}", gate.id)),
+                paint(CODE, format!("loopctl gate reject {file} {} --reason \"…\"", gate.id))
+            ));
+            text
+        });
+        Ok(Exit::Ok)
+    }
+
+    fn evidence(&self, gate: &GateView) -> Vec<Evidence> {
+        match self.items.get(&gate.approve.item).map(|item| &item.good) {
+            Some(Good::Outline(outline)) => outline.brief.evidence.clone(),
+            Some(Good::Draft(draft)) => draft.brief.evidence.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn one(words: &[String]) -> Result<String, Failure> {
+    match words {
+        [word] => Ok(word.clone()),
+        _ => Err(Failure::new("cli::usage", "name one item").help("`loopctl gate list` shows what waits")),
+    }
+}
+
+/// Records a decision durably, after checking that the gate is still open and that it is about the same thing.
+pub fn decide(project: &Project, journal: &mut dyn Journal, cycle: CycleNo, key: &RequestKey, decision: Decision) -> Result<(), Failure> {
+    runtime::decide(journal, &project.workflow, crate::builtin::registry(), &project.client_os, cycle, key, decision).map_err(Failure::from)
+}
+
+/// Who decides: named, or the login name.
+fn who(by: Option<&str>) -> String {
+    by.map(str::to_owned)
+        .or_else(|| ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()))
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| "somebody".to_owned())
+}
+
+fn decide_all(place: &Place, words: &[String], all: bool, by: Option<&str>, verdict: &Verdict, output: &Output) -> Result<Exit, Failure> {
+    let (file, words) = split_words(words);
+    let mut open = Open::load(place, file.as_deref(), output)?;
+    let chosen: Vec<GateView> = if all {
+        open.view.waiting.clone()
+    } else if words.is_empty() {
+        return Err(Failure::new("cli::usage", "name the items, or say `--all`").help(format!("`loopctl gate list {}` shows what waits", open.project.file)));
+    } else {
+        words.iter().map(|word| open.gate(word).cloned()).collect::<Result<_, _>>()?
+    };
+    // A recording has a clock of its own; a decision in it happens at the recording's time.
+    let at = open.now();
+    for gate in &chosen {
+        let decision = Decision { verdict: verdict.clone(), by: who(by), at, pins: gate.approve.pins };
+        decide(&open.project, open.journal.as_mut(), open.view.cycle, &gate.key, decision)?;
+    }
+    let word = match verdict {
+        Verdict::Reject { .. } => "Rejected",
+        _ => "Approved",
+    };
+    told(&open, &chosen, word, output);
+    Ok(Exit::Ok)
+}
+
+impl Open {
+    fn now(&self) -> Timestamp {
+        if self.view.recorded { self.view.now } else { SystemClock.now() }
+    }
+}
+
+fn told(open: &Open, chosen: &[GateView], word: &str, output: &Output) {
+    let ids: Vec<&str> = chosen.iter().map(|gate| gate.id.as_str()).collect();
+    let left = open.view.waiting.len() - chosen.len();
+    output.either("decided", &json!({"items": ids, "decision": word.to_lowercase(), "left": left}), || {
+        let left = if left == 0 { "Nothing else waits.".to_owned() } else { format!("{} left.", count(left, "decision")) };
+        format!("{} {word} {}. {left}\n{}", paint(GOOD, "✓"), ids.join(", "), paint(CODE, format!("loopctl run {}", open.project.file)))
+    });
+}
+
+fn edit(place: &Place, args: &GateEdit, output: &Output) -> Result<Exit, Failure> {
+    let (file, words) = split_words(&args.words);
+    let mut open = Open::load(place, file.as_deref(), output)?;
+    let gate = open.gate(&one(&words)?)?.clone();
+    let text = match &args.file {
+        Some(path) => read_edit(path)?,
+        None => {
+            // The store is given back while a person thinks.
+            let project = open.project;
+            drop(open.journal);
+            let text = in_editor(&gate)?;
+            let journal = project.open()?;
+            open = Open { project, journal, view: open.view, items: open.items };
+            text
+        }
+    };
+    if text.trim().is_empty() {
+        return Err(Failure::new("cli::empty-edit", "the text is empty, so nothing was decided").help("to stop a piece, use `loopctl gate reject`"));
+    }
+    let verdict = if text.trim() == gate.approve.text.trim() { Verdict::Approve } else { Verdict::Edit { text: text.trim().to_owned() } };
+    let word = if verdict == Verdict::Approve { "Approved without a change:" } else { "Kept your words and approved" };
+    let decision = Decision { verdict, by: who(args.by.as_deref()), at: open.now(), pins: gate.approve.pins };
+    decide(&open.project, open.journal.as_mut(), open.view.cycle, &gate.key, decision)?;
+    told(&open, &[gate], word, output);
+    Ok(Exit::Ok)
+}
+
+fn read_edit(path: &Path) -> Result<String, Failure> {
+    let unreadable = |error: std::io::Error| Failure::new("cli::no-such-file", format!("cannot read `{}`: {error}", path.display())).help("check the path; the item still waits");
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+/// Opens the text in `$VISUAL` or `$EDITOR` and reads it back. The file is kept when something goes wrong.
+fn in_editor(gate: &GateView) -> Result<String, Failure> {
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok()).filter(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    let path: PathBuf = std::env::temp_dir().join(format!("loopctl-{}-{}.md", gate.id, std::process::id()));
+    let kept = |what: String| Failure::new("cli::editor", what).help(format!("set $EDITOR, or use `--file`; your text is in {}", path.display()));
+    std::fs::write(&path, &gate.approve.text).map_err(|error| kept(format!("cannot write `{}`: {error}", path.display())))?;
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let status = std::process::Command::new(program).args(words).arg(&path).status().map_err(|error| kept(format!("cannot start the editor `{program}`: {error}")))?;
+    if !status.success() {
+        return Err(kept(format!("the editor `{program}` ended with {status}, so nothing was decided")));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| kept(format!("cannot read the edited text: {error}")))?;
+    // Only a leftover; nothing depends on it.
+    let _ = std::fs::remove_file(&path);
+    Ok(text)
+}

@@ -1,0 +1,20 @@
+//! `loopctl graph`: the workflow as a drawing.
+
+use crate::cli::args::{Graph, GraphFormat};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::project::{Place, Project};
+use crate::plan::CyclePlan;
+
+pub fn run(args: &Graph, output: &Output) -> Result<Exit, Failure> {
+    let project = Project::load(&Place::default(), args.workflow.file.as_deref(), output)?;
+    let plan = CyclePlan::new(&project.workflow);
+    let format = if output.json { GraphFormat::Json } else { args.format };
+    output.text(&match format {
+        GraphFormat::Mermaid => plan.mermaid(),
+        GraphFormat::Dot => plan.dot(),
+        GraphFormat::Json => plan.json(),
+        GraphFormat::Svg => plan.svg(),
+    });
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,145 @@
+//! `loopctl run`: one cycle, or on with the open one. The main job.
+
+use crate::cli::args::Run;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use crate::cli::project::{Place, Project};
+use crate::report::style::{DIM, count, paint};
+use crate::report::{CycleState, CycleView, summary};
+use crate::runtime::{self, Journal, Outcome, Setup};
+use crate::step::{Decision, Verdict};
+use crate::world::{RealWorld, SystemClock};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
+    let project = Project::load(place, args.workflow.file.as_deref(), output)?;
+    let mut journal = project.open()?;
+    let reactor = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again"))?;
+    let (stop, stopped) = watch::channel(0u32);
+    reactor.spawn(watch_for_interrupts(stop));
+    let mut views = Vec::new();
+    let mut exit = Exit::Ok;
+    for _ in 0..args.cycles {
+        let outcome = one_cycle(args, &project, journal.as_mut(), &reactor, &stopped, output)?;
+        let view = project.view(&project.entries(journal.as_ref(), None)?)?;
+        exit = match outcome {
+            Outcome::Stopped => Exit::Interrupted,
+            Outcome::Parked { .. } => Exit::Waiting,
+            Outcome::Finished if !view.failures.is_empty() => Exit::Findings,
+            Outcome::Finished if exit == Exit::Ok && is_capped(&view) => Exit::CapReached,
+            Outcome::Finished => exit,
+        };
+        let go_on = matches!(outcome, Outcome::Finished);
+        views.push(view);
+        if !go_on {
+            break;
+        }
+        if args.cycles > 1
+            && let Some(view) = views.last()
+        {
+            output.progress(&round(view));
+        }
+    }
+    show(&project, &views, output);
+    Ok(exit)
+}
+
+/// A person who wants to publish was only held back by a cap: nothing at all was written or sent.
+fn is_capped(view: &CycleView) -> bool {
+    !view.deferred.is_empty() && view.written.is_empty() && view.published.is_empty()
+}
+
+fn one_cycle(
+    args: &Run,
+    project: &Project,
+    journal: &mut dyn Journal,
+    reactor: &tokio::runtime::Runtime,
+    stopped: &watch::Receiver<u32>,
+    output: &Output,
+) -> Result<Outcome, Failure> {
+    let world = Arc::new(RealWorld::new(project.workflow.clone(), &project.root));
+    let setup = Setup {
+        workflow: project.workflow.clone(),
+        client_os: project.client_os.clone(),
+        registry: crate::builtin::registry(),
+        world,
+        clock: &SystemClock,
+        stop: stopped.clone(),
+    };
+    loop {
+        let mut progress = Progress::new(output, &project.workflow);
+        let outcome = reactor.block_on(runtime::run_cycle(&setup, journal, &mut |notice| progress.tell(notice)));
+        progress.finish();
+        let outcome = outcome.map_err(Failure::from)?;
+        let waiting = matches!(outcome, Outcome::Parked { .. });
+        if !(waiting && args.approve_all) || approve_all(args, project, journal)? == 0 {
+            return Ok(outcome);
+        }
+    }
+}
+
+/// Approves everything that waits, and says how much that was.
+fn approve_all(args: &Run, project: &Project, journal: &mut dyn Journal) -> Result<usize, Failure> {
+    let view = project.view(&project.entries(journal, None)?)?;
+    let by = args.by.clone().unwrap_or_else(|| "approve-all".to_owned());
+    let mut decided = 0;
+    for gate in &view.waiting {
+        let decision = Decision { verdict: Verdict::Approve, by: by.clone(), at: view.now, pins: gate.approve.pins };
+        super::gate::decide(project, journal, view.cycle, &gate.key, decision)?;
+        decided += 1;
+    }
+    Ok(decided)
+}
+
+async fn watch_for_interrupts(stop: watch::Sender<u32>) {
+    let mut count = 0;
+    while tokio::signal::ctrl_c().await.is_ok() {
+        count += 1;
+        if stop.send(count).is_err() {
+            return;
+        }
+        if count == 1 {
+            anstream::eprintln!("Stopping: what runs may finish, nothing new is started. Press Ctrl-C again to stop at once; nothing is lost either way.");
+        }
+    }
+}
+
+/// One line per round, for `--cycles`.
+fn round(view: &CycleView) -> String {
+    let weights: Vec<String> = view.changes.iter().map(|change| format!("{} {:.3} → {:.3}", change.path, change.old, change.new)).collect();
+    let learned = if weights.is_empty() { "no weight changed".to_owned() } else { weights.join(", ") };
+    format!("cycle {}: {} published, {}", view.cycle, count(view.published.len(), "piece"), learned)
+}
+
+fn show(project: &Project, views: &[CycleView], output: &Output) {
+    let Some(last) = views.last() else { return };
+    if output.json {
+        output.facts("cycles", views);
+        return;
+    }
+    let store = project.store_name();
+    let setting = summary::Setting { width: output.width(), file: &project.file, store: &store };
+    output.text(&format!("\n{}", summary::render(last, &setting)));
+    if views.len() > 1 {
+        output.text(&rounds(views));
+    }
+    if last.state == CycleState::Closed && last.recorded {
+        output.text(&paint(DIM, "This workflow reads recorded data; the next run opens the next cycle of the recording."));
+    }
+}
+
+/// What several rounds did, side by side.
+fn rounds(views: &[CycleView]) -> String {
+    let mut text = "\nRound by round\n".to_owned();
+    for view in views {
+        text.push_str(&format!("  {}\n", round(view)));
+    }
+    text
+}
+

@@ -1,0 +1,84 @@
+//! Where commands write: facts to standard output, as text or as JSON; progress and failures to standard error.
+
+use super::args::ColorChoice;
+use super::exit::Failure;
+use crate::diag::{Diagnostic, Sources};
+use crate::report::style::{BAD, CODE, paint};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+/// The version of every JSON document that commands print.
+pub const JSON_VERSION: u32 = 1;
+
+pub struct Output {
+    pub json: bool,
+}
+
+impl Output {
+    pub fn new(json: bool, color: ColorChoice) -> Output {
+        match color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::Always,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+        Output { json }
+    }
+
+    /// Columns to write into: the terminal's, or 100 when there is none.
+    pub fn width(&self) -> usize {
+        terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).clamp(40, 160))
+    }
+
+    /// Whether a person watches standard error.
+    pub fn is_watched(&self) -> bool {
+        std::io::stderr().is_terminal()
+    }
+
+    /// Writes text. A closed pipe ends the output quietly.
+    pub fn text(&self, text: &str) {
+        let mut out = anstream::stdout().lock();
+        // A reader that went away (`| head`) is no failure of ours.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+        let _ = out.flush();
+    }
+
+    /// Writes `{"version":1,"KIND":…}`.
+    pub fn facts<T: Serialize>(&self, kind: &str, value: &T) {
+        let document = serde_json::json!({"version": JSON_VERSION, kind: value});
+        self.text(&format!("{document:#}"));
+    }
+
+    /// Writes facts as JSON with `--json`, else the text.
+    pub fn either<T: Serialize>(&self, kind: &str, value: &T, text: impl FnOnce() -> String) {
+        if self.json { self.facts(kind, value) } else { self.text(&text()) }
+    }
+
+    /// A line of progress on standard error; nothing with `--json`.
+    pub fn progress(&self, line: &str) {
+        if !self.json {
+            anstream::eprintln!("{line}");
+        }
+    }
+
+    /// Diagnostics of a workflow, on standard error; with `--json` on standard output.
+    pub fn diagnostics(&self, sources: &Sources, diagnostics: &[Diagnostic]) {
+        if self.json {
+            self.text(&crate::diag::render::json(sources, diagnostics));
+        } else {
+            let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+            anstream::eprint!("{}", crate::diag::render::human(sources, diagnostics, self.width(), color));
+        }
+    }
+
+    pub fn failure(&self, failure: &Failure) {
+        if self.json {
+            self.facts("error", &serde_json::json!({"code": failure.code, "message": failure.message, "help": failure.help}));
+            return;
+        }
+        anstream::eprintln!("{}: {}", paint(BAD, format!("error[{}]", failure.code)), failure.message);
+        if let Some(help) = &failure.help {
+            anstream::eprintln!("  {} {help}", paint(CODE, "help:"));
+        }
+    }
+}

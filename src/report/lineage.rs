@@ -1,0 +1,149 @@
+//! The whole lineage of an item, from the piece down to the signals: `loopctl trace`.
+
+use super::style::{CODE, DIM, fit, paint};
+use super::view::handle;
+use crate::base::ItemId;
+use crate::model::goods::Revision;
+use crate::model::{Good, Item};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One item of a lineage, with what it was made from.
+#[derive(Clone, Debug, Serialize)]
+pub struct Node {
+    pub id: String,
+    pub item: ItemId,
+    pub kind: &'static str,
+    pub title: String,
+    pub made_by: String,
+    /// What decided about it: score, model and cost, decision, propensity, receipt.
+    pub facts: Vec<String>,
+    pub from: Vec<Node>,
+}
+
+/// Walks from `item` to its roots. An item that was already shown is not walked again; one whose record is gone is left out.
+pub fn walk(items: &BTreeMap<ItemId, Item>, item: &ItemId) -> Option<Node> {
+    visit(items, item, &mut BTreeSet::new())
+}
+
+fn visit(items: &BTreeMap<ItemId, Item>, id: &ItemId, seen: &mut BTreeSet<ItemId>) -> Option<Node> {
+    let item = items.get(id)?;
+    let fresh = seen.insert(*id);
+    let from = if fresh { item.parents.iter().filter_map(|parent| visit(items, parent, seen)).collect() } else { Vec::new() };
+    Some(Node {
+        id: handle(item),
+        item: *id,
+        kind: item.kind().name(),
+        title: item.good.title(),
+        made_by: item.made_by.to_string(),
+        facts: facts(&item.good),
+        from,
+    })
+}
+
+fn facts(good: &Good) -> Vec<String> {
+    let mut facts = Vec::new();
+    let mut revision = |revision: &Revision, approved_by: &Option<String>| {
+        if let Revision::Edited { by, at, .. } = revision {
+            facts.push(format!("edited by {by} at {at}"));
+        }
+        if let Some(by) = approved_by {
+            facts.push(format!("approved by {by}"));
+        }
+    };
+    match good {
+        Good::Signal(signal) => {
+            facts.push(format!("{} from {} at {}", signal.kind.name(), signal.source, signal.at));
+            if let Some(volume) = signal.volume {
+                let growth = signal.growth.map_or_else(String::new, |growth| format!(", growth {:+.0} %", growth * 100.0));
+                facts.push(format!("volume {volume}{growth}"));
+            }
+            facts.extend(signal.facts.iter().map(|fact| {
+                let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+                format!("{} of {}: {} → {}", fact.name, fact.about, side(&fact.old), side(&fact.new))
+            }));
+            facts.extend(signal.url.clone());
+            facts.push(format!("content {}", signal.content.short(12)));
+        }
+        Good::Events(events) => facts.push(format!("{} rows from {}", events.rows.len(), events.source)),
+        Good::Opportunity(opportunity) => {
+            facts.push(format!(
+                "score {:.3}, confidence {:.2}, place {}",
+                opportunity.score, opportunity.confidence, opportunity.rank
+            ));
+            facts.extend(opportunity.breakdown.iter().map(|rule| {
+                let value = rule.value.map_or_else(|| "unknown, counted as 0.5".to_owned(), |value| format!("{value:.3}"));
+                format!("rule {}: {value} × weight {:.3} = {:.3}", rule.rule, rule.weight, rule.contribution())
+            }));
+        }
+        Good::Brief(brief) => {
+            facts.extend(
+                brief.claims.iter().map(|claim| format!("[{}] {} (signal s-{})", claim.id, claim.text, claim.signal.short())),
+            );
+        }
+        Good::Outline(outline) => {
+            revision(&outline.revision, &outline.approved_by);
+            facts.push(written(&outline.writer));
+            facts.push(format!("Client OS {}", outline.provenance.client_os.short(12)));
+        }
+        Good::Draft(draft) => {
+            revision(&draft.revision, &draft.approved_by);
+            facts.push(written(&draft.writer));
+            facts.extend(
+                draft.findings.iter().map(|finding| format!("{} at line {}: {}", finding.check, finding.line, finding.message)),
+            );
+        }
+        Good::Placement(placement) => {
+            facts.push(format!(
+                "{} by {}, propensity {:.3}: {}",
+                placement.channel, placement.policy, placement.propensity, placement.why
+            ));
+        }
+        Good::Receipt(receipt) => facts.push(format!("{} at {}, key {}", receipt.location, receipt.at, receipt.key)),
+        Good::Lead(lead) => {
+            facts.extend(lead.score.map(|score| format!("probability {score:.3}")));
+            facts.extend(lead.reasons.iter().map(|reason| format!("{} {:+.2}", reason.feature, reason.effect)));
+        }
+        Good::Insight(insight) => facts.push(format!("{}, {} observations", insight.measure, insight.n)),
+        Good::Report(_) => {}
+    }
+    facts
+}
+
+fn written(writer: &crate::model::goods::Writer) -> String {
+    let cost = writer.cost.as_ref().map_or_else(String::new, |cost| format!(", {cost}"));
+    format!(
+        "written by {} ({}), {} tokens{cost}, prompt {}",
+        writer.provider,
+        writer.model,
+        writer.tokens,
+        writer.prompt.short(12)
+    )
+}
+
+/// The tree as text.
+pub fn render(node: &Node, width: usize) -> String {
+    let mut out = String::new();
+    draw(&mut out, node, "", "", width);
+    out
+}
+
+fn draw(out: &mut String, node: &Node, lead: &str, below: &str, width: usize) {
+    let room = width.saturating_sub(lead.chars().count() + node.id.len() + 6);
+    out.push_str(&format!(
+        "{lead}{} {}  {}\n",
+        paint(CODE, &node.id),
+        fit(&node.title, room),
+        paint(DIM, format!("{} by {}", node.kind, node.made_by))
+    ));
+    let rail = if node.from.is_empty() { "  " } else { "│ " };
+    for fact in &node.facts {
+        let room = width.saturating_sub(below.chars().count() + 4);
+        out.push_str(&format!("{below}{rail}  {}\n", paint(DIM, fit(fact, room))));
+    }
+    for (at, from) in node.from.iter().enumerate() {
+        let last = at + 1 == node.from.len();
+        let (branch, rest) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        draw(out, from, &format!("{below}{branch}"), &format!("{below}{rest}"), width);
+    }
+}

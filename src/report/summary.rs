@@ -1,0 +1,295 @@
+//! The summary after a run: half a minute of reading for somebody who runs a growth team.
+//!
+//! It answers in this order: what was sensed and done, what to write and why, what was written, what waits for you and what
+//! to type, what went out, what was learned and what that changes, what is missing.
+
+use super::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, grouped, paint};
+use super::view::{CycleState, CycleView, StepView};
+use crate::base::Timestamp;
+use crate::model::goods::{Insight, Verdict};
+use crate::model::{CapUnit, Layer};
+use jiff::tz::TimeZone;
+use std::fmt::Write as _;
+
+/// How many lines of each list are shown; the rest is counted.
+const SHOWN: usize = 5;
+
+/// What the summary needs besides the view.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// The workflow file as the user typed it, for the commands that are suggested.
+    pub file: &'a str,
+    /// Where the store is.
+    pub store: &'a str,
+}
+
+/// The first line: `first-loop · cycle 1 · Sun 22 Nov 2026 06:00 Europe/London · store .loopctl`.
+pub fn heading(view: &CycleView, store: &str) -> String {
+    let zone = TimeZone::get(&view.zone).unwrap_or(TimeZone::UTC);
+    let recorded = if view.recorded { " (recorded data)" } else { "" };
+    let place = format!("· {} {}{recorded} · store {store}", view.now.friendly(&zone), view.zone);
+    format!("{} {}", paint(TITLE, format!("{} · cycle {}", view.workflow, view.cycle)), paint(DIM, place))
+}
+
+/// The whole summary, with colours; the writer strips them where they cannot be shown.
+pub fn render(view: &CycleView, setting: &Setting<'_>) -> String {
+    let mut out = String::new();
+    writeln!(out, "{}", heading(view, setting.store)).expect("writing to a string");
+    layers(&mut out, view, setting.width);
+    opportunities(&mut out, view, setting.width);
+    written(&mut out, view, setting.width);
+    published(&mut out, view, setting.width);
+    learned(&mut out, view, setting.width);
+    missing(&mut out, view, setting.width);
+    waiting(&mut out, view, setting);
+    out
+}
+
+fn section(out: &mut String, title: &str) {
+    writeln!(out, "\n{}", paint(TITLE, title)).expect("writing to a string");
+}
+
+fn layers(out: &mut String, view: &CycleView, width: usize) {
+    for layer in Layer::ALL {
+        let steps: Vec<&StepView> = view.layer(layer).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        let label = format!(" {} {:<13} ", layer.number(), layer.title());
+        let indent = " ".repeat(label.chars().count());
+        for (at, step) in steps.into_iter().enumerate() {
+            let lead = if at == 0 { &label } else { &indent };
+            writeln!(out, "{lead}{}", step_line(view, step, width.saturating_sub(indent.len()))).expect("writing to a string");
+        }
+    }
+}
+
+/// `✓ press 16 feeds, 214 entries`
+pub fn step_line(view: &CycleView, step: &StepView, width: usize) -> String {
+    let mark = if step.failed > 0 {
+        paint(BAD, "✗")
+    } else if step.waiting > 0 {
+        paint(WAIT, "◐")
+    } else if step.completed || view.state == CycleState::Closed {
+        paint(GOOD, "✓")
+    } else if step.done > 0 {
+        paint(WAIT, "◐")
+    } else {
+        paint(DIM, "·")
+    };
+    let mut facts = Vec::new();
+    match &step.headline {
+        Some(headline) => facts.push(headline.clone()),
+        None if step.done > 0 => facts.push(if step.items == 0 { "nothing".to_owned() } else { grouped(step.items) }),
+        None => {}
+    }
+    if step.recalled > 0 {
+        facts.push(format!("{} unchanged since the last cycle", step.recalled));
+    }
+    if step.deferred > 0 {
+        let cap = view.caps.iter().find(|cap| cap.cap == step.step.as_str() && cap.unit == CapUnit::Pieces);
+        let cap = cap.map_or_else(|| "over a cap".to_owned(), |cap| format!("cap {} per {}", cap.most, cap.per));
+        facts.push(format!("{} deferred, {cap}", step.deferred));
+    }
+    if step.failed > 0 {
+        facts.push(format!("{} failed", step.failed));
+    }
+    if step.waiting > 0 {
+        facts.push(format!("{} waiting for a person", step.waiting));
+    }
+    if facts.is_empty() && step.failed == 0 {
+        facts.push(if step.completed { "nothing to do".to_owned() } else { "not yet".to_owned() });
+    }
+    format!("{mark} {}", fit(&format!("{}  {}", step.step, facts.join(" · ")), width.saturating_sub(2)))
+}
+
+fn opportunities(out: &mut String, view: &CycleView, width: usize) {
+    if view.opportunities.is_empty() {
+        return;
+    }
+    section(out, "What to write, and why");
+    let title_width = 34.min(width / 3);
+    for opportunity in view.opportunities.iter().take(SHOWN) {
+        let mut rules: Vec<String> = opportunity
+            .breakdown
+            .iter()
+            .map(|rule| rule.value.map_or_else(|| format!("{} ?", rule.rule), |value| format!("{} {}", rule.rule, short(value))))
+            .collect();
+        if let Some(pillar) = &opportunity.pillar {
+            rules.push(format!("pillar {pillar}"));
+        }
+        let title = fit(&opportunity.title, title_width);
+        let pad = " ".repeat(title_width.saturating_sub(unicode_width::UnicodeWidthStr::width(title.as_str())));
+        let why = format!("{} · {}", rules.join(" · "), count(opportunity.evidence.len(), "signal"));
+        writeln!(
+            out,
+            " {:>2}  {:.2}  {title}{pad}  {}",
+            opportunity.rank,
+            opportunity.score,
+            paint(DIM, fit(&why, width.saturating_sub(title_width + 13)))
+        )
+        .expect("writing to a string");
+    }
+    more(out, view.opportunities.len(), "opportunity");
+}
+
+/// `.92`, `1.0`
+fn short(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.strip_prefix('0').map_or_else(|| text.clone(), str::to_owned)
+}
+
+fn more(out: &mut String, all: usize, word: &str) {
+    if all > SHOWN {
+        writeln!(out, "     {}", paint(DIM, format!("and {} more", count(all - SHOWN, word)))).expect("writing to a string");
+    }
+}
+
+fn written(out: &mut String, view: &CycleView, width: usize) {
+    if view.written.is_empty() {
+        return;
+    }
+    section(out, "What was written");
+    for piece in view.written.iter().take(2 * SHOWN) {
+        let mut facts = format!("{} words, by {}", grouped(piece.words), piece.model);
+        if let Some(cost) = &piece.cost {
+            write!(facts, ", {cost}").expect("writing to a string");
+        }
+        if !piece.findings.is_empty() {
+            write!(facts, ", {}", count(piece.findings.len(), "finding")).expect("writing to a string");
+        }
+        writeln!(out, "  {:<8} {}  {}", piece.kind, fit(&piece.title, width.saturating_sub(50)), paint(DIM, facts))
+            .expect("writing to a string");
+    }
+    if !view.deferred.is_empty() {
+        writeln!(
+            out,
+            "  {}",
+            paint(DIM, format!("{} over a cap: first in line in the next cycle.", count(view.deferred.len(), "item")))
+        )
+        .expect("writing to a string");
+    }
+}
+
+fn published(out: &mut String, view: &CycleView, width: usize) {
+    if !view.published.is_empty() {
+        section(out, "What went out");
+        for receipt in &view.published {
+            let edited = if receipt.edited { " (with your edits)" } else { "" };
+            let title = format!("{}{edited}", fit(&receipt.title, width / 2));
+            writeln!(out, "  {:<8} {title}  {}", receipt.channel, paint(DIM, fit(&receipt.location, width / 2)))
+                .expect("writing to a string");
+        }
+    }
+    if !view.leads.is_empty() {
+        section(out, "Leads");
+        for leads in &view.leads {
+            let to = leads.to.as_deref().map_or_else(String::new, |to| format!(" → {to}"));
+            writeln!(out, "  {:<12} {}{to}", leads.state, grouped(leads.leads)).expect("writing to a string");
+        }
+    }
+}
+
+fn learned(out: &mut String, view: &CycleView, width: usize) {
+    if view.insights.is_empty() && view.changes.is_empty() {
+        return;
+    }
+    section(out, "What was learned");
+    // Clear findings first; what is not clear is counted, not listed.
+    let (clear, open): (Vec<&Insight>, Vec<&Insight>) =
+        view.insights.iter().partition(|insight| insight.verdict == Verdict::Clear);
+    for insight in clear.iter().take(SHOWN) {
+        writeln!(out, "  {}", fit(&insight.says, width.saturating_sub(2))).expect("writing to a string");
+    }
+    if clear.len() > SHOWN {
+        writeln!(out, "  {}", paint(DIM, format!("and {} more clear findings in the report", clear.len() - SHOWN)))
+            .expect("writing to a string");
+    }
+    let thin = open.iter().filter(|insight| matches!(insight.verdict, Verdict::NotEnough { .. })).count();
+    if clear.is_empty()
+        && let Some(insight) = open.first()
+    {
+        writeln!(out, "  {}", fit(&insight.says, width.saturating_sub(2))).expect("writing to a string");
+    }
+    if thin > 0 {
+        writeln!(out, "  {}", paint(DIM, format!("{} had not enough evidence yet", count(thin, "question"))))
+            .expect("writing to a string");
+    }
+    for change in &view.changes {
+        writeln!(out, "  {} {:.3} → {:.3}", paint(GOOD, &change.path), change.old, change.new).expect("writing to a string");
+        writeln!(out, "    {}", paint(DIM, fit(&change.evidence, width.saturating_sub(4)))).expect("writing to a string");
+    }
+    if view.changes.is_empty() {
+        writeln!(out, "  {}", paint(DIM, "No weight was changed.")).expect("writing to a string");
+    } else {
+        writeln!(out, "  {}", paint(DIM, format!("{} in force from the next cycle.", count(view.changes.len(), "new setting"))))
+            .expect("writing to a string");
+    }
+}
+
+fn missing(out: &mut String, view: &CycleView, width: usize) {
+    let warnings: Vec<_> = view.warnings().collect();
+    if warnings.is_empty() && view.failures.is_empty() {
+        return;
+    }
+    section(out, "What was missing");
+    for failure in &view.failures {
+        writeln!(out, "  {} {}: {}", paint(BAD, "✗"), failure.task.step, fit(&failure.message, width.saturating_sub(6)))
+            .expect("writing to a string");
+        if let Some(help) = &failure.help {
+            writeln!(out, "    help: {}", fit(help, width.saturating_sub(10))).expect("writing to a string");
+        }
+    }
+    for warning in warnings.iter().take(SHOWN) {
+        let place = warning.note.place.as_deref().map_or_else(String::new, |place| format!(" ({place})"));
+        let text = format!("{}: {}{place}", warning.step, warning.note.text);
+        writeln!(out, "  {} {}", paint(WAIT, "!"), fit(&text, width.saturating_sub(4))).expect("writing to a string");
+    }
+    more(out, warnings.len(), "note");
+}
+
+fn waiting(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
+    let file = setting.file;
+    match view.state {
+        CycleState::Waiting => {
+            let by: std::collections::BTreeSet<&str> =
+                view.waiting.iter().flat_map(|gate| gate.approve.by.iter().map(String::as_str)).collect();
+            section(out, &format!("Waiting for {}: {}", Vec::from_iter(by).join(", "), count(view.waiting.len(), "decision")));
+            for gate in view.waiting.iter().take(2 * SHOWN) {
+                let expires = gate.approve.expires.map_or_else(String::new, |at| format!(", expires {}", friendly(view, at)));
+                writeln!(
+                    out,
+                    "  {}  {}  {}",
+                    paint(WAIT, &gate.id),
+                    fit(&gate.approve.title, setting.width.saturating_sub(40)),
+                    paint(DIM, format!("{}{expires}", gate.step))
+                )
+                .expect("writing to a string");
+            }
+            let first = view.waiting.first().map_or("ID", |gate| gate.id.as_str());
+            writeln!(out, "\nWhat to type next").expect("writing to a string");
+            for (command, what) in [
+                (format!("loopctl gate show {file} {first}"), "read it with its evidence"),
+                (format!("loopctl gate approve {file} {first}"), "approve it (or --all)"),
+                (format!("loopctl gate edit {file} {first}"), "change it in your editor; your words win"),
+                (format!("loopctl run {file}"), "go on where it stopped"),
+            ] {
+                writeln!(out, "  {:<52} {}", paint(CODE, command), paint(DIM, what)).expect("writing to a string");
+            }
+        }
+        CycleState::Closed => {
+            writeln!(out, "\n{} The cycle is complete.  {}", paint(GOOD, "✓"), paint(CODE, format!("loopctl report {file}")))
+                .expect("writing to a string");
+        }
+        CycleState::Open => {
+            writeln!(out, "\nThe cycle is not finished.  {}", paint(CODE, format!("loopctl run {file}")))
+                .expect("writing to a string");
+        }
+    }
+}
+
+fn friendly(view: &CycleView, at: Timestamp) -> String {
+    at.friendly(&TimeZone::get(&view.zone).unwrap_or(TimeZone::UTC))
+}

@@ -1,0 +1,385 @@
+//! One cycle as facts: everything the summary, the pages and `--json` say, gathered once from the journal.
+
+use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
+use crate::engine::Entry;
+use crate::model::goods::report::{Bar, Section};
+use crate::model::goods::{Finding, Insight, Opportunity, Receipt, Report, Revision};
+use crate::model::{CapUnit, Good, Item, Layer, Workflow};
+use crate::step::{Approve, Note, NoteLevel, ParameterChange, Reply, Request};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a cycle stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CycleState {
+    /// Work is left that needs no person.
+    Open,
+    /// Only people can move it on.
+    Waiting,
+    Closed,
+}
+
+/// How one step is doing.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepView {
+    pub step: StepId,
+    pub verb: String,
+    pub layer: Layer,
+    pub completed: bool,
+    pub done: usize,
+    /// Of those done, how many were taken from an earlier cycle's memory.
+    pub recalled: usize,
+    pub failed: usize,
+    pub deferred: usize,
+    pub waiting: usize,
+    pub items: usize,
+    /// What the step says of itself.
+    pub headline: Option<String>,
+}
+
+/// A text that was written in this cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct PieceView {
+    pub item: ItemId,
+    pub step: StepId,
+    /// `outline` or `draft`.
+    pub kind: &'static str,
+    pub title: String,
+    pub words: usize,
+    pub model: String,
+    pub cost: Option<Money>,
+    pub edited: bool,
+    pub findings: Vec<Finding>,
+}
+
+/// A decision that is awaited.
+#[derive(Clone, Debug, Serialize)]
+pub struct GateView {
+    /// What people type: `o-7f3a1c`.
+    pub id: String,
+    pub step: StepId,
+    pub key: RequestKey,
+    pub approve: Approve,
+}
+
+/// A cap and how much of it is used in the window of this cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct CapView {
+    pub cap: String,
+    pub unit: CapUnit,
+    pub per: &'static str,
+    pub window: String,
+    pub used: i64,
+    pub most: i64,
+}
+
+/// Something that went wrong for one task.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureView {
+    pub task: TaskId,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// A note with the step that made it.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoteView {
+    pub step: StepId,
+    #[serde(flatten)]
+    pub note: Note,
+}
+
+/// How many leads are in a state.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeadsView {
+    pub state: String,
+    pub leads: usize,
+    pub to: Option<String>,
+}
+
+/// One cycle.
+#[derive(Clone, Debug, Serialize)]
+pub struct CycleView {
+    pub workflow: String,
+    pub cycle: CycleNo,
+    pub now: Timestamp,
+    pub zone: String,
+    pub recorded: bool,
+    pub state: CycleState,
+    pub steps: Vec<StepView>,
+    pub opportunities: Vec<Opportunity>,
+    pub written: Vec<PieceView>,
+    pub waiting: Vec<GateView>,
+    pub published: Vec<Receipt>,
+    pub leads: Vec<LeadsView>,
+    pub insights: Vec<Insight>,
+    pub changes: Vec<ParameterChange>,
+    pub reports: Vec<Report>,
+    pub notes: Vec<NoteView>,
+    pub failures: Vec<FailureView>,
+    /// Work that waits for the next cycle: step and title.
+    pub deferred: Vec<(StepId, String)>,
+    pub caps: Vec<CapView>,
+}
+
+/// What people type for an item: the first letter of its kind and the start of its id.
+pub fn handle(item: &Item) -> String {
+    format!("{}-{}", &item.kind().name()[..1], item.id.short())
+}
+
+/// All items of a cycle by id: those it made and those it got from the last one.
+pub fn items(entries: &[Entry]) -> BTreeMap<ItemId, &Item> {
+    let mut items = BTreeMap::new();
+    for entry in entries {
+        match entry {
+            Entry::Opened { carry, .. } => items.extend(carry.deferred.values().flatten().map(|item| (item.id, item))),
+            Entry::Done { items: made, .. } => items.extend(made.iter().map(|item| (item.id, item))),
+            _ => {}
+        }
+    }
+    items
+}
+
+impl CycleView {
+    /// `entries` are one cycle's, in order; `None` when they do not start with `Opened`.
+    pub fn gather(workflow: &Workflow, entries: &[Entry]) -> Option<CycleView> {
+        let Entry::Opened { pins, carry } = entries.first()? else { return None };
+        let mut view = CycleView {
+            workflow: pins.workflow.to_string(),
+            cycle: pins.cycle,
+            now: pins.now,
+            zone: workflow.zone.iana_name().unwrap_or("UTC").to_owned(),
+            recorded: workflow.recorded_from.is_some(),
+            state: CycleState::Open,
+            steps: workflow.steps.iter().map(StepView::new).collect(),
+            opportunities: Vec::new(),
+            written: Vec::new(),
+            waiting: Vec::new(),
+            published: Vec::new(),
+            leads: Vec::new(),
+            insights: Vec::new(),
+            changes: Vec::new(),
+            reports: Vec::new(),
+            notes: Vec::new(),
+            failures: Vec::new(),
+            deferred: Vec::new(),
+            caps: Vec::new(),
+        };
+        let items = items(entries);
+        let index: BTreeMap<&StepId, usize> = workflow.steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
+        let mut ledger = carry.ledger.clone();
+        let mut reserved: BTreeMap<(&str, &str, &TaskId), i64> = BTreeMap::new();
+        let mut gates: BTreeMap<&RequestKey, &Approve> = BTreeMap::new();
+        let mut unanswered: BTreeSet<&RequestKey> = BTreeSet::new();
+        let mut closed = false;
+        for entry in entries {
+            let mut step = |id: &StepId, change: &mut dyn FnMut(&mut StepView)| {
+                if let Some(at) = index.get(id) {
+                    change(&mut view.steps[*at]);
+                }
+            };
+            match entry {
+                Entry::Opened { .. } => {}
+                Entry::Asked { key, request, .. } => {
+                    if let Some(Request::Approve(approve)) = request.as_deref() {
+                        gates.insert(key, approve);
+                    } else {
+                        unanswered.insert(key);
+                    }
+                }
+                Entry::Replied { key, reply } => {
+                    unanswered.remove(key);
+                    if matches!(reply, Reply::Decided(_)) {
+                        gates.remove(key);
+                    }
+                }
+                Entry::Done { task, items, headline, notes, parameters, recalled, .. } => {
+                    step(&task.step, &mut |step| {
+                        step.done += 1;
+                        step.recalled += usize::from(*recalled);
+                        step.items += items.len();
+                        if headline.is_some() {
+                            step.headline.clone_from(headline);
+                        }
+                    });
+                    view.notes.extend(notes.iter().map(|note| NoteView { step: task.step.clone(), note: note.clone() }));
+                    view.changes.extend(parameters.iter().cloned());
+                    for item in items {
+                        view.take(item);
+                    }
+                }
+                Entry::Failed { task, message, help } => {
+                    step(&task.step, &mut |step| step.failed += 1);
+                    view.failures.push(FailureView { task: task.clone(), message: message.clone(), help: help.clone() });
+                }
+                Entry::Deferred { task, .. } => {
+                    step(&task.step, &mut |step| step.deferred += 1);
+                    let title = task.item.and_then(|id| items.get(&id)).map_or_else(String::new, |item| item.good.title());
+                    view.deferred.push((task.step.clone(), title));
+                }
+                Entry::Reserved { cap, window, task, amount } => {
+                    ledger.add(cap, window, *amount);
+                    reserved.insert((cap, window, task), *amount);
+                }
+                Entry::Settled { cap, window, task, amount } => {
+                    let before = reserved.remove(&(cap.as_str(), window.as_str(), task)).unwrap_or(0);
+                    ledger.add(cap, window, amount - before);
+                }
+                Entry::Completed { step: id } => step(id, &mut |step| step.completed = true),
+                Entry::Closed { .. } => closed = true,
+            }
+        }
+        for (key, approve) in gates {
+            if let Some(at) = index.get(&key.task.step) {
+                view.steps[*at].waiting += 1;
+            }
+            let id = items.get(&approve.item).map_or_else(|| approve.item.short(), |item| handle(item));
+            view.waiting.push(GateView { id, step: key.task.step.clone(), key: key.clone(), approve: approve.clone() });
+        }
+        view.caps = caps(workflow, &ledger, pins.now, pins.cycle);
+        view.leads = leads(&items);
+        view.state = match (closed, view.waiting.is_empty()) {
+            (true, _) => CycleState::Closed,
+            (false, false) if unanswered.is_empty() => CycleState::Waiting,
+            _ => CycleState::Open,
+        };
+        Some(view)
+    }
+
+    fn take(&mut self, item: &Item) {
+        let piece =
+            |kind, title: &str, text: &str, writer: &crate::model::goods::Writer, revision: &Revision, findings: &[Finding]| {
+                PieceView {
+                    item: item.id,
+                    step: item.made_by.clone(),
+                    kind,
+                    title: title.to_owned(),
+                    words: text.split_whitespace().count(),
+                    model: writer.model.clone(),
+                    cost: writer.cost.clone(),
+                    edited: matches!(revision, Revision::Edited { .. }),
+                    findings: findings.to_vec(),
+                }
+            };
+        match &item.good {
+            Good::Opportunity(opportunity) => self.opportunities.push(opportunity.clone()),
+            // A gate hands on what was written before; only the writing counts.
+            Good::Outline(outline) if outline.approved_by.is_none() => {
+                self.written.push(piece("outline", &outline.title, &outline.text, &outline.writer, &outline.revision, &[]));
+            }
+            Good::Draft(draft) if draft.approved_by.is_none() => {
+                self.written.push(piece("draft", &draft.title, &draft.text, &draft.writer, &draft.revision, &draft.findings));
+            }
+            Good::Receipt(receipt) => self.published.push(receipt.clone()),
+            Good::Insight(insight) => self.insights.push(insight.clone()),
+            Good::Report(report) => self.reports.push(report.clone()),
+            _ => {}
+        }
+    }
+
+    /// What was missing or left out.
+    pub fn warnings(&self) -> impl Iterator<Item = &NoteView> {
+        self.notes.iter().filter(|note| note.note.level == NoteLevel::Warning)
+    }
+
+    /// The steps of a layer, in file order.
+    pub fn layer(&self, layer: Layer) -> impl Iterator<Item = &StepView> {
+        self.steps.iter().filter(move |step| step.layer == layer)
+    }
+
+    pub fn step(&self, id: &StepId) -> Option<&StepView> {
+        self.steps.iter().find(|step| &step.step == id)
+    }
+}
+
+impl StepView {
+    fn new(step: &crate::model::Step) -> StepView {
+        StepView {
+            step: step.id.clone(),
+            verb: step.verb.clone(),
+            layer: step.layer,
+            completed: false,
+            done: 0,
+            recalled: 0,
+            failed: 0,
+            deferred: 0,
+            waiting: 0,
+            items: 0,
+            headline: None,
+        }
+    }
+}
+
+fn caps(workflow: &Workflow, ledger: &crate::engine::Ledger, now: Timestamp, cycle: CycleNo) -> Vec<CapView> {
+    workflow
+        .steps
+        .iter()
+        .flat_map(|step| &step.caps)
+        .chain(&workflow.caps)
+        .map(|cap| {
+            let window = cap.per.key(now, &workflow.zone, cycle);
+            CapView {
+                cap: cap.key.clone(),
+                unit: cap.unit.clone(),
+                per: cap.per.name(),
+                used: ledger.used(&cap.key, &window),
+                window,
+                most: cap.most,
+            }
+        })
+        .collect()
+}
+
+fn leads(items: &BTreeMap<ItemId, &Item>) -> Vec<LeadsView> {
+    let mut states: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
+    for item in items.values() {
+        if let Good::Lead(lead) = &item.good
+            && let Some(state) = &lead.state
+        {
+            *states.entry((state, lead.to.as_deref())).or_default() += 1;
+        }
+    }
+    states
+        .into_iter()
+        .map(|((state, to), leads)| LeadsView { state: state.to_owned(), leads, to: to.map(str::to_owned) })
+        .collect()
+}
+
+/// The cycle's own facts as report sections, for the pages.
+pub fn sections(view: &CycleView) -> Vec<Section> {
+    let mut sections = Vec::new();
+    let mut add = |title: &str, says: Vec<String>, bars: Vec<Bar>, unit: &str| {
+        if !says.is_empty() || !bars.is_empty() {
+            sections.push(Section { title: title.to_owned(), says, bars, unit: unit.to_owned() });
+        }
+    };
+    let sensed =
+        view.layer(Layer::Intelligence).filter_map(|step| step.headline.as_ref().map(|line| format!("{}: {line}.", step.step)));
+    add("What was sensed", sensed.collect(), Vec::new(), "");
+    let bars =
+        view.opportunities.iter().take(10).map(|o| Bar { label: o.title.clone(), value: o.score, interval: None }).collect();
+    let says = view.opportunities.iter().take(10).map(|opportunity| {
+        let rules: Vec<String> = opportunity
+            .breakdown
+            .iter()
+            .map(|rule| format!("{} {:.2} × {:.2}", rule.rule, rule.value.unwrap_or(0.5), rule.weight))
+            .collect();
+        format!("{}. {}: {:.2} = {}.", opportunity.rank, opportunity.title, opportunity.score, rules.join(" + "))
+    });
+    add("What was chosen, and why", says.collect(), bars, "score");
+    let says =
+        view.written.iter().map(|piece| format!("{} “{}”, {} words, by {}.", piece.kind, piece.title, piece.words, piece.model));
+    add("What was written", says.collect(), Vec::new(), "");
+    let says = view.published.iter().map(|receipt| format!("“{}” on {}: {}.", receipt.title, receipt.channel, receipt.location));
+    add("What went out", says.collect(), Vec::new(), "");
+    let says = view.leads.iter().map(|leads| format!("{}: {}.", leads.state, leads.leads));
+    add("Leads", says.collect(), Vec::new(), "");
+    let says =
+        view.changes.iter().map(|change| format!("{}: {:.3} → {:.3}. {}", change.path, change.old, change.new, change.evidence));
+    add("What changes in the next cycle", says.collect(), Vec::new(), "");
+    let failures = view.failures.iter().map(|failure| format!("{}: {}.", failure.task.step, failure.message));
+    let says = failures.chain(view.warnings().map(|warning| format!("{}: {}", warning.step, warning.note.text)));
+    add("What was missing", says.collect(), Vec::new(), "");
+    sections
+}

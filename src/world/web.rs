@@ -1,0 +1,298 @@
+//! The one HTTP client: made when it is first needed, shared by reading, generating and publishing.
+//!
+//! It never follows a redirect by itself (every hop has its own robots.txt and its own turn), never keeps more of a body than
+//! asked for, and turns every way a connection can fail into [`Trouble`] with a next step.
+
+use super::disk::size;
+use super::trouble::{Patience, Trouble, retry_after, wish};
+use crate::base::Rng;
+use crate::runtime::Clock;
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// How patient and how polite the client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebSettings {
+    pub connect_timeout: Duration,
+    /// For one attempt to read a page, from the first byte sent to the last byte read.
+    pub page_timeout: Duration,
+    /// Between the end of one request to a host and the beginning of the next; robots.txt may ask for more.
+    pub gap: Duration,
+    pub patience: Patience,
+}
+
+impl Default for WebSettings {
+    fn default() -> WebSettings {
+        WebSettings {
+            connect_timeout: Duration::from_secs(10),
+            page_timeout: Duration::from_secs(30),
+            gap: Duration::from_secs(1),
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// The client and its settings.
+pub struct Web {
+    pub settings: WebSettings,
+    pub clock: Arc<dyn Clock>,
+    client: OnceLock<Result<Client, String>>,
+    rng: Mutex<Rng>,
+}
+
+impl Web {
+    pub fn new(settings: WebSettings, clock: Arc<dyn Clock>) -> Web {
+        // Jitter exists so that two processes differ, so its seed is the one thing here that comes from the clock.
+        let seed = clock.now().0 as u64 ^ u64::from(std::process::id()).rotate_left(32);
+        Web { settings, clock, client: OnceLock::new(), rng: Mutex::new(Rng::new(seed)) }
+    }
+
+    /// The client, made on first use: loading the machine's certificates takes longer than many a workflow without a URL.
+    pub fn client(&self) -> Result<&Client, Trouble> {
+        self.client.get_or_init(|| build(&self.settings)).as_ref().map_err(|reason| {
+            Trouble::permanent(
+                format!("cannot set up HTTP: {reason}"),
+                "check the proxy variables (`HTTPS_PROXY`, `HTTP_PROXY`) and the installed certificates",
+            )
+        })
+    }
+
+    /// The pause before the next attempt, or `None` when it is time to give up.
+    pub fn pause(&self, attempts: u32, trouble: &Trouble) -> Option<Duration> {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        self.settings.patience.pause(attempts, trouble, &mut rng)
+    }
+
+    /// Sends a request; what went wrong on the way is told with the host's name, never with the whole address: its query and
+    /// path may hold a key.
+    pub async fn send(&self, request: RequestBuilder, host: &str, timeout: Duration) -> Result<Response, SendError> {
+        request.timeout(timeout).send().await.map_err(|error| SendError {
+            // Before there is a connection nothing can have been sent.
+            sent: !(error.is_connect() || error.is_builder() || error.is_dns()),
+            trouble: explain(&error, host, timeout),
+        })
+    }
+
+    /// Trouble for a status that may be better later, with the server's wish.
+    pub fn overloaded(&self, host: &str, status: StatusCode, headers: &HeaderMap) -> Trouble {
+        let wait = header(headers, reqwest::header::RETRY_AFTER).and_then(|text| retry_after(&text, self.clock.now()));
+        let help = match status {
+            StatusCode::TOO_MANY_REQUESTS => "ask less often: make `every` longer, or lower the cap of this step",
+            _ => "nothing is wrong on this side: run again later, and tell the people of that server if it stays so",
+        };
+        Trouble { wait, ..Trouble::passing(format!("`{host}` answered {}{}", status_name(status), wish(wait)), help) }
+    }
+}
+
+impl fmt::Debug for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Web").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// A request that got no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SendError {
+    /// Whether the other side may have seen the request.
+    pub sent: bool,
+    pub trouble: Trouble,
+}
+
+fn build(settings: &WebSettings) -> Result<Client, String> {
+    // Fails only when another part of the process was first, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || {
+        Client::builder()
+            .user_agent(user_agent())
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(Duration::from_secs(30))
+    };
+    // A machine without certificates can still talk to a model or a receiver on itself; https then fails with its own help.
+    builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error.without_url().to_string())
+}
+
+/// How we introduce ourselves; robots.txt rules for `loopctl` are ours.
+pub fn user_agent() -> String {
+    let about = match env!("CARGO_PKG_HOMEPAGE") {
+        "" => "reads for its user; in robots.txt: loopctl",
+        homepage => homepage,
+    };
+    format!("loopctl/{} (+{about})", env!("CARGO_PKG_VERSION"))
+}
+
+/// `429 Too Many Requests`
+pub fn status_name(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+/// Whether a status may be better later (RFC 9110: 408, 425, 429 and the 5xx family without "not implemented").
+pub fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429) || (status.is_server_error() && !matches!(status.as_u16(), 501 | 505))
+}
+
+pub fn header(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// `example.com` or `127.0.0.1:8080`: what a person calls the other side.
+pub fn host_name(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => url.as_str().to_owned(),
+    }
+}
+
+/// Reads an http or https address.
+pub fn parse_url(text: &str) -> Result<Url, Trouble> {
+    let help = "write an address that begins with `https://` or `http://`; a local file is named with `path`";
+    let url = Url::parse(text).map_err(|error| Trouble::permanent(format!("`{text}` is not an address: {error}"), help))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        scheme => Err(Trouble::permanent(format!("an address with `{scheme}:` cannot be read"), help)),
+    }
+}
+
+/// The address without user name, password and fragment: what may be written down.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // Both fail only for addresses that cannot have them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    url.to_string()
+}
+
+/// Reads a body, at most `max` bytes after decompression.
+pub async fn read_body(response: &mut Response, max: u64, host: &str, timeout: Duration) -> Result<Vec<u8>, Trouble> {
+    let too_large = || {
+        Trouble::permanent(
+            format!("the answer of `{host}` is larger than {}", size(max)),
+            "ask for less (a narrower address, fewer rows), or raise the step's size limit if it has one",
+        )
+    };
+    if response.content_length().is_some_and(|length| length > max) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(body),
+            Ok(Some(chunk)) if (body.len() + chunk.len()) as u64 > max => return Err(too_large()),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(error) if error.is_timeout() => return Err(explain(&error, host, timeout)),
+            Err(_) => {
+                return Err(Trouble::passing(
+                    format!("the connection to `{host}` broke after {} bytes of the answer", body.len()),
+                    "run again later; nothing was kept of the half answer",
+                ));
+            }
+        }
+    }
+}
+
+fn explain(error: &reqwest::Error, host: &str, timeout: Duration) -> Trouble {
+    let seconds = timeout.as_secs_f64();
+    if let Some(reason) = tls_reason(error) {
+        return Trouble::permanent(
+            format!("no safe connection to `{host}`: {reason}"),
+            "install the certificates of this machine (`ca-certificates`), or ask the people of that server to renew theirs",
+        );
+    }
+    if error.is_builder() {
+        return Trouble::permanent(
+            format!("the request to `{host}` cannot be written"),
+            "check the address and the key for odd characters",
+        );
+    }
+    if error.is_connect() || error.is_dns() {
+        let (reason, help) = match io_kind(error) {
+            _ if error.is_timeout() => ("no connection in time", "check the network, the proxy and the spelling of the address"),
+            Some(io::ErrorKind::ConnectionRefused) => {
+                ("connection refused", "check that a server is running there and that the port is right")
+            }
+            Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
+                ("the network is unreachable", "check the network connection")
+            }
+            _ if error.is_dns() => {
+                ("its name cannot be resolved", "check the spelling of the address and the network connection")
+            }
+            _ => ("the connection failed", "check the network, the proxy and the spelling of the address"),
+        };
+        return Trouble::passing(format!("cannot reach `{host}`: {reason}"), help);
+    }
+    if error.is_timeout() {
+        return Trouble::passing(
+            format!("`{host}` did not answer within {seconds} s"),
+            "run again later; if it is always slow, raise the time-out where the connector has one",
+        );
+    }
+    Trouble::passing(
+        format!("the connection to `{host}` broke before it answered"),
+        "run again later, and check the network if it stays so",
+    )
+}
+
+/// The errors inside an error, and those inside I/O errors, which do not count as sources.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let error: &'a (dyn StdError + 'static) = *error;
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        }
+    })
+}
+
+fn tls_reason(error: &reqwest::Error) -> Option<String> {
+    causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()).map(|cause| match cause {
+        rustls::Error::InvalidCertificate(reason) => format!("its certificate is not valid ({reason})"),
+        other => super::trouble::excerpt(&other.to_string(), 120),
+    })
+}
+
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_web_addresses_are_read() {
+        assert!(parse_url("https://example.com/feed.xml").is_ok());
+        for text in ["ftp://example.com/x", "file:///etc/passwd", "feed.xml", "", "http://"] {
+            let trouble = parse_url(text).unwrap_err();
+            assert!(trouble.help.contains("`https://`"), "{text}: {trouble:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_passwords_are_not_shown() {
+        let url = Url::parse("https://ann:pw@example.com:8443/a?b=1#c").unwrap();
+        assert_eq!(shown(&url), "https://example.com:8443/a?b=1");
+        assert_eq!(host_name(&url), "example.com:8443");
+    }
+
+    #[test]
+    fn some_statuses_may_pass_and_others_stay() {
+        let passing = |code: u16| may_pass(StatusCode::from_u16(code).unwrap());
+        assert!([408, 425, 429, 500, 502, 503, 504, 529].into_iter().all(passing));
+        assert!(![200, 400, 404, 422, 501, 505].into_iter().any(passing));
+    }
+
+    #[test]
+    fn the_agent_says_who_it_is() {
+        assert!(user_agent().starts_with("loopctl/") && user_agent().contains("(+"));
+    }
+}
