@@ -180,7 +180,7 @@ fn wires_that_cannot_be_are_named_by_both_ends() {
             "aggregate \"market\" { from \"press\" }",
             "aggregate \"market\" { from \"press\" \"more\" }; aggregate \"more\" { from \"market\" }"
         ),
-        ["loop::wire-cycle [\"market\"] wires run in a circle: `market` → `more` → `market`"]
+        ["loop::wire-cycle [\"more\"] wires run in a circle: `market` → `more` → `market`"]
     );
     assert_eq!(
         changed("aggregate \"market\" { from \"press\" }", "aggregate \"market\" { from \"market\" \"press\" }"),
