@@ -11,6 +11,7 @@ pub mod caps;
 pub mod gates;
 pub mod lineage;
 pub mod memory;
+pub mod outlook;
 mod shape;
 pub mod tasks;
 
@@ -32,6 +33,7 @@ pub use error::EngineError;
 pub use gates::{Doubt, OpenGate, Void};
 pub use lineage::Items;
 pub use memory::Why;
+pub use outlook::{StepOutlook, Will, outlook};
 pub use tasks::{Counts, TaskState};
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod graph;
 pub mod init;
 pub mod kinds;
 pub mod os;
+pub mod plan;
 
 pub mod report;
 pub mod run;

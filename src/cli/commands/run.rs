@@ -64,8 +64,7 @@ fn one_cycle(
     stop: &StopSignal,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let clock = Arc::new(SystemClock);
-    let world = Arc::new(RealWorld::new(project.workflow.clone(), &project.root, clock.clone()));
+    let world = Arc::new(RealWorld::new(project.workflow.clone(), &project.root));
     loop {
         let mut progress = Progress::new(output, &project.workflow);
         let run = runtime::Run {
@@ -74,7 +73,7 @@ fn one_cycle(
             client_os: project.client_os.clone(),
             journal,
             world: world.clone(),
-            clock: clock.as_ref(),
+            clock: &SystemClock,
             stop: stop.clone(),
             which: Which::OpenOrNext,
             options: DriveOptions::default(),

@@ -4,7 +4,7 @@ use crate::cli::args::{Format, Validate};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::project;
-use crate::diag::{Diagnostic, Severity, render};
+use crate::diag::{Diagnostic, Severity, render_github, render_json, render_sarif};
 use crate::report::style::{GOOD, count, paint};
 
 pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
@@ -19,9 +19,9 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
             output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), path.display(), count(steps, "step")));
         }
         Format::Human => output.diagnostics(&compiled.sources, &diagnostics),
-        Format::Json => output.text(&render::json(&compiled.sources, &diagnostics)),
-        Format::Sarif => output.text(&render::sarif(&compiled.sources, &diagnostics)),
-        Format::Github => output.text(&render::github(&compiled.sources, &diagnostics)),
+        Format::Json => output.text(&render_json(&diagnostics, &compiled.sources)),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, &compiled.sources)),
+        Format::Github => output.text(&render_github(&diagnostics, &compiled.sources)),
     }
     Ok(if errors > 0 { Exit::InvalidWorkflow } else { Exit::Ok })
 }
