@@ -257,8 +257,10 @@ impl<'s> Reader<'s> {
                 }
                 (Some(_), _) => at += 1,
                 (None, _) => {
-                    self.swallowed = true;
-                    self.report(|reader| slip::unclosed_comment(reader.span(start, start + 2)));
+                    // The space after a word may be read twice, to look for a `=`; one diagnostic is enough.
+                    if !std::mem::replace(&mut self.swallowed, true) {
+                        self.report(|reader| slip::unclosed_comment(reader.span(start, start + 2)));
+                    }
                     break;
                 }
             }
