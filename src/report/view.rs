@@ -218,7 +218,7 @@ impl CycleView {
                     let title = task.item.and_then(|id| items.get(&id)).map_or_else(String::new, |item| item.good.title());
                     view.deferred.push((task.step.clone(), title));
                 }
-                Entry::Reserved { cap, window, task, amount } => {
+                Entry::Reserved { cap, window, task, amount, .. } => {
                     ledger.add(cap, window, *amount);
                     reserved.insert((cap, window, task), *amount);
                 }

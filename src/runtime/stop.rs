@@ -72,9 +72,11 @@ impl StopSignal {
 
     /// Returns when it is more urgent than `than`; never when nobody can ask any more.
     pub async fn beyond(&mut self, than: Urgency) -> Urgency {
-        match self.0.wait_for(|urgency| *urgency > than).await {
-            Ok(urgency) => *urgency,
-            Err(_) => std::future::pending().await,
+        // The guard that `wait_for` gives must not live across an await.
+        let heard = self.0.wait_for(|urgency| *urgency > than).await.map(|urgency| *urgency).ok();
+        match heard {
+            Some(urgency) => urgency,
+            None => std::future::pending().await,
         }
     }
 }

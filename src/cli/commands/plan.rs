@@ -17,7 +17,8 @@ use serde_json::json;
 
 pub fn run(args: &Plan, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let project = Project::load(place, args.workflow.file.as_deref(), output)?;
-    CyclePlan::new(&project.workflow).map_err(|error| Failure::new("cli::no-plan", error.to_string()).help("`loopctl validate` shows where"))?;
+    CyclePlan::new(&project.workflow)
+        .map_err(|error| Failure::new("cli::no-plan", error.to_string()).help("`loopctl validate` shows where"))?;
     let (carry, last, open) = if project.has_state() {
         let journal = project.open()?;
         let cycles = journal.cycles(&project.workflow.id)?;
@@ -50,12 +51,21 @@ pub fn run(args: &Plan, place: &Place, output: &Output) -> Result<Exit, Failure>
     });
     output.either("plan", &facts, || {
         let zone = &project.workflow.zone;
-        let mut text = format!("{} {}\n", paint(TITLE, format!("{} · cycle {cycle}", project.workflow.id)), paint(DIM, format!("· {}", now.friendly(zone))));
+        let mut text = format!(
+            "{} {}\n",
+            paint(TITLE, format!("{} · cycle {cycle}", project.workflow.id)),
+            paint(DIM, format!("· {}", now.friendly(zone)))
+        );
         match &open {
             Some(view) if view.state == CycleState::Waiting => {
-                text.push_str(&format!("  This cycle is open and waits for {}. `loopctl run` goes on after them.\n", count(view.waiting.len(), "decision")));
+                text.push_str(&format!(
+                    "  This cycle is open and waits for {}. `loopctl run` goes on after them.\n",
+                    count(view.waiting.len(), "decision")
+                ));
             }
-            Some(_) => text.push_str("  This cycle is open. `loopctl run` goes on with what is not finished; what is finished is not run again.\n"),
+            Some(_) => text.push_str(
+                "  This cycle is open. `loopctl run` goes on with what is not finished; what is finished is not run again.\n",
+            ),
             None => {}
         }
         text.push_str(&format!("\n{}\n", paint(TITLE, "Steps")));
@@ -104,7 +114,13 @@ fn caps_left(caps: &[CapView]) -> String {
             CapUnit::Tokens => " tokens",
             CapUnit::Money(_) => "",
         };
-        text.push_str(&format!("  {:<16} {} of {}{unit} left in {}\n", cap.cap, amount((cap.most - cap.used).max(0)), amount(cap.most), cap.window));
+        text.push_str(&format!(
+            "  {:<16} {} of {}{unit} left in {}\n",
+            cap.cap,
+            amount((cap.most - cap.used).max(0)),
+            amount(cap.most),
+            cap.window
+        ));
     }
     text
 }
