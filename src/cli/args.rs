@@ -55,7 +55,6 @@ pub enum Command {
     Report(Report),
     Kinds(Kinds),
     Explain(Explain),
-    Graph(Graph),
     Init(Init),
     Os(Os),
     Completions(Completions),

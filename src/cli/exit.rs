@@ -1,6 +1,6 @@
 //! Exit codes, and failures that end a command.
 
-use crate::runtime::JournalError;
+use crate::runtime::{DecideError, JournalError, RunError};
 
 /// What the process says with its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,5 +72,24 @@ impl Failure {
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Failure {
         Failure::new(error.code, error.message).help(error.help)
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        let failure = Failure::new(error.code(), error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
+impl From<DecideError> for Failure {
+    fn from(error: DecideError) -> Failure {
+        match error {
+            DecideError::Journal(error) => error.into(),
+            other => Failure::new("gate::void", other.to_string()).help("`loopctl gate list` shows what waits now"),
+        }
     }
 }

@@ -64,10 +64,14 @@ impl Output {
     /// Diagnostics of a workflow, on standard error; with `--json` on standard output.
     pub fn diagnostics(&self, sources: &Sources, diagnostics: &[Diagnostic]) {
         if self.json {
-            self.text(&crate::diag::render::json(sources, diagnostics));
-        } else {
-            let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-            anstream::eprint!("{}", crate::diag::render::human(sources, diagnostics, self.width(), color));
+            self.text(&crate::diag::render_json(diagnostics, sources));
+            return;
+        }
+        let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        let style = crate::diag::Style { width: self.width(), color, unicode: true };
+        anstream::eprint!("{}", crate::diag::render(diagnostics, sources, &style));
+        if !diagnostics.is_empty() {
+            anstream::eprintln!("{}.", crate::diag::summary(diagnostics));
         }
     }
 

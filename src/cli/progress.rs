@@ -43,13 +43,26 @@ impl<'a> Progress<'a> {
             }
             Notice::Failed { task, message } => self.line(&paint(BAD, "✗"), &task.step, message),
             Notice::Waiting { task, title } => self.line(&paint(WAIT, "◐"), &task.step, &format!("waits for a person: {title}")),
+            Notice::Void { message, .. } => self.note(message),
             Notice::Deferred { .. } | Notice::StepDone(_) => {}
+        }
+    }
+
+    fn note(&self, text: &str) {
+        let line = format!("  {} {text}", paint(WAIT, "!"));
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(|| self.output.progress(&line)),
+            None => self.output.progress(&line),
         }
     }
 
     fn line(&self, mark: &str, step: &crate::base::StepId, text: &str) {
         let layer = self.workflow.step(step).map_or("", |step| step.layer.title());
-        let line = format!("  {mark} {} {}", paint(DIM, format!("{layer:<13}")), fit(&format!("{step}  {text}"), self.output.width().saturating_sub(18)));
+        let line = format!(
+            "  {mark} {} {}",
+            paint(DIM, format!("{layer:<13}")),
+            fit(&format!("{step}  {text}"), self.output.width().saturating_sub(18))
+        );
         match &self.spinner {
             Some(spinner) => spinner.suspend(|| self.output.progress(&line)),
             None => self.output.progress(&line),

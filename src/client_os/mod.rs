@@ -1,5 +1,19 @@
 //! The Client OS: brand, strategy, pillars, locked decisions and style guides as one snapshot.
+//!
+//! [`read`] makes the snapshot of a folder of plain files, [`check`] finds what is missing in it and what contradicts,
+//! [`context_for`] packs what one step reads into about 90 seconds of reading.
 
+mod brand;
+mod check;
+mod context;
+mod finding;
+mod markdown;
+mod read;
 pub mod snapshot;
+mod tables;
 
+pub use check::check;
+pub use context::{Pack, READING_SECONDS, context_for, pack, reading_seconds, token_estimate};
+pub use finding::Finding;
+pub use read::read;
 pub use snapshot::{Decision, Goal, Pillar, Snapshot};

@@ -63,6 +63,11 @@ impl SourceFile {
         (line + 1, column + 1)
     }
 
+    /// The byte offset where a line starts, counted from 1; beyond the last line the end of the text.
+    pub fn line_start(&self, number: usize) -> usize {
+        self.lines.get(number.wrapping_sub(1)).map_or(self.text.len(), |start| *start as usize)
+    }
+
     /// The text of a line, counted from 1, without its line break.
     pub fn line(&self, number: usize) -> &str {
         let Some(start) = self.lines.get(number.wrapping_sub(1)) else { return "" };

@@ -2,7 +2,7 @@
 
 use super::Entry;
 use crate::base::{RequestKey, StepId, TaskId};
-use crate::step::{Reply, Request};
+use crate::step::{Published, Reply, Request};
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,8 +11,21 @@ pub enum Event {
     Start,
     /// The world answered.
     Replied { key: RequestKey, reply: Reply },
+    /// A person settles an effect that is in doubt. `key` is the one that [`super::Cycle::in_doubt`] lists.
+    Resolve { key: RequestKey, resolution: Resolution },
     /// The user asks to stop: start nothing new, let running requests finish.
     Stop,
+}
+
+/// What a person says about an effect of which nobody knows whether it happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resolution {
+    /// It went out: this is its proof.
+    Confirm(Published),
+    /// It did not go out: send it (again).
+    Retry,
+    /// It did not go out, and shall not.
+    Drop { by: String },
 }
 
 /// Something to do, in order. `Record` comes before the `Perform` that depends on it.
@@ -34,9 +47,28 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     Started(TaskId),
-    Finished { task: TaskId, headline: Option<String>, items: usize, recalled: bool },
-    Failed { task: TaskId, message: String },
-    Deferred { task: TaskId, reason: String },
-    Waiting { task: TaskId, title: String },
+    Finished {
+        task: TaskId,
+        headline: Option<String>,
+        items: usize,
+        recalled: bool,
+    },
+    Failed {
+        task: TaskId,
+        message: String,
+    },
+    Deferred {
+        task: TaskId,
+        reason: String,
+    },
+    Waiting {
+        task: TaskId,
+        title: String,
+    },
     StepDone(StepId),
+    /// A decision or resolution that was not taken, and why; what it was about stays as it was.
+    Void {
+        key: RequestKey,
+        message: String,
+    },
 }

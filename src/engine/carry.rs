@@ -1,7 +1,8 @@
 //! What crosses from one cycle to the next: the only way back in the circle.
 
-use crate::base::{Digest, StepId};
+use crate::base::{Digest, StepId, TaskId};
 use crate::model::Item;
+use crate::step::Note;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,6 +30,14 @@ pub struct Memory {
     pub items: Vec<Item>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headline: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+    /// Whose output it is, so that a later run can say what has changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The digests of what the task depended on, by name: `inputs`, `config`, `provider drafter` …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, Digest>,
 }
 
 /// What one cycle hands to the next.
@@ -40,6 +49,9 @@ pub struct Carry {
     pub parameters: BTreeMap<String, f64>,
     /// Work over a cap: the items that wait at each step, in rank order. They are first in line.
     pub deferred: BTreeMap<StepId, Vec<Item>>,
+    /// The ancestors of deferred items, oldest first, so that a piece that waited still leads back to its signals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<Item>,
     /// Outputs of the tasks of the last cycle, by task digest.
     pub memory: BTreeMap<Digest, Memory>,
     pub ledger: Ledger,

@@ -69,11 +69,15 @@ pub enum Entry {
         task: TaskId,
         reason: String,
     },
+    /// Room under a cap, named by its ledger name and window key, before the work is asked for.
     Reserved {
         cap: String,
         window: String,
         task: TaskId,
         amount: i64,
+        /// The turn of the task that it is for; pieces are reserved before the first.
+        #[serde(default, skip_serializing_if = "is_first")]
+        turn: u32,
     },
     /// The real amount replaces the reserved one; 0 releases it.
     Settled {
@@ -90,4 +94,8 @@ pub enum Entry {
         at: Timestamp,
         carry: Box<Carry>,
     },
+}
+
+fn is_first(turn: &u32) -> bool {
+    *turn == 0
 }

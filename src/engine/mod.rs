@@ -1,9 +1,44 @@
 //! The engine: one cycle as a pure state machine.
 
+// What goes in, comes out and is kept.
 pub mod action;
 pub mod carry;
 pub mod entry;
+pub mod error;
 
-pub use action::{Action, Event, Notice};
-pub use carry::{Carry, Ledger};
+// What a cycle consists of.
+pub mod caps;
+pub mod gates;
+pub mod lineage;
+pub mod memory;
+pub mod outlook;
+mod shape;
+pub mod tasks;
+
+// How it moves.
+mod close;
+pub mod cycle;
+mod drive;
+mod errands;
+pub mod fold;
+mod recover;
+mod spend;
+
+pub use action::{Action, Event, Notice, Resolution};
+pub use caps::CapUse;
+pub use carry::{Carry, Ledger, Memory};
+pub use cycle::{Cycle, TaskReport};
 pub use entry::{Entry, Pins};
+pub use error::EngineError;
+pub use gates::{Doubt, OpenGate, Void};
+pub use lineage::Items;
+pub use memory::Why;
+pub use outlook::{StepOutlook, Will, outlook};
+pub use tasks::{Counts, TaskState};
+
+#[cfg(test)]
+mod promises;
+#[cfg(test)]
+mod schedules;
+#[cfg(test)]
+mod testing;

@@ -218,7 +218,7 @@ impl CycleView {
                     let title = task.item.and_then(|id| items.get(&id)).map_or_else(String::new, |item| item.good.title());
                     view.deferred.push((task.step.clone(), title));
                 }
-                Entry::Reserved { cap, window, task, amount } => {
+                Entry::Reserved { cap, window, task, amount, .. } => {
                     ledger.add(cap, window, *amount);
                     reserved.insert((cap, window, task), *amount);
                 }
@@ -311,7 +311,8 @@ impl StepView {
     }
 }
 
-fn caps(workflow: &Workflow, ledger: &crate::engine::Ledger, now: Timestamp, cycle: CycleNo) -> Vec<CapView> {
+/// How the caps stand in the window that `now` is in.
+pub fn caps(workflow: &Workflow, ledger: &crate::engine::Ledger, now: Timestamp, cycle: CycleNo) -> Vec<CapView> {
     workflow
         .steps
         .iter()
@@ -323,7 +324,7 @@ fn caps(workflow: &Workflow, ledger: &crate::engine::Ledger, now: Timestamp, cyc
                 cap: cap.key.clone(),
                 unit: cap.unit.clone(),
                 per: cap.per.name(),
-                used: ledger.used(&cap.key, &window),
+                used: ledger.used(&crate::engine::caps::ledger_name(cap), &window),
                 window,
                 most: cap.most,
             }

@@ -13,6 +13,7 @@ pub mod intervals;
 pub mod multiplicity;
 pub mod scoring;
 // Probabilities with reasons.
+pub mod boosting;
 pub mod calibration;
 // Learning by doing.
 pub mod bandit;
@@ -25,6 +26,7 @@ pub mod burst;
 pub mod bm25;
 pub mod logistic;
 pub mod minhash;
+pub mod short_text;
 pub mod text;
 pub mod tfidf;
 // Who deserves the credit.

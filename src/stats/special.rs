@@ -432,7 +432,9 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
+// References are quoted with the digits the library printed.
 #[cfg(test)]
+#[allow(clippy::excessive_precision, clippy::approx_constant)]
 mod tests {
     use super::*;
     use crate::stats::test_data::{close, close_relative};

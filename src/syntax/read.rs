@@ -257,8 +257,10 @@ impl<'s> Reader<'s> {
                 }
                 (Some(_), _) => at += 1,
                 (None, _) => {
-                    self.swallowed = true;
-                    self.report(|reader| slip::unclosed_comment(reader.span(start, start + 2)));
+                    // The space after a word may be read twice, to look for a `=`; one diagnostic is enough.
+                    if !std::mem::replace(&mut self.swallowed, true) {
+                        self.report(|reader| slip::unclosed_comment(reader.span(start, start + 2)));
+                    }
                     break;
                 }
             }
@@ -600,9 +602,9 @@ impl<'s> Reader<'s> {
         if end > start {
             return end;
         }
-        let line = line_end(self.bytes, start);
-        match self.text[start + 1..line].find('"') {
-            Some(found) if self.bytes[start] == b'"' => start + 1 + found + 1,
+        let near = &self.bytes[start + 1..self.bytes.len().min(start + 80)];
+        match near.iter().position(|byte| matches!(byte, b'"' | b'\n')) {
+            Some(found) if self.bytes[start] == b'"' && near[found] == b'"' => start + 1 + found + 1,
             _ => start + self.character_length(start),
         }
     }
@@ -925,14 +927,12 @@ impl<'s> Reader<'s> {
 
     fn finish_file(&mut self) {
         let end = self.bytes.len();
+        let last = self.text.trim_end().len();
         while let Some(frame) = self.frames.pop() {
             self.braces_differ = true;
             if !self.swallowed {
                 let open = frame.brace;
-                self.report(|reader| {
-                    let last = reader.text.trim_end().len();
-                    slip::unclosed_block(reader.span(last, last), reader.span(open, open + 1), false)
-                });
+                self.report(|reader| slip::unclosed_block(reader.span(last, last), reader.span(open, open + 1), false));
             }
             self.end = self.end.min(end);
             self.end_block_early(frame);

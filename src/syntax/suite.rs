@@ -192,7 +192,7 @@ fn document() -> BoxedStrategy<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_kdl_crate_reads_the_same_values(text in document()) {
@@ -341,12 +341,14 @@ fn hostile_files_end_soon_in_few_diagnostics() {
         ("spaces", " ".repeat(MANY), 0),
         ("continued lines", "a \\\n".repeat(MANY / 4), 0),
         ("equals", "a=".repeat(MANY / 2), 1001),
+        ("raw texts on one line", "a #\"\"#;".repeat(MANY / 7), 0),
+        ("unclosed old raw texts", "r#\";".repeat(MANY / 4), 3),
+        ("unclosed annotations", "(;".repeat(MANY / 2), 1001),
+        ("texts that touch", "\"\"".repeat(MANY / 2), 2),
         ("more and more hashes", (1..1400).map(|count| format!("{}\"\"\"x\n", "#".repeat(count))).collect(), 1001),
     ];
     for (name, text, most) in cases {
-        let start = std::time::Instant::now();
         let (tree, diagnostics) = read(FileId(0), &text);
-        println!("{name}: {:?}", start.elapsed());
         assert!(diagnostics.len() <= most, "{name}: {} diagnostics, {:?}", diagnostics.len(), &diagnostics[..2]);
         assert!(tree.len() <= text.len(), "{name}");
     }

@@ -218,19 +218,32 @@ impl Reader<'_> {
         if self.bytes[open..].starts_with(b"\"\"\"") {
             return self.lines(start, hashes);
         }
-        let line = line_end(self.bytes, open);
-        let inner = open + 1;
-        let mut at = inner;
-        while let Some(found) = self.bytes[at..line].iter().position(|byte| *byte == b'"') {
-            let quote = at + found;
-            let closing = self.bytes[quote + 1..line].iter().take(hashes).take_while(|byte| **byte == b'#').count();
-            if closing == hashes {
+        match self.closing_on_line(open + 1, hashes, true) {
+            Some(quote) => {
                 self.at = quote + 1 + hashes;
-                return Found::text(Piece { start: inner as u32, end: quote as u32 }, start, self.at, false);
+                Found::text(Piece { start: open as u32 + 1, end: quote as u32 }, start, self.at, false)
             }
-            at = quote + 1 + closing;
+            None => self.unclosed(start),
         }
-        self.unclosed(start)
+    }
+
+    /// The quotation mark on this line that ends a text. Stops at the line's end, and looks no further than it must: lines can be long.
+    fn closing_on_line(&self, from: usize, hashes: usize, raw: bool) -> Option<usize> {
+        let mut at = from;
+        loop {
+            match *self.bytes.get(at)? {
+                b'"' => {
+                    let closing = self.bytes[at + 1..].iter().take(hashes).take_while(|byte| **byte == b'#').count();
+                    if closing == hashes {
+                        return Some(at);
+                    }
+                    at += 1 + closing;
+                }
+                b'\\' if !raw => at += 1 + self.character_length(at + 1),
+                byte if CLASS[byte as usize] & STOP != 0 && newline_length(self.bytes, at) > 0 => return None,
+                _ => at += 1,
+            }
+        }
     }
 
     /// A text of several lines, raw when `hashes` is not 0.
@@ -245,7 +258,7 @@ impl Reader<'_> {
         let newline = newline_length(self.bytes, open);
         if newline == 0 {
             self.report(|reader| {
-                slip::text_after_marks(reader.span(start, open), reader.span(open, line_end(reader.bytes, open).min(closing)))
+                slip::text_after_marks(reader.span(start, open), reader.span(open, line_end(&reader.bytes[..closing], open)))
             });
             let piece = Piece { start: open as u32, end: closing as u32 };
             return Found::text(piece, start, end, true);
@@ -384,19 +397,10 @@ impl Reader<'_> {
             };
             return;
         }
-        let line = line_end(self.bytes, open);
-        let mut at = open + 1;
-        while at < line {
-            match self.bytes[at] {
-                b'\\' if hashes == 0 => at += 1 + self.character_length(at + 1),
-                b'"' if self.bytes[at + 1..line].iter().take(hashes).take_while(|byte| **byte == b'#').count() == hashes => {
-                    self.at = at + 1 + hashes;
-                    return;
-                }
-                _ => at += 1,
-            }
-        }
-        self.at = self.tail(open, line);
+        self.at = match self.closing_on_line(open + 1, hashes, hashes > 0) {
+            Some(quote) => quote + 1 + hashes,
+            None => self.tail(open, line_end(self.bytes, open)),
+        };
     }
 
     /// `(type)`: its number among the words, or nothing after a diagnostic, with the rest of the node's head passed over.
@@ -417,8 +421,7 @@ impl Reader<'_> {
             self.tree.words.push(word);
             return Some(self.tree.words.len() as u32 - 1);
         }
-        let line = line_end(self.bytes, start);
-        let end = read.max(inside).min(line.max(start + 1));
+        let end = line_end(&self.bytes[..read.max(inside)], start).max(start + 1);
         self.report(|reader| {
             let closed = reader.peek() == Some(b')');
             slip::bad_annotation(reader.span(start, end), &reader.text[inside.min(end)..end], closed)

@@ -42,7 +42,7 @@ impl DiskFiles {
 
     /// Where a path of the workflow is on disk. An absolute path stays as it is.
     pub fn place(&self, path: &str) -> PathBuf {
-        self.root.join(path)
+        here(self.root.join(path))
     }
 
     /// Where an output path is on disk, refused when it leaves the root. The check is on the path as written: a link that
@@ -53,7 +53,7 @@ impl DiskFiles {
             let rest = place.strip_prefix(root).ok()?;
             (!rest.starts_with("..")).then_some(())
         };
-        normal(&self.root.join(path)).filter(|place| inside(place).is_some()).ok_or_else(|| {
+        normal(&self.root.join(path)).filter(|place| inside(place).is_some()).map(here).ok_or_else(|| {
             Trouble::permanent(
                 format!("the output path `{path}` leaves the folder of the workflow"),
                 "write a path below the workflow's folder, such as `out/blog`; link to another place from there if you need it",
@@ -197,6 +197,11 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// The empty path is the working folder, which the file system wants by name.
+fn here(place: PathBuf) -> PathBuf {
+    if place.as_os_str().is_empty() { PathBuf::from(".") } else { place }
+}
+
 /// The path without `.` and `..`, by its letters alone; `None` when it climbs above its beginning.
 fn normal(path: &Path) -> Option<PathBuf> {
     let mut parts = PathBuf::new();
@@ -314,6 +319,8 @@ mod tests {
         // The working folder.
         assert_eq!(DiskFiles::new("").output("blog").unwrap(), PathBuf::from("blog"));
         assert_eq!(DiskFiles::new(".").output("./blog").unwrap(), PathBuf::from("blog"));
+        assert_eq!(DiskFiles::new("").output(".").unwrap(), PathBuf::from("."));
         assert!(DiskFiles::new("").output("../blog").is_err());
+        assert!(DiskFiles::new("").exists("") && !DiskFiles::new("").list("src").is_empty());
     }
 }

@@ -18,7 +18,7 @@ const ROBOTS_BYTES: usize = 500 << 10;
 /// Reads pages.
 pub struct Reader {
     web: Arc<Web>,
-    hosts: Hosts,
+    hosts: Arc<Hosts>,
 }
 
 /// One hop on the way to a page.
@@ -28,8 +28,8 @@ enum Hop {
 }
 
 impl Reader {
-    pub fn new(web: Arc<Web>) -> Reader {
-        Reader { web, hosts: Hosts::default() }
+    pub fn new(web: Arc<Web>, hosts: Arc<Hosts>) -> Reader {
+        Reader { web, hosts }
     }
 
     /// Reads `url` with as many attempts as it takes and the patience allows.
@@ -207,8 +207,12 @@ fn redirect(url: &Url, name: &str, response: &Response) -> Result<Url, Trouble> 
 mod tests {
     use super::*;
     use crate::step::{Failure, FailureKind, Target};
-    use crate::world::test_server::{Answer, TestServer, quick_web};
+    use crate::world::test_server::{Answer, TestServer, hasty_web, quick_web};
     use std::time::Duration;
+
+    fn reader(web: Arc<Web>) -> Reader {
+        Reader::new(web, Arc::default())
+    }
 
     async fn read(server: &TestServer, path: &str) -> Reply {
         read_with(server, path, |_| {}).await
@@ -221,7 +225,7 @@ mod tests {
     async fn read_url(url: &str, change: impl FnOnce(&mut Fetch)) -> Reply {
         let mut fetch = Fetch::new(Target::Url(url.into()));
         change(&mut fetch);
-        Reader::new(quick_web()).fetch(url, &fetch).await
+        reader(quick_web()).fetch(url, &fetch).await
     }
 
     fn failure(reply: Reply) -> Failure {
@@ -294,7 +298,7 @@ mod tests {
             _ => Answer::new(200).text("open"),
         })
         .await;
-        let reader = Reader::new(quick_web());
+        let reader = reader(quick_web());
         for (path, open) in [("/", true), ("/private/x", false), ("/pricing", true)] {
             let url = server.at(path);
             let reply = reader.fetch(&url, &Fetch::new(Target::Url(url.clone()))).await;
@@ -357,7 +361,7 @@ mod tests {
             _ => Answer::new(429).with("retry-after", "3600"),
         })
         .await;
-        let reader = Reader::new(quick_web());
+        let reader = reader(quick_web());
         for path in ["/a", "/b"] {
             let url = server.at(path);
             failure(reader.fetch(&url, &Fetch::new(Target::Url(url.clone()))).await);
@@ -372,7 +376,7 @@ mod tests {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             format!("http://{}/", listener.local_addr().unwrap())
         };
-        let reader = Reader::new(quick_web());
+        let reader = reader(quick_web());
         let fetch = Fetch::new(Target::Url(url.clone()));
         let first = failure(reader.fetch(&url, &fetch).await);
         assert_eq!((first.kind, first.attempts), (FailureKind::Transient, 4));
@@ -439,7 +443,9 @@ mod tests {
             _ => Answer::hang(),
         })
         .await;
-        let failure = failure(read(&server, "/").await);
+        let reader = reader(hasty_web(Duration::from_millis(300)));
+        let url = server.at("/");
+        let failure = failure(reader.fetch(&url, &Fetch::new(Target::Url(url.clone()))).await);
         assert_eq!(failure.kind, FailureKind::Transient);
         assert!(failure.message.contains("did not answer within"), "{failure:?}");
     }
@@ -453,7 +459,8 @@ mod tests {
         }
         // A TLS client at a plain port.
         let secure = server.at("/").replace("http://", "https://");
-        let failure = failure(read_url(&secure, |_| {}).await);
+        let reader = reader(hasty_web(Duration::from_millis(300)));
+        let failure = failure(reader.fetch(&secure, &Fetch::new(Target::Url(secure.clone()))).await);
         assert!(failure.message.contains("127.0.0.1"), "{failure:?}");
     }
 
@@ -464,7 +471,7 @@ mod tests {
             _ => Answer::new(200).after(Duration::from_millis(20)),
         })
         .await;
-        let reader = Arc::new(Reader::new(quick_web()));
+        let reader = Arc::new(reader(quick_web()));
         let tasks: Vec<_> = (0..4)
             .map(|n| {
                 let (reader, url) = (reader.clone(), server.at(&format!("/{n}")));

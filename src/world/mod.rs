@@ -1,16 +1,29 @@
 //! The world for real: files, HTTP, providers, channels, and a scripted stand-in for rehearsals and tests.
+//!
+//! In reading order: what all doors share, the doors, and the two worlds that put them together.
 
 pub mod clock;
+pub mod secrets;
+pub mod trouble;
+
 pub mod disk;
 pub mod http;
 pub mod polite;
-pub mod secrets;
-#[cfg(test)]
-mod test_server;
-pub mod trouble;
 pub mod web;
 pub mod wildcard;
 
+pub mod generate;
+pub mod publish;
+
+pub mod real;
+pub mod scripted;
+
+#[cfg(test)]
+mod test_server;
+
 pub use clock::{FrozenClock, SystemClock};
 pub use disk::DiskFiles;
+pub use real::{RealWorld, missing_secrets};
+pub use scripted::{Fault, ScriptedWorld};
 pub use secrets::{Secret, SecretError, Secrets};
+pub use web::WebSettings;

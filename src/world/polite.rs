@@ -8,7 +8,7 @@ use crate::base::duration;
 use reqwest::Url;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use texting_robots::Robot;
 use tokio::sync::{Mutex as TurnMutex, OwnedMutexGuard};
@@ -113,11 +113,17 @@ impl Host {
     }
 }
 
-/// All hosts this process has talked to.
+/// Hosts and what is known about them.
 #[derive(Default)]
 pub struct Hosts(Mutex<BTreeMap<String, Arc<TurnMutex<Host>>>>);
 
 impl Hosts {
+    /// Those of this process: a new cycle makes a new world, and the hosts stay who they are.
+    pub fn of_process() -> Arc<Hosts> {
+        static HOSTS: LazyLock<Arc<Hosts>> = LazyLock::new(Arc::default);
+        HOSTS.clone()
+    }
+
     /// Waits for the turn at the host of `url`. Scheme and port count: they have robots.txt files of their own.
     pub async fn turn(&self, url: &Url) -> OwnedMutexGuard<Host> {
         let origin = url.origin().ascii_serialization();

@@ -207,8 +207,12 @@ pub fn test_clock() -> FrozenClock {
 
 /// A client with the default number of attempts and hardly any pauses.
 pub fn quick_web() -> Arc<Web> {
+    hasty_web(Duration::from_secs(20))
+}
+
+/// The same, and a page must be there in this time.
+pub fn hasty_web(page_timeout: Duration) -> Arc<Web> {
     let patience = Patience { first_pause: Duration::from_millis(2), ..Patience::default() };
-    let settings =
-        WebSettings { page_timeout: Duration::from_millis(400), gap: Duration::ZERO, patience, ..WebSettings::default() };
+    let settings = WebSettings { connect_timeout: page_timeout, page_timeout, gap: Duration::ZERO, proxy: false, patience };
     Arc::new(Web::new(settings, Arc::new(test_clock())))
 }

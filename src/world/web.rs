@@ -23,6 +23,8 @@ pub struct WebSettings {
     pub page_timeout: Duration,
     /// Between the end of one request to a host and the beginning of the next; robots.txt may ask for more.
     pub gap: Duration,
+    /// Whether `HTTP_PROXY` and its relatives count.
+    pub proxy: bool,
     pub patience: Patience,
 }
 
@@ -32,6 +34,7 @@ impl Default for WebSettings {
             connect_timeout: Duration::from_secs(10),
             page_timeout: Duration::from_secs(30),
             gap: Duration::from_secs(1),
+            proxy: true,
             patience: Patience::default(),
         }
     }
@@ -80,7 +83,11 @@ impl Web {
 
     /// Trouble for a status that may be better later, with the server's wish.
     pub fn overloaded(&self, host: &str, status: StatusCode, headers: &HeaderMap) -> Trouble {
-        let wait = header(headers, reqwest::header::RETRY_AFTER).and_then(|text| retry_after(&text, self.clock.now()));
+        // Some model servers say it in milliseconds.
+        let millis = header(headers, HeaderName::from_static("retry-after-ms")).and_then(|text| text.trim().parse().ok());
+        let wait = millis
+            .map(Duration::from_millis)
+            .or_else(|| header(headers, reqwest::header::RETRY_AFTER).and_then(|text| retry_after(&text, self.clock.now())));
         let help = match status {
             StatusCode::TOO_MANY_REQUESTS => "ask less often: make `every` longer, or lower the cap of this step",
             _ => "nothing is wrong on this side: run again later, and tell the people of that server if it stays so",
@@ -107,11 +114,12 @@ fn build(settings: &WebSettings) -> Result<Client, String> {
     // Fails only when another part of the process was first, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
-        Client::builder()
+        let builder = Client::builder()
             .user_agent(user_agent())
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_idle_timeout(Duration::from_secs(30));
+        if settings.proxy { builder } else { builder.no_proxy() }
     };
     // A machine without certificates can still talk to a model or a receiver on itself; https then fails with its own help.
     builder().build().or_else(|_| builder().tls_certs_only([]).build()).map_err(|error| error.without_url().to_string())

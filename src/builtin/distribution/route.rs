@@ -6,7 +6,7 @@
 
 use crate::model::goods::Placement;
 use crate::model::{Config, Good, GoodKind, Layer, Scalar};
-use crate::stats::bandit;
+use crate::stats::bandit::{Arm, Policy};
 use crate::step::{
     ArgSpec, KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Tunable, Turn, ValueType,
 };
@@ -108,7 +108,8 @@ impl StepKind for Route {
         let name = policy.and_then(|node| node.arg()).and_then(Scalar::text).unwrap_or("fixed");
         let mut output = Output::default();
         let mut place = |channel: &str, propensity: f64, why: String| {
-            let placement = Placement { draft: draft.clone(), channel: channel.to_owned(), policy: name.to_owned(), propensity, why };
+            let placement =
+                Placement { draft: draft.clone(), channel: channel.to_owned(), policy: name.to_owned(), propensity, why };
             output.give(placement, vec![item.id]);
         };
         if name == "fixed" {
@@ -117,19 +118,22 @@ impl StepKind for Route {
             }
             return Ok(Turn::Done(output));
         }
-        let number = |prop: &str, default: f64| policy.and_then(|node| node.prop(prop)).and_then(Scalar::number).unwrap_or(default);
+        let number =
+            |prop: &str, default: f64| policy.and_then(|node| node.prop(prop)).and_then(Scalar::number).unwrap_or(default);
         let strength = number("strength", 10.0).max(2.0);
-        let arms: Vec<(f64, f64)> = channels
+        let arms: Vec<Arm> = channels
             .iter()
             .map(|(channel, prior)| {
                 // A Beta distribution with this mean; the floor keeps both of its parameters positive.
                 let mean = cx.parameter(channel, *prior).clamp(0.01, 0.99);
-                (mean * strength, (1.0 - mean) * strength)
+                Arm { successes: mean * strength, failures: (1.0 - mean) * strength }
             })
             .collect();
-        let choice = bandit::thompson(&arms, number("explore", 0.1), &mut cx.rng());
+        let floor = number("explore", 0.1) / arms.len().max(1) as f64;
+        let policy = Policy::thompson(&arms, floor).ok_or_else(|| StepError::new("there is no channel to choose from"))?;
+        let choice = policy.choose(&mut cx.rng());
         let (channel, _) = channels[choice.arm];
-        let mean = arms[choice.arm].0 / strength;
+        let mean = arms[choice.arm].mean();
         place(channel, choice.propensity, format!("expected value {mean:.2}; chosen with probability {:.2}", choice.propensity));
         Ok(Turn::Done(output))
     }

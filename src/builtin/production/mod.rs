@@ -1,6 +1,6 @@
 //! Layer 3: from an opportunity to a checked piece, with people in charge.
 
-pub mod brief;
+// pub mod brief;
 pub mod check;
 pub mod checks;
 pub mod draft;
@@ -12,5 +12,5 @@ pub mod writing;
 use crate::step::StepKind;
 
 pub fn kinds() -> Vec<&'static dyn StepKind> {
-    vec![&brief::BriefKind, &outline::OutlineKind, &gate::Gate, &draft::DraftKind, &check::Check]
+    vec![&outline::OutlineKind, &gate::Gate, &draft::DraftKind, &check::Check]
 }

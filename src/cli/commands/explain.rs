@@ -9,12 +9,17 @@ use serde_json::json;
 
 pub fn run(args: &Explain, output: &Output) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
-        let all: Vec<_> = catalog::all().map(|entry| json!({"code": entry.code, "title": entry.title})).collect();
-        output.either("codes", &all, || catalog::all().map(|entry| format!("{}  {}\n", paint(CODE, format!("{:<34}", entry.code)), entry.title)).collect());
+        let all: Vec<_> = catalog::CATALOG.iter().map(|entry| json!({"code": entry.code, "title": entry.title})).collect();
+        output.either("codes", &all, || {
+            catalog::CATALOG
+                .iter()
+                .map(|entry| format!("{}  {}\n", paint(CODE, format!("{:<34}", entry.code)), entry.title))
+                .collect()
+        });
         return Ok(Exit::Ok);
     };
     let Some(entry) = catalog::find(code) else {
-        let help = match nearest(code, catalog::all().map(|entry| entry.code)) {
+        let help = match nearest(code, catalog::CATALOG.iter().map(|entry| entry.code)) {
             Some(near) => format!("did you mean `loopctl explain {near}`?"),
             None => "`loopctl explain` lists all codes".to_owned(),
         };

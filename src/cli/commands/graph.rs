@@ -8,7 +8,8 @@ use crate::plan::CyclePlan;
 
 pub fn run(args: &Graph, output: &Output) -> Result<Exit, Failure> {
     let project = Project::load(&Place::default(), args.workflow.file.as_deref(), output)?;
-    let plan = CyclePlan::new(&project.workflow);
+    let plan = CyclePlan::new(&project.workflow)
+        .map_err(|error| Failure::new("cli::no-plan", error.to_string()).help("`loopctl validate` shows where"))?;
     let format = if output.json { GraphFormat::Json } else { args.format };
     output.text(&match format {
         GraphFormat::Mermaid => plan.mermaid(),

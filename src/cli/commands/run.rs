@@ -7,26 +7,25 @@ use crate::cli::progress::Progress;
 use crate::cli::project::{Place, Project};
 use crate::report::style::{DIM, count, paint};
 use crate::report::{CycleState, CycleView, summary};
-use crate::runtime::{self, Journal, Outcome, Setup};
+use crate::runtime::{self, DriveOptions, Journal, Outcome, StopSignal, Urgency, Which};
 use crate::step::{Decision, Verdict};
 use crate::world::{RealWorld, SystemClock};
 use std::sync::Arc;
-use tokio::sync::watch;
 
 pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let project = Project::load(place, args.workflow.file.as_deref(), output)?;
     let mut journal = project.open()?;
-    let reactor = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again"))?;
-    let (stop, stopped) = watch::channel(0u32);
-    reactor.spawn(watch_for_interrupts(stop));
+    let reactor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
+    })?;
+    let stop = reactor.block_on(async { StopSignal::on_interrupt() });
+    if !output.json {
+        reactor.spawn(say_how_to_stop(stop.clone()));
+    }
     let mut views = Vec::new();
     let mut exit = Exit::Ok;
     for _ in 0..args.cycles {
-        let outcome = one_cycle(args, &project, journal.as_mut(), &reactor, &stopped, output)?;
+        let outcome = one_cycle(args, &project, journal.as_mut(), &reactor, &stop, output)?;
         let view = project.view(&project.entries(journal.as_ref(), None)?)?;
         exit = match outcome {
             Outcome::Stopped => Exit::Interrupted,
@@ -60,23 +59,26 @@ fn one_cycle(
     project: &Project,
     journal: &mut dyn Journal,
     reactor: &tokio::runtime::Runtime,
-    stopped: &watch::Receiver<u32>,
+    stop: &StopSignal,
     output: &Output,
 ) -> Result<Outcome, Failure> {
     let world = Arc::new(RealWorld::new(project.workflow.clone(), &project.root));
-    let setup = Setup {
-        workflow: project.workflow.clone(),
-        client_os: project.client_os.clone(),
-        registry: crate::builtin::registry(),
-        world,
-        clock: &SystemClock,
-        stop: stopped.clone(),
-    };
     loop {
         let mut progress = Progress::new(output, &project.workflow);
-        let outcome = reactor.block_on(runtime::run_cycle(&setup, journal, &mut |notice| progress.tell(notice)));
+        let run = runtime::Run {
+            workflow: project.workflow.clone(),
+            registry: crate::builtin::registry(),
+            client_os: project.client_os.clone(),
+            journal,
+            world: world.clone(),
+            clock: &SystemClock,
+            stop: stop.clone(),
+            which: Which::OpenOrNext,
+            options: DriveOptions::default(),
+        };
+        let ran = reactor.block_on(runtime::run_cycle(run, &mut |notice| progress.tell(notice)));
         progress.finish();
-        let outcome = outcome.map_err(Failure::from)?;
+        let outcome = ran.map_err(Failure::from)?.outcome;
         let waiting = matches!(outcome, Outcome::Parked { .. });
         if !(waiting && args.approve_all) || approve_all(args, project, journal)? == 0 {
             return Ok(outcome);
@@ -91,28 +93,23 @@ fn approve_all(args: &Run, project: &Project, journal: &mut dyn Journal) -> Resu
     let mut decided = 0;
     for gate in &view.waiting {
         let decision = Decision { verdict: Verdict::Approve, by: by.clone(), at: view.now, pins: gate.approve.pins };
-        super::gate::decide(project, journal, view.cycle, &gate.key, decision)?;
+        runtime::decide(journal, &project.workflow.id, view.cycle, &gate.key, decision)?;
         decided += 1;
     }
     Ok(decided)
 }
 
-async fn watch_for_interrupts(stop: watch::Sender<u32>) {
-    let mut count = 0;
-    while tokio::signal::ctrl_c().await.is_ok() {
-        count += 1;
-        if stop.send(count).is_err() {
-            return;
-        }
-        if count == 1 {
-            anstream::eprintln!("Stopping: what runs may finish, nothing new is started. Press Ctrl-C again to stop at once; nothing is lost either way.");
-        }
-    }
+async fn say_how_to_stop(mut stop: StopSignal) {
+    stop.beyond(Urgency::None).await;
+    anstream::eprintln!(
+        "Stopping: what runs may finish, nothing new is started. Press Ctrl-C again to stop at once; nothing is lost either way."
+    );
 }
 
 /// One line per round, for `--cycles`.
 fn round(view: &CycleView) -> String {
-    let weights: Vec<String> = view.changes.iter().map(|change| format!("{} {:.3} → {:.3}", change.path, change.old, change.new)).collect();
+    let weights: Vec<String> =
+        view.changes.iter().map(|change| format!("{} {:.3} → {:.3}", change.path, change.old, change.new)).collect();
     let learned = if weights.is_empty() { "no weight changed".to_owned() } else { weights.join(", ") };
     format!("cycle {}: {} published, {}", view.cycle, count(view.published.len(), "piece"), learned)
 }
@@ -120,7 +117,7 @@ fn round(view: &CycleView) -> String {
 fn show(project: &Project, views: &[CycleView], output: &Output) {
     let Some(last) = views.last() else { return };
     if output.json {
-        output.facts("cycles", views);
+        output.facts("cycles", &views);
         return;
     }
     let store = project.store_name();
@@ -142,4 +139,3 @@ fn rounds(views: &[CycleView]) -> String {
     }
     text
 }
-

@@ -4,7 +4,7 @@ use crate::cli::args::{Format, Validate};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::project;
-use crate::diag::{Diagnostic, Severity, render};
+use crate::diag::{Diagnostic, Severity, render_github, render_json, render_sarif};
 use crate::report::style::{GOOD, count, paint};
 
 pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
@@ -19,9 +19,9 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
             output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), path.display(), count(steps, "step")));
         }
         Format::Human => output.diagnostics(&compiled.sources, &diagnostics),
-        Format::Json => output.text(&render::json(&compiled.sources, &diagnostics)),
-        Format::Sarif => output.text(&render::sarif(&compiled.sources, &diagnostics)),
-        Format::Github => output.text(&render::github(&compiled.sources, &diagnostics)),
+        Format::Json => output.text(&render_json(&diagnostics, &compiled.sources)),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, &compiled.sources)),
+        Format::Github => output.text(&render_github(&diagnostics, &compiled.sources)),
     }
     Ok(if errors > 0 { Exit::InvalidWorkflow } else { Exit::Ok })
 }
@@ -30,11 +30,16 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
 fn judged(diagnostics: Vec<Diagnostic>, args: &Validate) -> Result<Vec<Diagnostic>, Failure> {
     for code in args.deny.iter().chain(&args.allow).filter(|code| *code != "warnings") {
         if crate::diag::catalog::find(code).is_none() {
-            return Err(Failure::new("cli::unknown-code", format!("there is no diagnostic `{code}`")).help("`loopctl explain` lists all codes"));
+            return Err(Failure::new("cli::unknown-code", format!("there is no diagnostic `{code}`"))
+                .help("`loopctl explain` lists all codes"));
         }
     }
     let named = |list: &[String], diagnostic: &Diagnostic| {
-        list.iter().any(|code| code == diagnostic.code || diagnostic.code.split("::").nth(1) == Some(code) || (code == "warnings" && !diagnostic.is_error()))
+        list.iter().any(|code| {
+            code == diagnostic.code
+                || diagnostic.code.split("::").nth(1) == Some(code)
+                || (code == "warnings" && !diagnostic.is_error())
+        })
     };
     Ok(diagnostics
         .into_iter()

@@ -1,0 +1,13 @@
+//! Layer 6: what really worked, what changed, and what the next cycle does about it.
+
+pub mod anomaly;
+pub mod attribute;
+pub mod feedback;
+pub mod journeys;
+pub mod report;
+
+use crate::step::StepKind;
+
+pub fn kinds() -> Vec<&'static dyn StepKind> {
+    vec![&attribute::Attribute, &anomaly::Anomaly, &feedback::Feedback, &report::ReportKind]
+}

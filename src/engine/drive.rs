@@ -1,0 +1,271 @@
+//! The schedule: which tasks go on, when a step is complete, when a cycle parks or closes.
+
+use super::action::{Action, Notice};
+use super::caps::Room;
+use super::cycle::{Cycle, tell};
+use super::entry::Entry;
+use super::memory;
+use super::tasks::TaskState;
+use crate::base::{Digest, Hasher};
+use crate::model::Item;
+use crate::step::{Mode, Output, Reply, StepContext, StepError, Turn};
+
+impl Cycle {
+    /// Does all that can be done now.
+    pub(super) fn pump(&mut self, out: &mut Vec<Action>) {
+        if self.fold.closed.is_some() {
+            return;
+        }
+        while !self.stopping && self.pump_once(out) {}
+        if self.fold.closed.is_none() && self.in_flight.is_empty() && (self.stopping || self.queue.is_empty()) {
+            out.push(Action::Park { waiting: self.fold.gates.waiting() });
+        }
+    }
+
+    /// One thing, by urgency; `false` when there is nothing to do but wait.
+    fn pump_once(&mut self, out: &mut Vec<Action>) -> bool {
+        if let Some(task) = self.unsettled.pop() {
+            self.settle_pieces(task, out);
+        } else if self.seen < self.fold.tasks.len() {
+            self.admit(self.seen, out);
+            self.seen += 1;
+        } else if let Some(task) = self.ready.pop_front() {
+            self.drive(task, out);
+        } else if let Some(step) = self.check.pop_first() {
+            self.complete_if_finished(step, out);
+        } else if self.fold.steps_left == 0 {
+            self.close(out);
+            return false;
+        } else if self.try_short(out) || self.try_lines(true, out) || self.dispatch(out) {
+            return true;
+        } else {
+            // Nothing moves but people: whoever stands in line goes on with those who are there.
+            return self.moving == 0 && self.try_lines(false, out);
+        }
+        true
+    }
+
+    /// Looks at a task for the first time in this process.
+    fn admit(&mut self, task: usize, out: &mut Vec<Action>) {
+        let record = self.fold.tasks.get(task);
+        let step = record.step;
+        match record.state() {
+            state if state.is_final() => {}
+            TaskState::Ready if self.recall(task, out) => {}
+            TaskState::Ready if !self.fold.shape.steps[step].pieces.is_empty() => {
+                let line = self.lines.entry(step).or_default();
+                line.tasks.push(task);
+                line.sorted = false;
+                line.tried = None;
+            }
+            _ => self.ready.push_back(task),
+        }
+    }
+
+    /// Gives out the places under caps on pieces, in the order of the input.
+    ///
+    /// A line moves when its step's input is complete (`whole`), or else when nothing but people could add to it: so
+    /// who gets the last place does not depend on whose answer came first.
+    fn try_lines(&mut self, whole: bool, out: &mut Vec<Action>) -> bool {
+        let settlements = self.fold.caps.settlements;
+        let shape = self.shape();
+        let next = shape.plan.order.iter().copied().find(|step| {
+            self.lines
+                .get(step)
+                .is_some_and(|line| line.tried != Some(settlements) && (!whole || self.fold.steps[*step].upstream_left == 0))
+        });
+        let Some(step) = next else { return false };
+        let mut line = self.lines.remove(&step).expect("just found");
+        if !line.sorted {
+            line.tasks.sort_by_cached_key(|task| std::cmp::Reverse(self.fold.place(*task)));
+            line.sorted = true;
+        }
+        while let Some(task) = line.tasks.last().copied() {
+            let slots = &shape.steps[step].pieces;
+            let wanted: Vec<(usize, i64)> =
+                slots.iter().filter(|slot| !self.fold.caps.has_share(task, &[**slot])).map(|slot| (*slot, 1)).collect();
+            match self.fold.caps.room(&wanted) {
+                Room::Free => {
+                    self.reserve(task, &wanted, out);
+                    self.ready.push_back(task);
+                }
+                Room::Later => {
+                    line.tried = Some(settlements);
+                    self.lines.insert(step, line);
+                    return true;
+                }
+                Room::Never(slot) => self.defer(task, slot, out),
+            }
+            line.tasks.pop();
+        }
+        true
+    }
+
+    /// Whether outputs of a step may be remembered at all: it reads something, keeps nothing, and nobody is asked.
+    pub(super) fn may_remember(&self, step: usize) -> bool {
+        let shape = &self.fold.shape.steps[step];
+        let spec = shape.spec();
+        shape.mode != Mode::Source && spec.keeps.is_none() && !spec.decides && !spec.publishes
+    }
+
+    fn memo(&self, task: usize) -> Digest {
+        let record = self.fold.tasks.get(task);
+        memory::memo(&self.fold.shape.steps[record.step].parts_digest, &record.inputs)
+    }
+
+    /// Takes a task's output from memory when nothing it depends on has changed.
+    fn recall(&mut self, task: usize, out: &mut Vec<Action>) -> bool {
+        let step = self.fold.tasks.get(task).step;
+        if self.fold.carry.memory.is_empty() || !self.may_remember(step) {
+            return false;
+        }
+        let memo = self.memo(task);
+        let carry = self.fold.carry.clone();
+        let Some(memory) = carry.memory.get(&memo) else { return false };
+        let id = self.fold.tasks.get(task).id.clone();
+        let entry = Entry::Done {
+            task: id.clone(),
+            items: memory.items.clone(),
+            state: None,
+            headline: memory.headline.clone(),
+            notes: memory.notes.clone(),
+            parameters: Vec::new(),
+            memo,
+            recalled: true,
+        };
+        self.record(entry, false, out);
+        let (headline, items) = (memory.headline.clone(), memory.items.len());
+        tell(out, Notice::Finished { task: id, headline, items, recalled: true });
+        self.check.insert(step);
+        true
+    }
+
+    /// Calls the step as long as it can go on, then asks what it asks.
+    pub(super) fn drive(&mut self, task: usize, out: &mut Vec<Action>) {
+        if self.fold.tasks.get(task).state().is_final() {
+            return;
+        }
+        if !self.runs.contains_key(&task) {
+            tell(out, Notice::Started(self.fold.tasks.get(task).id.clone()));
+        }
+        loop {
+            let run = self.runs.entry(task).or_default();
+            if !run.requests.is_empty() {
+                if run.left > 0 {
+                    return;
+                }
+                self.settle_spend(task, out);
+                self.end_turn(task);
+            }
+            let replies = std::mem::take(&mut self.runs.entry(task).or_default().replies);
+            let turn = self.advance(task, &replies);
+            self.runs.entry(task).or_default().replies = replies;
+            match turn {
+                Err(error) => return self.fail(task, error, out),
+                Ok(Turn::Done(output)) => return self.finish(task, output, out),
+                Ok(Turn::Ask(requests)) if requests.is_empty() => {
+                    return self.fail(task, StepError::new("the step asks for nothing and is not done"), out);
+                }
+                Ok(Turn::Ask(requests)) => {
+                    let run = self.runs.entry(task).or_default();
+                    let turn = run.replies.len() as u32;
+                    let asked = &self.fold.tasks.get(task).asked;
+                    let answered = asked.range((turn, 0)..=(turn, u32::MAX)).filter(|(_, asked)| asked.reply.is_some());
+                    run.left = requests.len().saturating_sub(answered.count());
+                    run.requests = requests;
+                    if run.left > 0 {
+                        return self.ask(task, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands the replies of a turn to the next one.
+    fn end_turn(&mut self, task: usize) {
+        let Some(run) = self.runs.get_mut(&task) else { return };
+        let turn = run.replies.len() as u32;
+        let asked = &self.fold.tasks.get(task).asked;
+        let replies: Vec<Reply> =
+            asked.range((turn, 0)..=(turn, u32::MAX)).filter_map(|(_, asked)| asked.reply.clone()).collect();
+        run.replies.push(replies);
+        run.requests.clear();
+    }
+
+    /// One call of the step's function.
+    pub(super) fn advance(&self, task: usize, replies: &[Vec<Reply>]) -> Result<Turn, StepError> {
+        let record = self.fold.tasks.get(task);
+        let shape = &self.fold.shape;
+        let pins = &self.fold.pins;
+        let mut seed = Hasher::new();
+        seed.part(pins.seed.to_be_bytes()).part(record.id.step.as_str());
+        if let Some(item) = &record.id.item {
+            seed.part(item.0.bytes());
+        }
+        shape.steps[record.step].kind.advance(&StepContext {
+            workflow: &shape.workflow,
+            step: shape.step(record.step),
+            inputs: &record.inputs,
+            replies,
+            cycle: pins.cycle,
+            now: pins.now,
+            seed: seed.finish().seed(),
+            client_os: &shape.client_os,
+            state: self.fold.carry.states.get(&record.id.step),
+            parameters: &self.fold.carry.parameters,
+            lineage: &self.fold.items,
+        })
+    }
+
+    fn finish(&mut self, task: usize, output: Output, out: &mut Vec<Action>) {
+        let record = self.fold.tasks.get(task);
+        let (id, step) = (record.id.clone(), record.step);
+        let mut items = Vec::with_capacity(output.goods.len());
+        for (good, parents) in output.goods {
+            let item = Item::new(good, parents, id.step.clone());
+            if let Err(error) = self.fold.items.admit(&item) {
+                return self.fail(task, error, out);
+            }
+            items.push(item);
+        }
+        let (headline, count) = (output.headline.clone(), items.len());
+        let entry = Entry::Done {
+            task: id.clone(),
+            items,
+            state: output.state,
+            headline: output.headline,
+            notes: output.notes,
+            parameters: output.parameters,
+            memo: self.memo(task),
+            recalled: false,
+        };
+        self.record(entry, false, out);
+        self.runs.remove(&task);
+        self.settle_pieces(task, out);
+        tell(out, Notice::Finished { task: id, headline, items: count, recalled: false });
+        self.check.insert(step);
+    }
+
+    fn fail(&mut self, task: usize, error: StepError, out: &mut Vec<Action>) {
+        let record = self.fold.tasks.get(task);
+        let (id, step) = (record.id.clone(), record.step);
+        self.record(Entry::Failed { task: id.clone(), message: error.message.clone(), help: error.help }, false, out);
+        self.runs.remove(&task);
+        self.settle_pieces(task, out);
+        tell(out, Notice::Failed { task: id, message: error.message });
+        self.check.insert(step);
+    }
+
+    /// Records that a step will get no more tasks, when that is so.
+    fn complete_if_finished(&mut self, step: usize, out: &mut Vec<Action>) {
+        let run = &self.fold.steps[step];
+        if run.completed || run.upstream_left > 0 || self.fold.tasks.counts(step).open() > 0 {
+            return;
+        }
+        let shape = self.shape();
+        let id = shape.id(step).clone();
+        self.record(Entry::Completed { step: id.clone() }, false, out);
+        tell(out, Notice::StepDone(id));
+        self.check.extend(shape.steps[step].feeds.iter().map(|feed| feed.to));
+    }
+}

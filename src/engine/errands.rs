@@ -1,0 +1,228 @@
+//! Requests on their way: asked, queued for a free place, in flight, answered; and the ones that people answer.
+
+use super::action::{Action, Notice, Resolution};
+use super::caps::Room;
+use super::cycle::{Cycle, Errand, tell};
+use super::entry::Entry;
+use super::fold::{probe_key, probed_key};
+use super::gates::{OpenGate, Void};
+use crate::base::{RequestKey, Timestamp};
+use crate::step::request::ExpiryAction;
+use crate::step::{Decision, Failure, FailureKind, Publish, Query, Reply, Request, Verdict};
+
+impl Cycle {
+    /// Asks the requests of a task's turn, as far as caps allow.
+    pub(super) fn ask(&mut self, task: usize, out: &mut Vec<Action>) {
+        let (room, wanted) = self.spend_room(task);
+        match room {
+            Room::Never(slot) => return self.defer(task, slot, out),
+            Room::Later => {
+                if self.short.is_empty() {
+                    self.short_tried = self.fold.caps.settlements;
+                }
+                return self.short.push_back(task);
+            }
+            // Nobody overtakes those who wait.
+            Room::Free if !wanted.is_empty() && !self.short.is_empty() => return self.short.push_back(task),
+            Room::Free => {}
+        }
+        self.reserve(task, &wanted, out);
+        self.ask_now(task, out);
+    }
+
+    /// Opens gates, and queues what the world has to answer.
+    pub(super) fn ask_now(&mut self, task: usize, out: &mut Vec<Action>) {
+        let Some(run) = self.runs.get(&task) else { return };
+        let turn = run.replies.len() as u32;
+        let requests = run.requests.clone();
+        for (index, request) in requests.into_iter().enumerate() {
+            let index = index as u32;
+            let known = self.fold.tasks.get(task).asked.get(&(turn, index));
+            let (asked, settled) = (known.is_some(), known.is_some_and(|known| known.reply.is_some() || known.doubt));
+            if settled {
+                continue;
+            }
+            let errand = Errand { task, turn, index, probe: false };
+            match request {
+                Request::Approve(approve) => {
+                    let title = approve.title.clone();
+                    if !asked {
+                        self.record_asked(errand, &Request::Approve(approve), out);
+                    }
+                    tell(out, Notice::Waiting { task: self.fold.tasks.get(task).id.clone(), title });
+                }
+                Request::Wait(_) => self.perform(errand, out),
+                // It was on its way when the process ended: first ask whether it arrived.
+                Request::Publish(_) => self.queue.push_back(Errand { probe: asked, ..errand }),
+                Request::Fetch(_) | Request::Query(_) | Request::Generate(_) => self.queue.push_back(errand),
+            }
+        }
+    }
+
+    /// Starts the next request in the queue when there is a free place.
+    pub(super) fn dispatch(&mut self, out: &mut Vec<Action>) -> bool {
+        if self.moving >= self.fold.shape.workflow.concurrency.max(1) {
+            return false;
+        }
+        let Some(errand) = self.queue.pop_front() else { return false };
+        self.perform(errand, out);
+        true
+    }
+
+    fn key(&self, errand: Errand) -> RequestKey {
+        let task = self.fold.tasks.get(errand.task).id.clone();
+        RequestKey { cycle: self.fold.pins.cycle, task, turn: errand.turn, index: errand.index }
+    }
+
+    fn perform(&mut self, errand: Errand, out: &mut Vec<Action>) {
+        let Some(run) = self.runs.get(&errand.task) else { return };
+        let Some(request) = run.requests.get(errand.index as usize).cloned() else { return };
+        let mut key = self.key(errand);
+        let request = match request {
+            Request::Publish(publish) if errand.probe => {
+                key = probe_key(&key);
+                let Publish { channel, key: piece, .. } = publish;
+                Request::Query(Query::Placed { channel, key: piece })
+            }
+            request => request,
+        };
+        if errand.probe {
+            let entry = Entry::Asked { key: key.clone(), digest: request.digest(), request: None };
+            self.record(entry, false, out);
+        } else if !self.fold.tasks.get(errand.task).asked.contains_key(&(errand.turn, errand.index)) {
+            self.record_asked(errand, &request, out);
+        }
+        let waits = matches!(request, Request::Wait(_));
+        self.in_flight.insert(key.clone(), waits);
+        self.moving += usize::from(!waits);
+        out.push(Action::Perform { key, request });
+    }
+
+    fn record_asked(&mut self, errand: Errand, request: &Request, out: &mut Vec<Action>) {
+        let lasting = matches!(request, Request::Publish(_) | Request::Approve(_));
+        let entry =
+            Entry::Asked { key: self.key(errand), digest: request.digest(), request: lasting.then(|| Box::new(request.clone())) };
+        self.record(entry, lasting, out);
+    }
+
+    /// The world, or a person, has answered.
+    pub(super) fn replied(&mut self, key: RequestKey, reply: Reply, out: &mut Vec<Action>) {
+        let task = self.fold.tasks.find(&key.task).filter(|_| key.cycle == self.fold.pins.cycle);
+        let Some(task) = task else { return };
+        if let Reply::Decided(decision) = reply {
+            return self.decide(task, key, decision, out);
+        }
+        // Answers to questions that are not open are late or doubled; the first answer counts.
+        let Some(waits) = self.in_flight.remove(&key) else { return };
+        self.moving -= usize::from(!waits);
+        match probed_key(&key) {
+            None => {
+                let Some(request) = self.runs.get(&task).and_then(|run| run.requests.get(key.index as usize)) else { return };
+                let (reply, durable) = (fitting(request, reply), request.is_dear());
+                self.answered(task, &key.clone(), Entry::Replied { key, reply }, durable, out);
+            }
+            Some(publish) => {
+                let durable = !matches!(reply, Reply::Placed(None));
+                let again = Errand { task, turn: publish.turn, index: publish.index, probe: false };
+                self.answered(task, &publish, Entry::Replied { key, reply }, durable, out);
+                if !durable {
+                    self.queue.push_back(again);
+                }
+            }
+        }
+    }
+
+    /// Records an answer and lets its task go on when its turn is answered in full.
+    fn answered(&mut self, task: usize, key: &RequestKey, entry: Entry, durable: bool, out: &mut Vec<Action>) {
+        self.record(entry, durable, out);
+        let asked = self.fold.tasks.get(task).asked.get(&(key.turn, key.index));
+        let has_reply = asked.is_some_and(|asked| asked.reply.is_some());
+        if let Some(run) = self.runs.get_mut(&task)
+            && has_reply
+        {
+            run.left = run.left.saturating_sub(1);
+            if run.left == 0 {
+                self.ready.push_back(task);
+            }
+        }
+    }
+
+    fn decide(&mut self, task: usize, key: RequestKey, decision: Decision, out: &mut Vec<Action>) {
+        match self.fold.gates.check(&key, &decision) {
+            Ok(()) => {
+                let entry = Entry::Replied { key: key.clone(), reply: Reply::Decided(decision) };
+                self.answered(task, &key, entry, true, out);
+            }
+            Err(void) => tell(out, Notice::Void { key, message: void.to_string() }),
+        }
+    }
+
+    pub(super) fn expire_gate(&mut self, gate: &OpenGate, out: &mut Vec<Action>) {
+        let decision = Decision {
+            verdict: Verdict::Expired { approve: gate.approve.on_expiry == ExpiryAction::Approve },
+            by: "clock".to_owned(),
+            at: gate.approve.expires.unwrap_or(self.now),
+            pins: gate.approve.pins,
+        };
+        let Some(task) = self.fold.tasks.find(&gate.key.task) else { return };
+        let entry = Entry::Replied { key: gate.key.clone(), reply: Reply::Decided(decision) };
+        self.answered(task, &gate.key, entry, true, out);
+    }
+
+    /// A person says what became of an effect in doubt.
+    pub(super) fn resolve(&mut self, key: RequestKey, resolution: Resolution, out: &mut Vec<Action>) {
+        let doubt = self.fold.gates.doubts.get(&key).cloned();
+        let (Some(doubt), Some(task)) = (doubt, self.fold.tasks.find(&key.task)) else {
+            let message = Void::NoDoubt(Box::new(key.clone())).to_string();
+            return tell(out, Notice::Void { key, message });
+        };
+        let reply = match resolution {
+            Resolution::Confirm(receipt) => Reply::Published(receipt),
+            Resolution::Drop { by } => Reply::Failed(Failure {
+                kind: FailureKind::Permanent,
+                message: format!("{by} decided not to send it"),
+                help: None,
+                attempts: 0,
+            }),
+            Resolution::Retry => {
+                let request = Request::Publish(doubt.publish);
+                let (turn, index) = (key.turn, key.index);
+                let entry = Entry::Asked { key, digest: request.digest(), request: Some(Box::new(request)) };
+                self.record(entry, true, out);
+                if self.runs.contains_key(&task) {
+                    self.queue.push_back(Errand { task, turn, index, probe: false });
+                }
+                return;
+            }
+        };
+        self.answered(task, &key.clone(), Entry::Replied { key, reply }, true, out);
+    }
+
+    /// The wall-clock time of the event at hand.
+    pub(super) fn wall_clock(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// A reply of another kind than was asked for is a failure of the world, not of the step.
+fn fitting(request: &Request, reply: Reply) -> Reply {
+    let fits = match (request, &reply) {
+        (_, Reply::Failed(_))
+        | (Request::Fetch(_), Reply::Fetched(_))
+        | (Request::Query(_), Reply::Placed(_))
+        | (Request::Generate(_), Reply::Generated(_))
+        | (Request::Publish(_), Reply::Published(_))
+        | (Request::Wait(_), Reply::Elapsed(_)) => true,
+        (Request::Fetch(_) | Request::Query(_) | Request::Generate(_), _)
+        | (Request::Approve(_) | Request::Publish(_) | Request::Wait(_), _) => false,
+    };
+    if fits {
+        return reply;
+    }
+    Reply::Failed(Failure {
+        kind: if request.is_effect() { FailureKind::InDoubt } else { FailureKind::Permanent },
+        message: "the answer is of another kind than the question".to_owned(),
+        help: None,
+        attempts: 1,
+    })
+}

@@ -1,0 +1,101 @@
+//! Gates: what waits for people. A gate is an `Approve` request that has been asked and not been answered; it is
+//! journaled with all that a person must see, so it outlives the process that opened it.
+
+use crate::base::{RequestKey, StepId, Timestamp};
+use crate::step::{Approve, Decision, Publish};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One item that waits for a decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenGate {
+    /// What a decision is sent to.
+    pub key: RequestKey,
+    pub step: StepId,
+    pub approve: Approve,
+    /// The number of the journal entry that opened it: gates in order of opening.
+    pub opened: u64,
+}
+
+/// One effect of which nobody knows whether it happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doubt {
+    /// What a resolution is sent to.
+    pub key: RequestKey,
+    pub step: StepId,
+    pub publish: Publish,
+    /// What the channel said, when it said something.
+    pub message: Option<String>,
+}
+
+/// Why a decision cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Void {
+    #[error("there is no open gate `{0}`; it was decided before, has expired, or its cycle is closed")]
+    NoGate(Box<RequestKey>),
+    #[error("the piece has changed since it was shown; look at it again and decide on what it is now")]
+    OtherPins,
+    #[error("the gate expired at {0}, before the decision")]
+    Expired(Timestamp),
+    #[error("there is no effect in doubt under `{0}`")]
+    NoDoubt(Box<RequestKey>),
+}
+
+/// All that waits for people.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Gates {
+    open: BTreeMap<RequestKey, OpenGate>,
+    by_opening: BTreeMap<u64, RequestKey>,
+    by_expiry: BTreeSet<(Timestamp, RequestKey)>,
+    pub doubts: BTreeMap<RequestKey, Doubt>,
+}
+
+impl Gates {
+    pub fn open(&mut self, gate: OpenGate) {
+        self.by_opening.insert(gate.opened, gate.key.clone());
+        if let Some(at) = gate.approve.expires {
+            self.by_expiry.insert((at, gate.key.clone()));
+        }
+        self.open.insert(gate.key.clone(), gate);
+    }
+
+    pub fn close(&mut self, key: &RequestKey) {
+        if let Some(gate) = self.open.remove(key) {
+            self.by_opening.remove(&gate.opened);
+            if let Some(at) = gate.approve.expires {
+                self.by_expiry.remove(&(at, key.clone()));
+            }
+        }
+    }
+
+    /// In order of opening.
+    pub fn all(&self) -> impl Iterator<Item = &OpenGate> {
+        self.by_opening.values().filter_map(|key| self.open.get(key))
+    }
+
+    /// How many answers people owe.
+    pub fn waiting(&self) -> usize {
+        self.open.len() + self.doubts.len()
+    }
+
+    /// When the next gate expires.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.by_expiry.first().map(|(at, _)| *at)
+    }
+
+    /// A gate whose time is over at `now`, the longest over first.
+    pub fn overdue(&self, now: Timestamp) -> Option<&OpenGate> {
+        self.by_expiry.first().filter(|(at, _)| *at <= now).and_then(|(_, key)| self.open.get(key))
+    }
+
+    /// Whether a decision can be taken: it must be about what the gate shows, and made in time.
+    pub fn check(&self, key: &RequestKey, decision: &Decision) -> Result<(), Void> {
+        let gate = self.open.get(key).ok_or_else(|| Void::NoGate(Box::new(key.clone())))?;
+        if decision.pins != gate.approve.pins {
+            return Err(Void::OtherPins);
+        }
+        match gate.approve.expires {
+            Some(at) if decision.at >= at => Err(Void::Expired(at)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The items of a cycle and where they come from: "no source signal, no piece", checked item by item.
+
+use crate::base::ItemId;
+use crate::model::{Good, GoodKind, Item};
+use crate::step::{Lineage, StepError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The code in the message of a piece that comes from no signal.
+pub const NO_SIGNAL: &str = "loop::no-source-signal";
+
+#[derive(Clone, Debug, PartialEq)]
+struct Known {
+    item: Arc<Item>,
+    /// It is a signal, or one of its ancestors is.
+    from_signal: bool,
+}
+
+/// All items that a cycle has seen: its own, those that waited, and the ancestors of those.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Items {
+    known: BTreeMap<ItemId, Known>,
+    /// Ids in the order in which they were made.
+    order: Vec<ItemId>,
+}
+
+impl Items {
+    /// Adds an item after its parents.
+    pub(super) fn add(&mut self, item: Arc<Item>) {
+        if self.known.contains_key(&item.id) {
+            return;
+        }
+        let from_signal = self.comes_from_signal(&item);
+        self.order.push(item.id);
+        self.known.insert(item.id, Known { item, from_signal });
+    }
+
+    /// Whether a signal is among the ancestors of an item that may still be new here.
+    pub fn comes_from_signal(&self, item: &Item) -> bool {
+        item.kind() == GoodKind::Signal
+            || item.parents.iter().any(|parent| self.known.get(parent).is_some_and(|known| known.from_signal))
+            || named_signals(&item.good).iter().any(|id| self.known.get(id).is_some_and(|k| k.item.kind() == GoodKind::Signal))
+    }
+
+    /// The rule of production at run time.
+    ///
+    /// # Errors
+    /// For an outline, draft or placement that no signal led to.
+    pub(super) fn admit(&self, item: &Item) -> Result<(), StepError> {
+        let is_piece = matches!(item.kind(), GoodKind::Outline | GoodKind::Draft | GoodKind::Placement);
+        if !is_piece || self.comes_from_signal(item) {
+            return Ok(());
+        }
+        Err(StepError::new(format!("{NO_SIGNAL}: no signal led to the {} `{}`", item.kind(), item.good.title()))
+            .help("every piece must come from market evidence; wire the step to something that reads a source"))
+    }
+
+    pub fn get(&self, id: &ItemId) -> Option<&Arc<Item>> {
+        self.known.get(id).map(|known| &known.item)
+    }
+
+    /// In the order in which they were made.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Item>> {
+        self.order.iter().filter_map(|id| self.get(id))
+    }
+
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Items whose id starts with these hexadecimal digits, as people type them.
+    pub fn starting_with(&self, prefix: &str) -> Vec<&Arc<Item>> {
+        let prefix = prefix.to_ascii_lowercase();
+        self.iter().filter(|item| item.id.to_string().starts_with(&prefix)).collect()
+    }
+
+    /// All known ancestors of these items, oldest first.
+    pub fn ancestors<'a>(&self, of: impl IntoIterator<Item = &'a Item>) -> Vec<Arc<Item>> {
+        let mut wanted: BTreeSet<ItemId> = BTreeSet::new();
+        let mut stack: Vec<ItemId> = Vec::new();
+        for item in of {
+            stack.extend(&item.parents);
+            stack.extend(named_signals(&item.good));
+        }
+        while let Some(id) = stack.pop() {
+            if let Some(item) = self.get(&id)
+                && wanted.insert(id)
+            {
+                stack.extend(&item.parents);
+                stack.extend(named_signals(&item.good));
+            }
+        }
+        self.iter().filter(|item| wanted.contains(&item.id)).cloned().collect()
+    }
+}
+
+/// Signals that a piece names as its evidence beside its parents.
+fn named_signals(good: &Good) -> Vec<ItemId> {
+    match good {
+        Good::Outline(outline) => outline.provenance.signals().to_vec(),
+        Good::Draft(draft) => draft.provenance.signals().to_vec(),
+        Good::Placement(placement) => placement.draft.provenance.signals().to_vec(),
+        Good::Signal(_)
+        | Good::Events(_)
+        | Good::Opportunity(_)
+        | Good::Brief(_)
+        | Good::Receipt(_)
+        | Good::Lead(_)
+        | Good::Insight(_)
+        | Good::Report(_) => Vec::new(),
+    }
+}
+
+impl Lineage for Items {
+    fn item(&self, id: &ItemId) -> Option<Arc<Item>> {
+        self.get(id).cloned()
+    }
+}

@@ -1,0 +1,133 @@
+//! Memory: a task whose every dependency is as it was gives what it gave, without running.
+//!
+//! A task depends on its inputs and on the parts listed by [`parts_of_step`]. Each part has its own digest, so that
+//! the question "why did this run again?" has an answer with names in it.
+
+use super::carry::{Carry, Memory};
+use crate::base::{Digest, Hasher, TaskId};
+use crate::client_os::Snapshot;
+use crate::model::{Config, Item, Scalar, Step, Workflow};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Why a task ran, or did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing it depends on has changed: its output was taken from memory.
+    Recalled,
+    /// These parts have changed since the last cycle: `inputs`, `config`, `file templates/draft.hbs`, `client-os` …
+    Changed(Vec<String>),
+    /// There is no output of this task to compare with: the item is new, or the step runs for the first time.
+    New,
+    /// The step looks at the world, keeps state or asks people, so it runs in every cycle.
+    AlwaysRuns,
+    /// Its turn has not come.
+    NotYet,
+}
+
+/// The name of the part that is about a task's input.
+const INPUTS: &str = "inputs";
+
+/// Digests of what a step depends on beside its input, by name.
+pub(super) fn parts_of_step(
+    workflow: &Workflow,
+    step: &Step,
+    client_os: &Snapshot,
+    parameters: &BTreeMap<String, f64>,
+    state: Option<&Value>,
+) -> BTreeMap<String, Digest> {
+    let mut parts = BTreeMap::new();
+    // Caps, the layer and the place in the file decide whether and when a step runs, not what it gives.
+    parts.insert("config".to_owned(), Digest::of_json(&(&step.id, &step.verb, &step.connector, &step.config)));
+    parts.insert("workflow".to_owned(), Digest::of_json(&(workflow.zone.iana_name(), &workflow.folder)));
+    parts.insert("program".to_owned(), Digest::of(env!("CARGO_PKG_VERSION")));
+    parts.insert("client-os".to_owned(), client_os.digest());
+    for (path, digest) in &step.files {
+        parts.insert(format!("file {path}"), *digest);
+    }
+    let mut words = Vec::new();
+    collect_words(&step.config, &mut words);
+    for word in &words {
+        if let Some(provider) = workflow.providers.get(*word) {
+            parts.insert(format!("provider {word}"), Digest::of_json(provider));
+        }
+        if let Some(channel) = workflow.channels.get(*word) {
+            parts.insert(format!("channel {word}"), Digest::of_json(channel));
+        }
+        // What a step tunes, it also reads.
+        if let Some(value) = parameters.get(*word) {
+            parts.insert(format!("parameter {word}"), Digest::of_json(value));
+        }
+    }
+    let own = format!("{}.", step.id);
+    for (path, value) in parameters.range(own.clone()..).take_while(|(path, _)| path.starts_with(&own)) {
+        parts.insert(format!("parameter {path}"), Digest::of_json(value));
+    }
+    if let Some(state) = state {
+        parts.insert("state".to_owned(), Digest::of_json(state));
+    }
+    parts
+}
+
+fn collect_words<'a>(config: &'a Config, words: &mut Vec<&'a str>) {
+    words.extend(config.args.iter().chain(config.props.values()).filter_map(Scalar::text));
+    config.children.iter().for_each(|child| collect_words(child, words));
+}
+
+/// All parts of a task.
+pub(super) fn parts_of_task(step: &BTreeMap<String, Digest>, inputs: &[Arc<Item>]) -> BTreeMap<String, Digest> {
+    let mut parts = step.clone();
+    parts.insert(INPUTS.to_owned(), digest_of_inputs(inputs));
+    parts
+}
+
+fn digest_of_inputs(inputs: &[Arc<Item>]) -> Digest {
+    let mut hasher = Hasher::new();
+    for item in inputs {
+        hasher.part(item.id.0.bytes());
+    }
+    hasher.finish()
+}
+
+/// The digest of a step's parts, taken once for all its tasks.
+pub(super) fn digest_of_parts(parts: &BTreeMap<String, Digest>) -> Digest {
+    let mut hasher = Hasher::new();
+    for (name, digest) in parts {
+        hasher.part(name).part(digest.bytes());
+    }
+    hasher.finish()
+}
+
+/// The digest of all that a task depends on.
+pub(super) fn memo(step: &Digest, inputs: &[Arc<Item>]) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.part(step.bytes()).part(digest_of_inputs(inputs).bytes());
+    hasher.finish()
+}
+
+/// What an earlier cycle remembers about each task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recollection {
+    by_task: BTreeMap<TaskId, Digest>,
+}
+
+impl Recollection {
+    pub fn new(carry: &Carry) -> Recollection {
+        let by_task = carry.memory.iter().filter_map(|(digest, memory)| Some((memory.task.clone()?, *digest)));
+        Recollection { by_task: by_task.collect() }
+    }
+
+    /// What the last cycle remembers of this task, whatever has changed since.
+    pub fn of<'a>(&self, task: &TaskId, carry: &'a Carry) -> Option<&'a Memory> {
+        carry.memory.get(self.by_task.get(task)?)
+    }
+}
+
+/// The names of parts that differ, appeared or went away.
+pub(super) fn changed(old: &BTreeMap<String, Digest>, new: &BTreeMap<String, Digest>) -> Vec<String> {
+    let mut names: Vec<String> = old.keys().chain(new.keys()).filter(|name| old.get(*name) != new.get(*name)).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
+}

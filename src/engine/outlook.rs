@@ -1,0 +1,77 @@
+//! What the next cycle would run, before it runs: the question behind `loopctl plan`.
+//!
+//! It compares what every step depends on with what the last cycle remembers. Whether an item is new is only known when the
+//! sources have been read, so the answer is about steps: what has changed about the step itself.
+
+use super::carry::Carry;
+use super::memory::{changed, parts_of_step};
+use crate::base::{Digest, StepId};
+use crate::client_os::Snapshot;
+use crate::model::Workflow;
+use crate::step::{Mode, Registry};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What is known about a step's next run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "will", content = "because")]
+pub enum Will {
+    /// It reads the outside, so it always runs.
+    Read,
+    /// People decide, so it asks for every item.
+    Ask,
+    /// It publishes every new item.
+    Publish,
+    /// It keeps state from cycle to cycle, so it always runs.
+    Remember,
+    /// Items that are as they were in the last cycle are not worked on again.
+    ReuseUnchanged,
+    /// These parts have changed since the last cycle, so everything is worked on again.
+    RunAgain(Vec<String>),
+    /// The last cycle remembers nothing of it.
+    RunFirst,
+}
+
+/// One step's outlook.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepOutlook {
+    pub step: StepId,
+    #[serde(flatten)]
+    pub will: Will,
+    /// Items that wait at this step from the last cycle, first in line.
+    pub deferred: usize,
+}
+
+/// The outlook of every step, in file order. `carry` is what the last closed cycle handed on.
+pub fn outlook(workflow: &Workflow, registry: &Registry, client_os: &Snapshot, carry: &Carry) -> Vec<StepOutlook> {
+    let mut remembered: BTreeMap<&StepId, &BTreeMap<String, Digest>> = BTreeMap::new();
+    for memory in carry.memory.values() {
+        if let Some(task) = &memory.task {
+            remembered.insert(&task.step, &memory.parts);
+        }
+    }
+    workflow
+        .steps
+        .iter()
+        .map(|step| {
+            let spec = registry.find(&step.verb, step.connector.as_deref()).map(|kind| kind.spec());
+            let will = match spec {
+                Some(spec) if spec.mode == Mode::Source => Will::Read,
+                Some(spec) if spec.decides => Will::Ask,
+                Some(spec) if spec.publishes => Will::Publish,
+                Some(spec) if spec.keeps.is_some() => Will::Remember,
+                _ => match remembered.get(&step.id) {
+                    None => Will::RunFirst,
+                    Some(old) => {
+                        let now = parts_of_step(workflow, step, client_os, &carry.parameters, carry.states.get(&step.id));
+                        // The input is not known before the sources are read.
+                        let mut parts = changed(old, &now);
+                        parts.retain(|part| part != "inputs");
+                        if parts.is_empty() { Will::ReuseUnchanged } else { Will::RunAgain(parts) }
+                    }
+                },
+            };
+            StepOutlook { step: step.id.clone(), will, deferred: carry.deferred.get(&step.id).map_or(0, Vec::len) }
+        })
+        .collect()
+}

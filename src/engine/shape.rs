@@ -1,0 +1,126 @@
+//! What stays the same through a cycle's life: the plan, and for each step its kind, its wires both ways and its caps,
+//! by index, so that nothing is looked up by name while the cycle runs.
+
+use super::caps::Caps;
+use super::carry::Carry;
+use super::entry::Pins;
+use super::error::EngineError;
+use super::memory;
+use crate::base::{Digest, StepId};
+use crate::client_os::Snapshot;
+use crate::model::{CapUnit, GoodKind, Item, Step, Workflow};
+use crate::plan::CyclePlan;
+use crate::step::{KindSpec, Mode, Registry, StepKind};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A wire seen from the step that gives.
+pub(super) struct Feed {
+    pub to: usize,
+    /// The place of the wire in the taking step's `from`.
+    pub wire: u32,
+    pub carries: Vec<GoodKind>,
+}
+
+impl Feed {
+    pub fn carries(&self, item: &Item) -> bool {
+        self.carries.contains(&item.kind())
+    }
+}
+
+/// One step by index.
+pub(super) struct StepShape {
+    pub kind: &'static dyn StepKind,
+    pub mode: Mode,
+    /// Steps this one reads from, each once.
+    pub upstream: Vec<usize>,
+    pub feeds: Vec<Feed>,
+    /// Caps on pieces: slots of [`Caps`], the same in every cycle of the window.
+    pub pieces: Vec<usize>,
+    /// Caps on money and tokens, the workflow's included.
+    pub spend: Vec<usize>,
+    /// Digests of all but the input that the step depends on, by name.
+    pub parts: BTreeMap<String, Digest>,
+    /// The digest of `parts`.
+    pub parts_digest: Digest,
+}
+
+impl StepShape {
+    pub fn spec(&self) -> &'static KindSpec {
+        self.kind.spec()
+    }
+}
+
+/// The whole frame.
+pub(super) struct Shape {
+    pub workflow: Arc<Workflow>,
+    pub client_os: Arc<Snapshot>,
+    pub plan: CyclePlan,
+    pub steps: Vec<StepShape>,
+}
+
+impl Shape {
+    /// Checks that the workflow, the Client OS and the pins belong together, and indexes the workflow.
+    pub fn new(
+        workflow: Arc<Workflow>,
+        registry: &Registry,
+        client_os: Arc<Snapshot>,
+        pins: &Pins,
+        carry: &Carry,
+        caps: &Caps,
+    ) -> Result<Shape, EngineError> {
+        let plan = CyclePlan::new(&workflow)?;
+        let mut steps = Vec::with_capacity(workflow.steps.len());
+        for step in &workflow.steps {
+            let kind =
+                registry.find(&step.verb, step.connector.as_deref()).ok_or_else(|| EngineError::UnknownKind(kind_title(step)))?;
+            let mut upstream: Vec<usize> = step.from.iter().filter_map(|wire| plan.index(&wire.from)).collect();
+            upstream.sort_unstable();
+            upstream.dedup();
+            let slots = |of_pieces: bool| -> Vec<usize> {
+                let shared = workflow.caps.iter().filter(|_| !of_pieces || kind.spec().publishes);
+                let mut slots: Vec<usize> = shared
+                    .chain(&step.caps)
+                    .filter(|cap| (cap.unit == CapUnit::Pieces) == of_pieces)
+                    .filter_map(|cap| caps.slot_of(cap, pins, &workflow))
+                    .collect();
+                slots.sort_unstable();
+                slots.dedup();
+                slots
+            };
+            let parts = memory::parts_of_step(&workflow, step, &client_os, &carry.parameters, carry.states.get(&step.id));
+            steps.push(StepShape {
+                kind,
+                mode: kind.spec().mode,
+                upstream,
+                feeds: Vec::new(),
+                pieces: slots(true),
+                spend: slots(false),
+                parts_digest: memory::digest_of_parts(&parts),
+                parts,
+            });
+        }
+        for (to, step) in workflow.steps.iter().enumerate() {
+            for (wire, from) in step.from.iter().enumerate() {
+                let giver = plan.index(&from.from).expect("the plan knows every wire's end");
+                steps[giver].feeds.push(Feed { to, wire: wire as u32, carries: from.carries.clone() });
+            }
+        }
+        Ok(Shape { workflow, client_os, plan, steps })
+    }
+
+    pub fn step(&self, at: usize) -> &Step {
+        &self.workflow.steps[at]
+    }
+
+    pub fn id(&self, at: usize) -> &StepId {
+        &self.workflow.steps[at].id
+    }
+}
+
+fn kind_title(step: &Step) -> String {
+    match &step.connector {
+        Some(connector) => format!("{} kind={connector}", step.verb),
+        None => step.verb.clone(),
+    }
+}

@@ -1,0 +1,254 @@
+//! The tasks of a cycle and their states. Every change of a state passes through [`Tasks::set`], where the counts are
+//! kept, so that "is this step finished?" never needs a walk over its tasks.
+
+use crate::base::{Digest, TaskId};
+use crate::model::Item;
+use crate::step::{Note, ParameterChange, Reply, Request};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskState {
+    /// Its input is there; nothing has been asked yet.
+    Ready,
+    /// The world owes it an answer.
+    Asking,
+    /// It waits for a decision and for nothing else.
+    Gated,
+    /// One of its effects may or may not have happened: a person settles it.
+    InDoubt,
+    Done,
+    Failed,
+    /// Over a cap: it is first in line in the next cycle.
+    Deferred,
+}
+
+impl TaskState {
+    pub const ALL: [TaskState; 7] = [
+        TaskState::Ready,
+        TaskState::Asking,
+        TaskState::Gated,
+        TaskState::InDoubt,
+        TaskState::Done,
+        TaskState::Failed,
+        TaskState::Deferred,
+    ];
+
+    /// Nothing more will happen to it in this cycle.
+    pub fn is_final(self) -> bool {
+        matches!(self, TaskState::Done | TaskState::Failed | TaskState::Deferred)
+    }
+}
+
+/// How many tasks are in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([usize; 7]);
+
+impl Counts {
+    pub fn of(&self, state: TaskState) -> usize {
+        self.0[state as usize]
+    }
+
+    pub fn total(&self) -> usize {
+        self.0.iter().sum()
+    }
+
+    /// Tasks that are not final.
+    pub fn open(&self) -> usize {
+        TaskState::ALL.into_iter().filter(|state| !state.is_final()).map(|state| self.of(state)).sum()
+    }
+}
+
+/// Where a task's input came from; it decides the task's place among its siblings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The n-th of the items that waited since an earlier cycle.
+    Carried(u32),
+    /// The n-th item of another task, over the n-th wire.
+    Wire { wire: u32, parent: usize, index: u32 },
+    /// All the input of its step, or none.
+    Whole,
+}
+
+/// A request that was handed to the world or to people.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Asked {
+    pub digest: Digest,
+    pub request: Option<Box<Request>>,
+    pub reply: Option<Reply>,
+    /// Nobody knows whether it happened.
+    pub doubt: bool,
+}
+
+/// How many of a task's requests nobody has answered yet, by who has to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Open {
+    pub world: u32,
+    pub people: u32,
+    pub doubts: u32,
+}
+
+/// What a finished task gave.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outcome {
+    pub items: Vec<Arc<Item>>,
+    pub state: Option<Value>,
+    pub headline: Option<String>,
+    pub notes: Vec<Note>,
+    pub parameters: Vec<ParameterChange>,
+    pub memo: Digest,
+    pub recalled: bool,
+    /// It asked nothing but text, so the same inputs give the same output.
+    pub pure: bool,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Task {
+    pub id: TaskId,
+    /// Index of its step.
+    pub step: usize,
+    pub inputs: Vec<Arc<Item>>,
+    pub origin: Origin,
+    /// Its place in its step's output; known when the step is complete.
+    pub position: Option<u32>,
+    /// By turn and index. Emptied when the task is final.
+    pub asked: BTreeMap<(u32, u32), Asked>,
+    pub outcome: Option<Box<Outcome>>,
+    /// Why it failed or was deferred, and what to do.
+    pub reason: Option<(String, Option<String>)>,
+    pub open: Open,
+    state: TaskState,
+}
+
+impl Task {
+    pub fn new(id: TaskId, step: usize, inputs: Vec<Arc<Item>>, origin: Origin) -> Task {
+        Task {
+            id,
+            step,
+            inputs,
+            origin,
+            position: None,
+            asked: BTreeMap::new(),
+            outcome: None,
+            reason: None,
+            open: Open::default(),
+            state: TaskState::Ready,
+        }
+    }
+
+    pub fn state(&self) -> TaskState {
+        self.state
+    }
+
+    /// The state that follows from what is asked and answered; for tasks that are not final.
+    pub fn state_by_requests(&self) -> TaskState {
+        if self.open.doubts > 0 {
+            TaskState::InDoubt
+        } else if self.open.world == 0 && self.open.people > 0 {
+            TaskState::Gated
+        } else if self.asked.is_empty() {
+            TaskState::Ready
+        } else {
+            TaskState::Asking
+        }
+    }
+}
+
+/// All tasks of a cycle, in the order in which they came up.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tasks {
+    all: Vec<Task>,
+    index: BTreeMap<TaskId, usize>,
+    by_step: Vec<Counts>,
+    total: Counts,
+}
+
+impl Tasks {
+    pub fn new(steps: usize) -> Tasks {
+        Tasks { all: Vec::new(), index: BTreeMap::new(), by_step: vec![Counts::default(); steps], total: Counts::default() }
+    }
+
+    /// Adds a task; `None` when its step already works on this item.
+    pub fn add(&mut self, task: Task) -> Option<usize> {
+        let at = self.all.len();
+        match self.index.entry(task.id.clone()) {
+            std::collections::btree_map::Entry::Occupied(_) => return None,
+            std::collections::btree_map::Entry::Vacant(slot) => slot.insert(at),
+        };
+        self.by_step[task.step].0[task.state as usize] += 1;
+        self.total.0[task.state as usize] += 1;
+        self.all.push(task);
+        Some(at)
+    }
+
+    /// The one place where a task changes its state. A final state stays.
+    pub fn set(&mut self, at: usize, state: TaskState) {
+        let task = &mut self.all[at];
+        if task.state.is_final() || task.state == state {
+            return;
+        }
+        for counts in [&mut self.by_step[task.step], &mut self.total] {
+            counts.0[task.state as usize] -= 1;
+            counts.0[state as usize] += 1;
+        }
+        task.state = state;
+    }
+
+    pub fn find(&self, id: &TaskId) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn get(&self, at: usize) -> &Task {
+        &self.all[at]
+    }
+
+    pub fn get_mut(&mut self, at: usize) -> &mut Task {
+        &mut self.all[at]
+    }
+
+    pub fn counts(&self, step: usize) -> Counts {
+        self.by_step[step]
+    }
+
+    pub fn total(&self) -> Counts {
+        self.total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(name: &str) -> Task {
+        Task::new(TaskId { step: name.into(), item: None }, 0, Vec::new(), Origin::Whole)
+    }
+
+    #[test]
+    fn counts_follow_every_change_and_final_states_stay() {
+        let mut tasks = Tasks::new(1);
+        let a = tasks.add(task("a")).expect("new");
+        tasks.add(task("b")).expect("new");
+        tasks.set(a, TaskState::Asking);
+        tasks.set(a, TaskState::Done);
+        tasks.set(a, TaskState::Failed);
+        assert_eq!(tasks.get(a).state(), TaskState::Done);
+        assert_eq!((tasks.counts(0).of(TaskState::Done), tasks.counts(0).open(), tasks.total().total()), (1, 1, 2));
+    }
+
+    #[test]
+    fn a_step_works_on_an_item_once() {
+        let mut tasks = Tasks::new(1);
+        assert_eq!(tasks.add(task("a")), Some(0));
+        assert_eq!(tasks.add(task("a")), None);
+        assert_eq!(tasks.len(), 1);
+    }
+}

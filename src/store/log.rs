@@ -1,0 +1,391 @@
+//! The upper floor: journal entries as numbered values of a [`CheckpointStore`].
+//!
+//! Entries that need not be durable wait in memory and ride the next durable commit, in order; so what is on the disk is
+//! always a beginning of what was appended. What a cycle hands on is stored once, under the cycle that made it; `Opened`
+//! and `Closed` only refer to it.
+
+use super::checkpoint::{Batch, CheckpointStore};
+use super::{error, keys};
+use crate::base::{CycleNo, Timestamp, WorkflowId};
+use crate::engine::{Carry, Entry, Pins};
+use crate::runtime::{CycleStatus, Journal, JournalError};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// So many waiting entries are committed even when nobody asks for it.
+const WAITING_MOST: usize = 256;
+/// How many cycles the note beside the store names.
+const NOTED_CYCLES: usize = 16;
+
+/// A journal on any store.
+pub struct LogJournal<S: CheckpointStore> {
+    store: S,
+    /// Cycles that this process has written to, as they will be after the next commit.
+    records: BTreeMap<(WorkflowId, CycleNo), CycleRecord>,
+    waiting: Batch,
+    /// Entries in `waiting`.
+    count: usize,
+    /// Cycles with entries in `waiting`.
+    dirty: BTreeSet<(WorkflowId, CycleNo)>,
+    /// The cycles written last, newest last, for the note. All of them stand in `records`.
+    recent: VecDeque<(WorkflowId, CycleNo)>,
+    /// A commit failed, so what is remembered here is ahead of the store.
+    failed: bool,
+}
+
+/// What is stored about a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct CycleRecord {
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    closed: bool,
+    entries: u32,
+}
+
+/// What is stored about a workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct WorkflowRecord {
+    last_closed: CycleNo,
+}
+
+/// An entry whose carry stands elsewhere.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ByReference {
+    /// It was opened with what that cycle handed on.
+    Opened { pins: Pins, carry: CycleNo },
+    /// It handed on what is stored under its own number.
+    Closed { at: Timestamp },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Referring {
+    by_reference: ByReference,
+}
+
+/// How a stored reference starts; no plain entry does.
+const REFERRING: &[u8] = b"{\"by-reference\"";
+
+/// A part of a cycle that a damaged store has lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    pub workflow: WorkflowId,
+    pub cycle: CycleNo,
+    pub kept: u32,
+    pub lost: u32,
+}
+
+impl<S: CheckpointStore> LogJournal<S> {
+    pub fn new(store: S) -> LogJournal<S> {
+        LogJournal {
+            store,
+            records: BTreeMap::new(),
+            waiting: Batch::default(),
+            count: 0,
+            dirty: BTreeSet::new(),
+            recent: VecDeque::new(),
+            failed: false,
+        }
+    }
+
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The store itself, with nothing waiting: for compacting and importing.
+    pub fn store_mut(&mut self) -> Result<&mut S, JournalError> {
+        self.commit(true)?;
+        // Whoever has the store may change what is remembered here.
+        self.records.clear();
+        self.recent.clear();
+        Ok(&mut self.store)
+    }
+
+    /// Commits what waits and gives the store free. Dropping does the same but cannot say when it fails.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.commit(true)
+    }
+
+    /// Throws away what waits, as a crash would.
+    pub fn abandon(mut self) {
+        self.waiting = Batch::default();
+    }
+
+    fn commit(&mut self, durable: bool) -> Result<(), JournalError> {
+        if self.failed {
+            return Err(error::stopped());
+        }
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(&mut self.waiting);
+        self.count = 0;
+        for (workflow, cycle) in std::mem::take(&mut self.dirty) {
+            let record = self.records.get(&(workflow.clone(), cycle)).expect("a written cycle has its record");
+            batch.put(keys::cycle(&workflow, cycle), json(record));
+        }
+        batch.note = Some(self.note());
+        self.store.commit(batch, durable).map(|_| ()).inspect_err(|_| self.failed = true)
+    }
+
+    /// `[["b2b-growth",3,42],…]`: how many entries the cycles written last have.
+    fn note(&self) -> Vec<u8> {
+        let mut cycles: Vec<(&str, u32, u32)> = Vec::new();
+        for (workflow, cycle) in self.recent.iter().rev() {
+            let entries = self.records.get(&(workflow.clone(), *cycle)).map_or(0, |record| record.entries);
+            cycles.push((workflow.as_str(), cycle.0, entries));
+            if json(&cycles).len() > Batch::NOTE_MOST {
+                cycles.pop();
+                break;
+            }
+        }
+        json(&cycles)
+    }
+
+    fn value<T: for<'a> Deserialize<'a>>(&self, key: &[u8]) -> Result<Option<T>, JournalError> {
+        let value = match self.waiting.changes.get(key) {
+            Some(change) => change.clone(),
+            None => self.store.get(key)?,
+        };
+        value.map(|value| parse(key, &value)).transpose()
+    }
+
+    fn record(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<CycleRecord>, JournalError> {
+        match self.records.get(&(workflow.clone(), cycle)) {
+            Some(record) => Ok(Some(*record)),
+            None => self.value(&keys::cycle(workflow, cycle)),
+        }
+    }
+
+    /// The stored form of an entry. A carry goes to its own place and is replaced by a reference.
+    fn encode(&self, workflow: &WorkflowId, cycle: CycleNo, entry: &Entry, changes: &mut Batch) -> Result<Vec<u8>, JournalError> {
+        let reference = match entry {
+            Entry::Closed { at, carry } => {
+                changes.put(keys::carry(workflow, cycle), checked(&**carry)?);
+                changes.put(keys::workflow(workflow), json(&WorkflowRecord { last_closed: cycle }));
+                ByReference::Closed { at: *at }
+            }
+            Entry::Opened { pins, carry } => match self.value::<WorkflowRecord>(&keys::workflow(workflow))? {
+                Some(WorkflowRecord { last_closed }) if self.carry_of(workflow, last_closed)? == **carry => {
+                    ByReference::Opened { pins: pins.clone(), carry: last_closed }
+                }
+                _ => return checked(entry),
+            },
+            entry => return checked(entry),
+        };
+        checked(&Referring { by_reference: reference })
+    }
+
+    fn decode(&self, workflow: &WorkflowId, cycle: CycleNo, key: &[u8], value: &[u8]) -> Result<Entry, JournalError> {
+        if !value.starts_with(REFERRING) {
+            return parse(key, value);
+        }
+        Ok(match parse::<Referring>(key, value)?.by_reference {
+            ByReference::Opened { pins, carry } => Entry::Opened { pins, carry: Box::new(self.carry_of(workflow, carry)?) },
+            ByReference::Closed { at } => Entry::Closed { at, carry: Box::new(self.carry_of(workflow, cycle)?) },
+        })
+    }
+
+    fn carry_of(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Carry, JournalError> {
+        let gone = || error::damaged(format!("what cycle {cycle} of `{workflow}` handed on is missing"), None);
+        self.value(&keys::carry(workflow, cycle))?.ok_or_else(gone)
+    }
+
+    /// Cuts every cycle at its first gap and forgets references to what is gone. Says what each cycle lost.
+    pub fn mend(&mut self) -> Result<Vec<Loss>, JournalError> {
+        let mut found: BTreeMap<(WorkflowId, CycleNo), Vec<u32>> = BTreeMap::new();
+        let mut records: BTreeMap<(WorkflowId, CycleNo), CycleRecord> = BTreeMap::new();
+        for (key, value) in self.store.list(keys::CYCLE)? {
+            if let (Some((workflow, cycle, None)), Ok(record)) = (keys::parse(keys::CYCLE, &key), parse(&key, &value)) {
+                records.insert((workflow, cycle), record);
+            }
+        }
+        self.store.scan(keys::ENTRY, &mut |key, value| {
+            if let Some((workflow, cycle, Some(index))) = keys::parse(keys::ENTRY, key)
+                && self.decode(&workflow, cycle, key, &value).is_ok()
+            {
+                found.entry((workflow, cycle)).or_default().push(index);
+            }
+            Ok(())
+        })?;
+        let mut batch = Batch::default();
+        let mut losses = Vec::new();
+        let mut last_closed: BTreeMap<WorkflowId, CycleNo> = BTreeMap::new();
+        let cycles: BTreeSet<_> = records.keys().chain(found.keys()).cloned().collect();
+        for (workflow, cycle) in cycles {
+            let id = (workflow.clone(), cycle);
+            let indexes = found.remove(&id).unwrap_or_default();
+            let kept = indexes.iter().zip(0..).take_while(|(index, expected)| **index == *expected).count() as u32;
+            let record = records.get(&id).copied();
+            let written = record.map_or(0, |record| record.entries).max(indexes.last().map_or(0, |last| last + 1));
+            let mut closed = record.is_some_and(|record| record.closed) && kept == written;
+            if kept < written {
+                (kept..written).for_each(|index| batch.remove(keys::entry(&workflow, cycle, index)));
+                losses.push(Loss { workflow: workflow.clone(), cycle, kept, lost: written - kept });
+            } else if record.is_none() && kept > 0 {
+                let key = keys::entry(&workflow, cycle, kept - 1);
+                let last = self.store.get(&key)?.map(|value| self.decode(&workflow, cycle, &key, &value)).transpose()?;
+                closed = matches!(last, Some(Entry::Closed { .. }));
+            }
+            if kept == 0 {
+                batch.remove(keys::cycle(&workflow, cycle));
+            } else {
+                batch.put(keys::cycle(&workflow, cycle), json(&CycleRecord { closed, entries: kept }));
+            }
+            if closed {
+                last_closed.insert(workflow, cycle);
+            }
+        }
+        for (key, _) in self.store.list(keys::WORKFLOW)? {
+            batch.remove(key);
+        }
+        for (workflow, last_closed) in last_closed {
+            batch.put(keys::workflow(&workflow), json(&WorkflowRecord { last_closed }));
+        }
+        self.records.clear();
+        self.recent.clear();
+        if !batch.is_empty() {
+            self.store.commit(batch, true)?;
+        }
+        Ok(losses)
+    }
+}
+
+impl<S: CheckpointStore> Journal for LogJournal<S> {
+    fn append(&mut self, workflow: &WorkflowId, cycle: CycleNo, entries: &[Entry], durable: bool) -> Result<(), JournalError> {
+        if self.failed {
+            return Err(error::stopped());
+        }
+        if !entries.is_empty() {
+            let mut record = self.record(workflow, cycle)?.unwrap_or(CycleRecord { closed: false, entries: 0 });
+            let mut changes = Batch::default();
+            for entry in entries {
+                if record.closed {
+                    return Err(error::closed(workflow.as_str(), cycle.0));
+                }
+                let value = self.encode(workflow, cycle, entry, &mut changes)?;
+                changes.put(keys::entry(workflow, cycle, record.entries), value);
+                record.entries += 1;
+                record.closed = matches!(entry, Entry::Closed { .. });
+            }
+            // Nothing can fail from here on, so an append is taken whole or not at all.
+            self.waiting.changes.append(&mut changes.changes);
+            self.count += entries.len();
+            let id = (workflow.clone(), cycle);
+            self.recent.retain(|recent| recent != &id);
+            self.recent.push_back(id.clone());
+            if self.recent.len() > NOTED_CYCLES {
+                self.recent.pop_front();
+            }
+            self.dirty.insert(id.clone());
+            self.records.insert(id, record);
+        }
+        if durable || self.count >= WAITING_MOST { self.commit(true) } else { Ok(()) }
+    }
+
+    fn read(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError> {
+        let Some(record) = self.record(workflow, cycle)? else {
+            return Ok(Vec::new());
+        };
+        let prefix = keys::entries(workflow, cycle);
+        let mut entries = Vec::with_capacity(record.entries as usize);
+        let gap = |found: usize| {
+            let message = format!("cycle {cycle} of `{workflow}` has {found} of its {} entries", record.entries);
+            error::damaged(message, None)
+        };
+        let mut take = |key: &[u8], value: &[u8]| {
+            if key != keys::entry(workflow, cycle, entries.len() as u32) {
+                return Err(gap(entries.len()));
+            }
+            entries.push(self.decode(workflow, cycle, key, value)?);
+            Ok(())
+        };
+        self.store.scan(&prefix, &mut |key, value| take(key, &value))?;
+        for (key, value) in self.waiting.changes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
+            take(key, value.as_deref().unwrap_or_default())?;
+        }
+        if entries.len() != record.entries as usize {
+            return Err(gap(entries.len()));
+        }
+        Ok(entries)
+    }
+
+    fn cycles(&self, workflow: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError> {
+        let status = |record: CycleRecord| if record.closed { CycleStatus::Closed } else { CycleStatus::Open };
+        let mut cycles = BTreeMap::new();
+        for (key, value) in self.store.list(&keys::cycles(workflow))? {
+            if let Some((_, cycle, None)) = keys::parse(keys::CYCLE, &key) {
+                cycles.insert(cycle, status(parse(&key, &value)?));
+            }
+        }
+        for ((_, cycle), record) in self.records.iter().filter(|((name, _), _)| name == workflow) {
+            cycles.insert(*cycle, status(*record));
+        }
+        Ok(cycles.into_iter().collect())
+    }
+
+    fn workflows(&self) -> Result<Vec<WorkflowId>, JournalError> {
+        let stored = self.store.list(keys::CYCLE)?;
+        let stored = stored.iter().filter_map(|(key, _)| keys::parse(keys::CYCLE, key).map(|(workflow, ..)| workflow));
+        let mut workflows: Vec<_> = stored.chain(self.records.keys().map(|(workflow, _)| workflow.clone())).collect();
+        workflows.sort();
+        workflows.dedup();
+        Ok(workflows)
+    }
+
+    fn carry(&self, workflow: &WorkflowId) -> Result<Carry, JournalError> {
+        match self.value::<WorkflowRecord>(&keys::workflow(workflow))? {
+            Some(WorkflowRecord { last_closed }) => self.carry_of(workflow, last_closed),
+            None => Ok(Carry::default()),
+        }
+    }
+}
+
+impl<S: CheckpointStore> Drop for LogJournal<S> {
+    fn drop(&mut self) {
+        // Only entries that nobody asked to be durable can wait here: losing them loses nothing acknowledged.
+        let _ = self.commit(true);
+    }
+}
+
+/// What is missing, in words, from the note beside the store and the cycles that are there.
+pub(super) fn explain_loss(store: &dyn CheckpointStore, note: &[u8]) -> String {
+    let Ok(cycles) = serde_json::from_slice::<Vec<(String, u32, u32)>>(note) else {
+        return "the note beside the store does not say which cycles".to_owned();
+    };
+    let mut lost = Vec::new();
+    for (workflow, cycle, entries) in cycles {
+        let key = keys::cycle(&WorkflowId::new(&workflow), CycleNo(cycle));
+        let record = store.get(&key).ok().flatten().and_then(|value| parse::<CycleRecord>(&key, &value).ok());
+        let found = record.map_or(0, |record| record.entries);
+        if found < entries {
+            lost.push(format!("cycle {cycle} of `{workflow}` has {found} of {entries} entries"));
+        }
+    }
+    if lost.is_empty() { "no entry of the last cycles is missing".to_owned() } else { lost.join(", ") }
+}
+
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("our own types always serialise")
+}
+
+/// JSON that is known to come back. Numbers that JSON does not have become `null` without a word and could never be read
+/// again, so a value with a `null` in it is read back before it is taken.
+fn checked<T: Serialize + for<'a> Deserialize<'a>>(value: &T) -> Result<Vec<u8>, JournalError> {
+    let bytes =
+        serde_json::to_vec(value).map_err(|cause| error::unreadable("an entry has no stored form", Some(cause.into())))?;
+    if bytes.windows(4).any(|window| window == b"null") {
+        serde_json::from_slice::<T>(&bytes).map_err(|cause| {
+            let message = format!("an entry would not be readable again: {cause}");
+            error::unreadable(message, Some(cause.into()))
+        })?;
+    }
+    Ok(bytes)
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(key: &[u8], value: &[u8]) -> Result<T, JournalError> {
+    serde_json::from_slice(value).map_err(|cause| {
+        let area = String::from_utf8_lossy(key.split(|byte| *byte == b'/').next().unwrap_or_default()).into_owned();
+        error::damaged(format!("a stored {area} cannot be read: {cause}"), Some(cause.into()))
+    })
+}
