@@ -49,7 +49,11 @@ impl<'a> Progress<'a> {
 
     fn line(&self, mark: &str, step: &crate::base::StepId, text: &str) {
         let layer = self.workflow.step(step).map_or("", |step| step.layer.title());
-        let line = format!("  {mark} {} {}", paint(DIM, format!("{layer:<13}")), fit(&format!("{step}  {text}"), self.output.width().saturating_sub(18)));
+        let line = format!(
+            "  {mark} {} {}",
+            paint(DIM, format!("{layer:<13}")),
+            fit(&format!("{step}  {text}"), self.output.width().saturating_sub(18))
+        );
         match &self.spinner {
             Some(spinner) => spinner.suspend(|| self.output.progress(&line)),
             None => self.output.progress(&line),

@@ -61,7 +61,8 @@ pub fn find(file: Option<&Path>) -> Result<PathBuf, Failure> {
             .help("name one, or start with `loopctl init my-loop`")),
         several => {
             let names: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
-            Err(Failure::new("cli::which-workflow", format!("there are several workflows: {}", names.join(", "))).help(format!("name one, such as `loopctl run {}`", names[0])))
+            Err(Failure::new("cli::which-workflow", format!("there are several workflows: {}", names.join(", ")))
+                .help(format!("name one, such as `loopctl run {}`", names[0])))
         }
     }
 }
@@ -153,12 +154,15 @@ impl Project {
     }
 
     pub fn nothing_yet(&self) -> Failure {
-        Failure::new("cli::nothing-yet", format!("`{}` has not run yet", self.workflow.id)).help(format!("start with `loopctl run {}`", self.file))
+        Failure::new("cli::nothing-yet", format!("`{}` has not run yet", self.workflow.id))
+            .help(format!("start with `loopctl run {}`", self.file))
     }
 
     pub fn view(&self, entries: &[Entry]) -> Result<CycleView, Failure> {
-        CycleView::gather(&self.workflow, entries)
-            .ok_or_else(|| Failure::new("store::damaged", "the journal of this cycle does not start with its opening").help("`loopctl status --cycle N` shows the others"))
+        CycleView::gather(&self.workflow, entries).ok_or_else(|| {
+            Failure::new("store::damaged", "the journal of this cycle does not start with its opening")
+                .help("`loopctl status --cycle N` shows the others")
+        })
     }
 
     /// All items of all cycles, for lineages that reach back.
@@ -167,7 +171,9 @@ impl Project {
         for (cycle, _) in journal.cycles(&self.workflow.id)? {
             for entry in journal.read(&self.workflow.id, cycle)? {
                 match entry {
-                    Entry::Opened { carry, .. } => items.extend(carry.deferred.into_values().flatten().map(|item| (item.id, item))),
+                    Entry::Opened { carry, .. } => {
+                        items.extend(carry.deferred.into_values().flatten().map(|item| (item.id, item)))
+                    }
                     Entry::Done { items: made, .. } => items.extend(made.into_iter().map(|item| (item.id, item))),
                     _ => {}
                 }
@@ -180,13 +186,17 @@ impl Project {
 /// Finds the one thing that `word` names: a handle (`o-7f3a1c`), a bare id, or the start of either.
 pub fn pick<'a, T>(word: &str, things: impl Iterator<Item = (String, T)> + 'a, list: &str) -> Result<T, Failure> {
     let word = word.to_lowercase();
-    let mut found: Vec<(String, T)> = things.filter(|(name, _)| name.starts_with(&word) || name.split_once('-').is_some_and(|(_, id)| id.starts_with(&word))).collect();
+    let mut found: Vec<(String, T)> = things
+        .filter(|(name, _)| name.starts_with(&word) || name.split_once('-').is_some_and(|(_, id)| id.starts_with(&word)))
+        .collect();
     match found.len() {
         1 => Ok(found.remove(0).1),
-        0 => Err(Failure::new("cli::no-such-item", format!("nothing here is called `{word}`")).help(format!("`{list}` shows what there is"))),
+        0 => Err(Failure::new("cli::no-such-item", format!("nothing here is called `{word}`"))
+            .help(format!("`{list}` shows what there is"))),
         n => {
             let names: Vec<&str> = found.iter().take(4).map(|(name, _)| name.as_str()).collect();
-            Err(Failure::new("cli::which-item", format!("`{word}` may be {n} items: {}", names.join(", "))).help("type one more character"))
+            Err(Failure::new("cli::which-item", format!("`{word}` may be {n} items: {}", names.join(", ")))
+                .help("type one more character"))
         }
     }
 }

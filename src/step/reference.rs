@@ -44,7 +44,10 @@ pub fn kind_page(spec: &KindSpec) -> String {
         facts.push(("stands in", layers.join(", ")));
     }
     facts.push(("takes", if spec.takes.is_empty() { "nothing: it reads the outside".to_owned() } else { names(spec.takes) }));
-    facts.push(("gives", if spec.gives.is_empty() { "nothing: it sets parameters for the next cycle".to_owned() } else { names(spec.gives) }));
+    facts.push((
+        "gives",
+        if spec.gives.is_empty() { "nothing: it sets parameters for the next cycle".to_owned() } else { names(spec.gives) },
+    ));
     facts.push((
         "works",
         match spec.mode {
@@ -103,7 +106,8 @@ fn node(page: &mut String, spec: &NodeSpec, depth: usize) {
     for prop in spec.props {
         let required = if prop.required { ", required" } else { "" };
         let default = prop.default.map_or_else(String::new, |default| format!(", default `{default}`"));
-        writeln!(page, "- `{}=`: {}{required}{default}. {}", prop.name, type_name(prop.ty), prop.doc).expect("writing to a string");
+        writeln!(page, "- `{}=`: {}{required}{default}. {}", prop.name, type_name(prop.ty), prop.doc)
+            .expect("writing to a string");
     }
     if !spec.example.is_empty() {
         write!(page, "\n```kdl\n{}\n```\n", spec.example.trim()).expect("writing to a string");

@@ -31,7 +31,8 @@ const OPENAI_CHAT: ConnectorSpec = ConnectorSpec {
             "base-url \"http://127.0.0.1:11434/v1\"",
         )
         .required(),
-        NodeSpec::value("model", ValueType::Text, "The name of the model as the server knows it.", "model \"llama3.2\"").required(),
+        NodeSpec::value("model", ValueType::Text, "The name of the model as the server knows it.", "model \"llama3.2\"")
+            .required(),
         NodeSpec::value(
             "key",
             ValueType::Secret,

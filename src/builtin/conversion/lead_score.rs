@@ -101,7 +101,9 @@ impl StepKind for LeadScore {
         let insight = insight(cx, &fitted, outcomes.len(), won);
         let scored = fitted.as_ref().ok().filter(|fitted| fitted.log_loss < fitted.base_loss);
         output.headline = Some(match scored {
-            Some(fitted) => format!("{} open leads scored, AUC {:.2} on {} outcomes not seen", open.len(), fitted.auc, fitted.judged),
+            Some(fitted) => {
+                format!("{} open leads scored, AUC {:.2} on {} outcomes not seen", open.len(), fitted.auc, fitted.judged)
+            }
             None => format!("{} open leads, none scored: {}", open.len(), insight.says),
         });
         for event in open {
@@ -118,7 +120,8 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>) -> Resul
         logistic::Unfit::Shape | logistic::Unfit::NotFinite => "the leads have no usable fields".to_owned(),
     };
     let cut = ((known.len() as f64) * (1.0 - HELD_OUT)) as usize;
-    let judge = |rows: &[&Event], encoding: &Encoding| encoding.table(rows).ok_or_else(|| "the leads have no usable fields".to_owned());
+    let judge =
+        |rows: &[&Event], encoding: &Encoding| encoding.table(rows).ok_or_else(|| "the leads have no usable fields".to_owned());
     let encoding = Encoding::learn(&known[..cut], leave_out);
     if encoding.is_empty() {
         return Err("the leads have no usable fields".to_owned());
@@ -192,7 +195,8 @@ fn insight(cx: &StepContext<'_>, fitted: &Result<Fitted, String>, outcomes: usiz
 }
 
 fn lead(event: &Event, fitted: Option<&Fitted>) -> Lead {
-    let mut lead = Lead { who: event.who.clone(), score: None, reasons: Vec::new(), fields: event.fields.clone(), state: None, to: None };
+    let mut lead =
+        Lead { who: event.who.clone(), score: None, reasons: Vec::new(), fields: event.fields.clone(), state: None, to: None };
     if let Some(fitted) = fitted {
         let row = fitted.encoding.row(event);
         let log_odds = fitted.model.log_odds(&row);

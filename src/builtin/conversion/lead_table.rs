@@ -35,7 +35,9 @@ impl Encoding {
     pub fn learn(rows: &[&Event], leave_out: &BTreeSet<&str>) -> Encoding {
         let mut fields: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for row in rows {
-            for (field, value) in row.fields.iter().filter(|(field, value)| !leave_out.contains(field.as_str()) && !value.trim().is_empty()) {
+            for (field, value) in
+                row.fields.iter().filter(|(field, value)| !leave_out.contains(field.as_str()) && !value.trim().is_empty())
+            {
                 *fields.entry(field).or_default().entry(value.trim()).or_default() += 1;
             }
         }
@@ -87,7 +89,9 @@ impl Encoding {
     pub fn name(&self, column: usize, event: &Event) -> String {
         match &self.columns[column] {
             Column::Number(field) => format!("{field} {}", event.fields.get(field).map_or("unknown", |value| value.trim())),
-            Column::Word(field, word) if event.fields.get(field).is_some_and(|value| value.trim() == word) => format!("{field} {word}"),
+            Column::Word(field, word) if event.fields.get(field).is_some_and(|value| value.trim() == word) => {
+                format!("{field} {word}")
+            }
             Column::Word(field, word) => format!("{field} not {word}"),
         }
     }
@@ -102,12 +106,19 @@ mod tests {
     use super::*;
 
     fn row(fields: &[(&str, &str)]) -> Event {
-        Event { fields: fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect(), ..Event::default() }
+        Event {
+            fields: fields.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect(),
+            ..Event::default()
+        }
     }
 
     #[test]
     fn numbers_stay_and_words_become_columns() {
-        let rows = [row(&[("age", "30"), ("job", "chef"), ("same", "x"), ("y", "1")]), row(&[("age", ""), ("job", "cook"), ("same", "x"), ("y", "0")]), row(&[("age", "40"), ("job", "chef"), ("same", "x")])];
+        let rows = [
+            row(&[("age", "30"), ("job", "chef"), ("same", "x"), ("y", "1")]),
+            row(&[("age", ""), ("job", "cook"), ("same", "x"), ("y", "0")]),
+            row(&[("age", "40"), ("job", "chef"), ("same", "x")]),
+        ];
         let rows: Vec<&Event> = rows.iter().collect();
         let encoding = Encoding::learn(&rows, &BTreeSet::from(["y"]));
         let table = encoding.table(&rows).expect("rows are equally long");

@@ -3,7 +3,9 @@
 use crate::model::{Good, GoodKind, Layer, Scalar};
 use crate::step::expression::{self, Scope};
 use crate::step::spec::no_tunables;
-use crate::step::{ArgSpec, KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType};
+use crate::step::{
+    ArgSpec, KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
+};
 
 pub struct Qualify;
 
@@ -68,7 +70,8 @@ impl StepKind for Qualify {
 
 fn holds(condition: Option<&str>, scope: &Scope) -> Result<bool, StepError> {
     let Some(condition) = condition else { return Ok(true) };
-    let program = expression::compile(condition).map_err(|problem| StepError::new(problem.message).help("`loopctl validate` shows where"))?;
+    let program = expression::compile(condition)
+        .map_err(|problem| StepError::new(problem.message).help("`loopctl validate` shows where"))?;
     let outcome = expression::evaluate(&program, scope)
         .map_err(|error| StepError::new(format!("`{condition}` cannot be decided: {}", error.message)))?;
     Ok(outcome.holds())

@@ -7,7 +7,9 @@ use crate::base::{Digest, Hasher, ItemId, WorkflowId};
 use crate::model::goods::{Draft, Receipt, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
-use crate::step::{FailureKind, KindSpec, Mode, NodeSpec, Output, Publish, Reply, Request, StepContext, StepError, StepKind, Turn, ValueType};
+use crate::step::{
+    FailureKind, KindSpec, Mode, NodeSpec, Output, Publish, Reply, Request, StepContext, StepError, StepKind, Turn, ValueType,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -24,7 +26,8 @@ as `utm_content`, so that what readers do weeks later comes home to the signals 
     takes: &[GoodKind::Placement],
     gives: &[GoodKind::Receipt],
     mode: Mode::Each,
-    nodes: &[NodeSpec::value("tag-links", ValueType::Bool, "Add utm parameters to links to your own pages.", "tag-links #false").or("#true")],
+    nodes: &[NodeSpec::value("tag-links", ValueType::Bool, "Add utm parameters to links to your own pages.", "tag-links #false")
+        .or("#true")],
     example: r#"publish "out" { from "channels" }"#,
     keeps: None,
     generates: false,
@@ -48,11 +51,14 @@ impl StepKind for PublishKind {
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let [item] = cx.inputs else { return Err(StepError::new("one placement is published at a time")) };
-        let Good::Placement(placement) = &item.good else { return Err(StepError::new(format!("cannot publish a {}", item.kind()))) };
+        let Good::Placement(placement) = &item.good else {
+            return Err(StepError::new(format!("cannot publish a {}", item.kind())));
+        };
         let draft = &placement.draft;
         let key = key(&cx.workflow.id, cx.step.id.as_str(), &placement.channel, &item.id);
         let Some(replies) = cx.replies.first() else {
-            let text = if cx.config().flag("tag-links") { tag_links(cx, draft, &placement.channel, &key) } else { draft.text.clone() };
+            let text =
+                if cx.config().flag("tag-links") { tag_links(cx, draft, &placement.channel, &key) } else { draft.text.clone() };
             return Ok(Turn::Ask(vec![Request::Publish(Publish {
                 channel: placement.channel.clone(),
                 fields: fields(cx, draft),
@@ -80,7 +86,8 @@ impl StepKind for PublishKind {
                 Ok(Turn::Done(output))
             }
             [Reply::Failed(failure)] => {
-                let error = StepError::new(format!("“{}” did not go out on `{}`: {}", draft.title, placement.channel, failure.message));
+                let error =
+                    StepError::new(format!("“{}” did not go out on `{}`: {}", draft.title, placement.channel, failure.message));
                 Err(match (&failure.help, failure.kind) {
                     (Some(help), _) => error.help(help.clone()),
                     (None, FailureKind::Transient) => error.help("run `loopctl run` again later"),
@@ -126,7 +133,8 @@ fn tag_links(cx: &StepContext<'_>, draft: &Draft, channel: &str, key: &str) -> S
         tagged.push_str(before);
         match host(url) {
             Some(own) if hosts.contains(&own) && !url.contains("utm_content=") => {
-                let (address, fragment) = url.split_once('#').map_or((url, None), |(address, fragment)| (address, Some(fragment)));
+                let (address, fragment) =
+                    url.split_once('#').map_or((url, None), |(address, fragment)| (address, Some(fragment)));
                 let join = if address.contains('?') { '&' } else { '?' };
                 let campaign = cx.workflow.id.as_str().replace(' ', "-");
                 tagged.push_str(&format!("{address}{join}utm_source={channel}&utm_campaign={campaign}&utm_content={key}"));

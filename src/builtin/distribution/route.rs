@@ -108,7 +108,8 @@ impl StepKind for Route {
         let name = policy.and_then(|node| node.arg()).and_then(Scalar::text).unwrap_or("fixed");
         let mut output = Output::default();
         let mut place = |channel: &str, propensity: f64, why: String| {
-            let placement = Placement { draft: draft.clone(), channel: channel.to_owned(), policy: name.to_owned(), propensity, why };
+            let placement =
+                Placement { draft: draft.clone(), channel: channel.to_owned(), policy: name.to_owned(), propensity, why };
             output.give(placement, vec![item.id]);
         };
         if name == "fixed" {
@@ -117,7 +118,8 @@ impl StepKind for Route {
             }
             return Ok(Turn::Done(output));
         }
-        let number = |prop: &str, default: f64| policy.and_then(|node| node.prop(prop)).and_then(Scalar::number).unwrap_or(default);
+        let number =
+            |prop: &str, default: f64| policy.and_then(|node| node.prop(prop)).and_then(Scalar::number).unwrap_or(default);
         let strength = number("strength", 10.0).max(2.0);
         let arms: Vec<Arm> = channels
             .iter()

@@ -41,7 +41,12 @@ what level, trend and season led to expect. Alarms per month is the knob, shared
             ..NodeSpec::EMPTY
         },
         NodeSpec::value("alarms", ValueType::Number, "How many false alarms a month one is willing to read.", "alarms 2").or("1"),
-        NodeSpec::value("season", ValueType::Integer, "Points in one season, such as 7 for days with a week in them.", "season 7"),
+        NodeSpec::value(
+            "season",
+            ValueType::Integer,
+            "Points in one season, such as 7 for days with a week in them.",
+            "season 7",
+        ),
     ],
     example: r#"anomaly "alarms" {
     from "site"

@@ -47,9 +47,15 @@ may still convert are left out, not counted as failures.",
             r#"window "90d""#,
         )
         .or("\"90d\""),
-        NodeSpec::value("conversion", ValueType::Text, "The event that counts as a conversion, for raw events.", r#"conversion "qualified""#)
-            .or("\"qualified\""),
-        NodeSpec::value("resamples", ValueType::Integer, "How many bootstrap resamples the intervals rest on.", "resamples 200").or("200"),
+        NodeSpec::value(
+            "conversion",
+            ValueType::Text,
+            "The event that counts as a conversion, for raw events.",
+            r#"conversion "qualified""#,
+        )
+        .or("\"qualified\""),
+        NodeSpec::value("resamples", ValueType::Integer, "How many bootstrap resamples the intervals rest on.", "resamples 200")
+            .or("200"),
     ],
     example: r#"attribute "credit" {
     from "site"
@@ -95,7 +101,9 @@ impl StepKind for Attribute {
                     level: LEVEL,
                     n: conversions as u64,
                     verdict: Verdict::NotEnough { need: need.clone() },
-                    says: format!("There are {conversions} conversions to learn from; {need} are needed before credit can be split."),
+                    says: format!(
+                        "There are {conversions} conversions to learn from; {need} are needed before credit can be split."
+                    ),
                     at: cx.now,
                     plot: Vec::new(),
                 },
@@ -178,7 +186,9 @@ fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64) ->
     let distinguishable = share.interval.0 * conversions >= 1.0;
     let channel = &share.channel;
     let says = if distinguishable {
-        let effect = share.effect.map_or_else(String::new, |(effect, ..)| format!(" Without it, {} of conversions would be lost.", percent(effect)));
+        let effect = share
+            .effect
+            .map_or_else(String::new, |(effect, ..)| format!(" Without it, {} of conversions would be lost.", percent(effect)));
         format!(
             "{channel} earned {} of {conversions} conversions ({} to {}, {model}).{effect}",
             percent(share.share),

@@ -8,7 +8,8 @@ use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{Config, Good, GoodKind, Layer, Scalar};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, ParameterChange, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, ParameterChange, PropSpec, StepContext, StepError, StepKind,
+    Turn, ValueType,
 };
 
 pub struct Feedback;
@@ -136,13 +137,16 @@ impl StepKind for Feedback {
     }
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
-        let insights: Vec<&Insight> =
-            cx.goods(|good| if let Good::Insight(insight) = good { Some(insight) } else { None }).map(|(_, insight)| insight).collect();
+        let insights: Vec<&Insight> = cx
+            .goods(|good| if let Good::Insight(insight) = good { Some(insight) } else { None })
+            .map(|(_, insight)| insight)
+            .collect();
         let mut output = Output::default();
         let mut stayed = 0;
         for tune in cx.config().all("tune").filter_map(Tune::read) {
             let old = cx.parameters.get(tune.path).copied().or_else(|| declared(cx, tune.path)).ok_or_else(|| {
-                StepError::new(format!("there is no parameter `{}`", tune.path)).help("`loopctl validate` lists the parameters a step has")
+                StepError::new(format!("there is no parameter `{}`", tune.path))
+                    .help("`loopctl validate` lists the parameters a step has")
             })?;
             let insight = insights.iter().copied().find(|insight| tune.is_about(insight));
             match decide(&tune, old, insight) {

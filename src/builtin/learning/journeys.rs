@@ -95,7 +95,13 @@ mod tests {
     use super::*;
 
     fn event(who: &str, day: i64, name: &str, channel: Option<&str>) -> Event {
-        Event { at: Timestamp(day * 86_400_000), who: who.into(), name: name.into(), channel: channel.map(str::to_owned), ..Event::default() }
+        Event {
+            at: Timestamp(day * 86_400_000),
+            who: who.into(),
+            name: name.into(),
+            channel: channel.map(str::to_owned),
+            ..Event::default()
+        }
     }
 
     #[test]

@@ -55,7 +55,11 @@ impl StepKind for ReportKind {
                 Good::Receipt(receipt) => {
                     new += 1;
                     *kept.pillars.entry(receipt.pillar.clone().unwrap_or_else(|| "no pillar".to_owned())).or_default() += 1;
-                    if receipt.edited { kept.edited += 1 } else { kept.unedited += 1 }
+                    if receipt.edited {
+                        kept.edited += 1
+                    } else {
+                        kept.unedited += 1
+                    }
                     if let Some(Good::Placement(placement)) = cx.lineage.item(&receipt.placement).map(|item| item.good.clone()) {
                         for finding in placement.draft.findings {
                             *findings.entry(finding.check).or_default() += 1;
@@ -69,7 +73,8 @@ impl StepKind for ReportKind {
         let mut sections = vec![works(&kept, new, &insights), people(&kept), failures(&findings)];
         if !leads.is_empty() {
             let says = leads.iter().map(|(state, count)| format!("{count} leads are {state}.")).collect();
-            let bars = leads.iter().map(|(state, count)| Bar { label: state.clone(), value: *count as f64, interval: None }).collect();
+            let bars =
+                leads.iter().map(|(state, count)| Bar { label: state.clone(), value: *count as f64, interval: None }).collect();
             sections.push(Section { title: "Where the leads stand".to_owned(), says, bars, unit: "leads".to_owned() });
         }
         sections.push(learned(&insights));
@@ -96,7 +101,8 @@ fn works(kept: &Kept, new: u64, insights: &[Insight]) -> Section {
     } else {
         says.extend(by_piece.iter().map(|insight| insight.says.clone()));
     }
-    let bars = kept.pillars.iter().map(|(pillar, count)| Bar { label: pillar.clone(), value: *count as f64, interval: None }).collect();
+    let bars =
+        kept.pillars.iter().map(|(pillar, count)| Bar { label: pillar.clone(), value: *count as f64, interval: None }).collect();
     Section { title: "Which content works, and for which pillar?".to_owned(), says, bars, unit: "pieces".to_owned() }
 }
 
@@ -132,7 +138,8 @@ fn failures(findings: &BTreeMap<String, u64>) -> Section {
 }
 
 fn learned(insights: &[Insight]) -> Section {
-    let clear = insights.iter().filter(|insight| insight.verdict == Verdict::Clear && !matches!(insight.subject, Subject::Channel(_)));
+    let clear =
+        insights.iter().filter(|insight| insight.verdict == Verdict::Clear && !matches!(insight.subject, Subject::Channel(_)));
     let mut says: Vec<String> = clear.map(|insight| insight.says.clone()).collect();
     says.extend(insights.iter().filter_map(|insight| match &insight.verdict {
         Verdict::NotEnough { .. } => Some(insight.says.clone()),
@@ -153,7 +160,10 @@ fn credit(insights: &[Insight]) -> Option<Section> {
     (!channels.is_empty()).then(|| Section {
         title: "Which channels earned the conversions".to_owned(),
         says: channels.iter().take(3).map(|insight| insight.says.clone()).collect(),
-        bars: channels.iter().map(|insight| Bar { label: label(insight), value: insight.value, interval: insight.interval }).collect(),
+        bars: channels
+            .iter()
+            .map(|insight| Bar { label: label(insight), value: insight.value, interval: insight.interval })
+            .collect(),
         unit: "share of credit".to_owned(),
     })
 }

@@ -3,7 +3,9 @@
 use super::checks::{self, CHECKS, Subject};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
-use crate::step::{ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, StepContext, StepError, StepKind, Turn, ValueType};
+use crate::step::{
+    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, StepContext, StepError, StepKind, Turn, ValueType,
+};
 
 pub struct Check;
 
@@ -59,8 +61,10 @@ impl StepKind for Check {
             _ => None,
         });
         let approved = format!("{approved}\n{}", outline.unwrap_or_default());
-        let findings =
-            checks::run(&names, &Subject { text: &draft.text, brief: &draft.brief, approved: &approved, client_os: cx.client_os });
+        let findings = checks::run(
+            &names,
+            &Subject { text: &draft.text, brief: &draft.brief, approved: &approved, client_os: cx.client_os },
+        );
         let blocking = findings.iter().filter(|finding| finding.blocking).count();
         let mut output = Output::default();
         if blocking > 0 {

@@ -7,7 +7,9 @@ use super::writing;
 use crate::model::goods::{Brief, Draft, Outline, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
-use crate::step::{ArgSpec, Generate, KindSpec, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn, ValueType};
+use crate::step::{
+    ArgSpec, Generate, KindSpec, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn, ValueType,
+};
 use serde_json::{Value, json};
 
 pub struct DraftKind;
@@ -42,7 +44,8 @@ times. What is still found goes to the next gate with the piece.",
             example: r#"check "forbidden" "grounding""#,
             ..NodeSpec::EMPTY
         },
-        NodeSpec::value("repair", ValueType::Integer, "How often a model is asked to mend what the checks found.", "repair 2").or("2"),
+        NodeSpec::value("repair", ValueType::Integer, "How often a model is asked to mend what the checks found.", "repair 2")
+            .or("2"),
     ],
     example: r#"draft "drafts" {
     from "editor"
@@ -77,7 +80,10 @@ impl StepKind for DraftKind {
         let generated = writing::answer(cx)?;
         let text = generated.text.trim().to_owned();
         let names = cx.config().texts("check");
-        let findings = checks::run(&names, &checks::Subject { text: &text, brief: &outline.brief, approved: &outline.text, client_os: cx.client_os });
+        let findings = checks::run(
+            &names,
+            &checks::Subject { text: &text, brief: &outline.brief, approved: &outline.text, client_os: cx.client_os },
+        );
         let repairs = usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0);
         // The composer would only say the same again; a model may mend it.
         if !findings.is_empty() && generated.model != "template" && cx.replies.len() <= repairs {
@@ -116,7 +122,10 @@ fn repair(first: &Request, text: &str, findings: &[crate::model::goods::Finding]
         .collect();
     Request::Generate(Generate {
         task: "repair".to_owned(),
-        prompt: format!("{}\n\nYou wrote:\n\n{text}\n\nMend these and change nothing else. Answer with the whole article:\n{list}", generate.prompt),
+        prompt: format!(
+            "{}\n\nYou wrote:\n\n{text}\n\nMend these and change nothing else. Answer with the whole article:\n{list}",
+            generate.prompt
+        ),
         ..generate.clone()
     })
 }
@@ -149,7 +158,10 @@ fn cited(brief: &Brief, text: &str) -> Vec<Value> {
         .filter(|claim| text.contains(&format!("[{}]", claim.id)))
         .map(|claim| {
             let evidence = brief.evidence.iter().find(|evidence| evidence.signal == claim.signal);
-            let label = evidence.map_or_else(|| claim.quote.quoted(80), |evidence| format!("{} ({})", evidence.title.quoted(80), evidence.source));
+            let label = evidence.map_or_else(
+                || claim.quote.quoted(80),
+                |evidence| format!("{} ({})", evidence.title.quoted(80), evidence.source),
+            );
             json!({"id": claim.id, "url": claim.url, "label": label})
         })
         .collect()

@@ -7,8 +7,8 @@ use crate::model::{Good, GoodKind, Item};
 use crate::step::request::ExpiryAction;
 use crate::step::spec::no_tunables;
 use crate::step::{
-    Approve, ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, Reply, Request, StepContext, StepError, StepKind,
-    Turn, ValueType, Verdict,
+    Approve, ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, Reply, Request, StepContext, StepError,
+    StepKind, Turn, ValueType, Verdict,
 };
 
 pub struct Gate;

@@ -34,7 +34,8 @@ it, the template built into loopctl is used.",
 );
 
 pub(super) const MAX_TOKENS: NodeSpec =
-    NodeSpec::value("max-tokens", ValueType::Integer, "The longest answer a model may give, in tokens.", "max-tokens 1200").or("1200");
+    NodeSpec::value("max-tokens", ValueType::Integer, "The longest answer a model may give, in tokens.", "max-tokens 1200")
+        .or("1200");
 
 static SPEC: KindSpec = KindSpec {
     verb: "outline",

@@ -29,7 +29,9 @@ impl Sections {
             } else if trimmed.starts_with("# ") {
                 joins = false;
             } else if let Some(heading) = trimmed.strip_prefix("##") {
-                sections.list.push(Section { heading: heading.trim_start_matches('#').trim().to_owned(), paragraphs: Vec::new() });
+                sections
+                    .list
+                    .push(Section { heading: heading.trim_start_matches('#').trim().to_owned(), paragraphs: Vec::new() });
                 joins = false;
             } else {
                 let paragraphs = sections.list.last_mut().map_or(&mut lead, |section| &mut section.paragraphs);
@@ -64,7 +66,9 @@ mod tests {
 
     #[test]
     fn sections_keep_every_word_a_person_wrote() {
-        let read = Sections::read("# T\n\nA lead.\n\n## One\n- first [c1]\n- second\n  goes on\n\n1. third\n\nplain words\nover two lines\n\n## Two\n> quoted\n");
+        let read = Sections::read(
+            "# T\n\nA lead.\n\n## One\n- first [c1]\n- second\n  goes on\n\n1. third\n\nplain words\nover two lines\n\n## Two\n> quoted\n",
+        );
         assert_eq!(read.lead, "A lead.");
         assert_eq!(read.list[0].paragraphs, ["first [c1]", "second goes on", "third", "plain words over two lines"]);
         assert_eq!(read.list[1], Section { heading: "Two".into(), paragraphs: vec!["> quoted".into()] });

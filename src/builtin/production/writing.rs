@@ -61,7 +61,9 @@ pub fn request(cx: &StepContext<'_>, task: &str, rules: &str, brief: &Brief, com
     if !brief.avoid.is_empty() {
         prompt.push_str(&format!("\nNever say: {}.\n", brief.avoid.join("; ")));
     }
-    prompt.push_str(&format!("\nA first version, put together from the facts alone. Keep its facts and its headings:\n\n{composed}\n"));
+    prompt.push_str(&format!(
+        "\nA first version, put together from the facts alone. Keep its facts and its headings:\n\n{composed}\n"
+    ));
     Request::Generate(Generate {
         provider: cx.config().text("provider").unwrap_or_default().to_owned(),
         task: task.to_owned(),

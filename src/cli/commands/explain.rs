@@ -10,7 +10,9 @@ use serde_json::json;
 pub fn run(args: &Explain, output: &Output) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
         let all: Vec<_> = catalog::all().map(|entry| json!({"code": entry.code, "title": entry.title})).collect();
-        output.either("codes", &all, || catalog::all().map(|entry| format!("{}  {}\n", paint(CODE, format!("{:<34}", entry.code)), entry.title)).collect());
+        output.either("codes", &all, || {
+            catalog::all().map(|entry| format!("{}  {}\n", paint(CODE, format!("{:<34}", entry.code)), entry.title)).collect()
+        });
         return Ok(Exit::Ok);
     };
     let Some(entry) = catalog::find(code) else {

@@ -28,7 +28,9 @@ pub fn run(args: &Gate, place: &Place, output: &Output) -> Result<Exit, Failure>
             let open = Open::load(place, file.as_deref(), output)?;
             open.show(open.gate(&one(&words)?)?, output)
         }
-        GateCommand::Approve(decision) => decide_all(place, &decision.words, decision.all, decision.by.as_deref(), &Verdict::Approve, output),
+        GateCommand::Approve(decision) => {
+            decide_all(place, &decision.words, decision.all, decision.by.as_deref(), &Verdict::Approve, output)
+        }
         GateCommand::Reject(reject) => {
             let verdict = Verdict::Reject { reason: reject.reason.clone() };
             decide_all(place, &reject.decision.words, reject.decision.all, reject.decision.by.as_deref(), &verdict, output)
@@ -73,18 +75,33 @@ impl Open {
             if waiting.is_empty() {
                 return "Nothing waits for a person.".to_owned();
             }
-            let mut text = format!("{}\n", paint(TITLE, format!("{} · cycle {}: {}", self.view.workflow, self.view.cycle, count(waiting.len(), "decision"))));
+            let mut text = format!(
+                "{}\n",
+                paint(TITLE, format!("{} · cycle {}: {}", self.view.workflow, self.view.cycle, count(waiting.len(), "decision")))
+            );
             for gate in &waiting {
                 let expires = gate.approve.expires.map_or_else(String::new, |at| format!(" · expires {at}"));
                 text.push_str(&format!(
                     "  {}  {}\n            {}\n",
                     paint(WAIT, &gate.id),
                     fit(&gate.approve.title, output.width().saturating_sub(12)),
-                    paint(DIM, format!("{} · by {} · {} words{expires}", gate.step, gate.approve.by.join(", "), gate.approve.text.split_whitespace().count()))
+                    paint(
+                        DIM,
+                        format!(
+                            "{} · by {} · {} words{expires}",
+                            gate.step,
+                            gate.approve.by.join(", "),
+                            gate.approve.text.split_whitespace().count()
+                        )
+                    )
                 ));
             }
             let file = &self.project.file;
-            text.push_str(&format!("\n{}  {}", paint(CODE, format!("loopctl gate show {file} {}", waiting[0].id)), paint(DIM, "then approve, edit or reject")));
+            text.push_str(&format!(
+                "\n{}  {}",
+                paint(CODE, format!("loopctl gate show {file} {}", waiting[0].id)),
+                paint(DIM, "then approve, edit or reject")
+            ));
             text
         });
         Ok(if waiting.is_empty() { Exit::Ok } else { Exit::Waiting })
@@ -95,7 +112,11 @@ impl Open {
         let facts = json!({"gate": gate, "evidence": evidence});
         output.either("item", &facts, || {
             let width = output.width();
-            let mut text = format!("{}  {}\n\n", paint(TITLE, &gate.id), paint(DIM, format!("{} · waits for {}", gate.step, gate.approve.by.join(", "))));
+            let mut text = format!(
+                "{}  {}\n\n",
+                paint(TITLE, &gate.id),
+                paint(DIM, format!("{} · waits for {}", gate.step, gate.approve.by.join(", ")))
+            );
             for line in gate.approve.text.lines() {
                 text.push_str(&format!("{}\n", plain(line)));
             }
@@ -104,14 +125,27 @@ impl Open {
             {
                 text.push_str(&format!("\n{}\n", paint(TITLE, "What the checks found")));
                 for finding in &draft.findings {
-                    text.push_str(&format!("  {}:{} {}: {}\n", finding.line, finding.column, finding.check, plain(&finding.message)));
+                    text.push_str(&format!(
+                        "  {}:{} {}: {}\n",
+                        finding.line,
+                        finding.column,
+                        finding.check,
+                        plain(&finding.message)
+                    ));
                 }
             }
             text.push_str(&format!("\n{}\n", paint(TITLE, "What it rests on")));
             for evidence in &evidence {
-                text.push_str(&format!("  {}  {}\n", paint(CODE, format!("s-{}", evidence.signal.short())), fit(evidence.title.as_data(), width.saturating_sub(14))));
+                text.push_str(&format!(
+                    "  {}  {}\n",
+                    paint(CODE, format!("s-{}", evidence.signal.short())),
+                    fit(evidence.title.as_data(), width.saturating_sub(14))
+                ));
                 let place = evidence.url.clone().unwrap_or_else(|| evidence.source.clone());
-                text.push_str(&format!("            {}\n", paint(DIM, fit(&format!("{} · {place}", evidence.at), width.saturating_sub(14)))));
+                text.push_str(&format!(
+                    "            {}\n",
+                    paint(DIM, fit(&format!("{} · {place}", evidence.at), width.saturating_sub(14)))
+                ));
             }
             let file = &self.project.file;
             text.push_str(&format!(
@@ -149,13 +183,21 @@ fn who(by: Option<&str>) -> String {
         .unwrap_or_else(|| "somebody".to_owned())
 }
 
-fn decide_all(place: &Place, words: &[String], all: bool, by: Option<&str>, verdict: &Verdict, output: &Output) -> Result<Exit, Failure> {
+fn decide_all(
+    place: &Place,
+    words: &[String],
+    all: bool,
+    by: Option<&str>,
+    verdict: &Verdict,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let (file, words) = split_words(words);
     let mut open = Open::load(place, file.as_deref(), output)?;
     let chosen: Vec<GateView> = if all {
         open.view.waiting.clone()
     } else if words.is_empty() {
-        return Err(Failure::new("cli::usage", "name the items, or say `--all`").help(format!("`loopctl gate list {}` shows what waits", open.project.file)));
+        return Err(Failure::new("cli::usage", "name the items, or say `--all`")
+            .help(format!("`loopctl gate list {}` shows what waits", open.project.file)));
     } else {
         words.iter().map(|word| open.gate(word).cloned()).collect::<Result<_, _>>()?
     };
@@ -184,7 +226,12 @@ fn told(open: &Open, chosen: &[GateView], word: &str, output: &Output) {
     let left = open.view.waiting.len() - chosen.len();
     output.either("decided", &json!({"items": ids, "decision": word.to_lowercase(), "left": left}), || {
         let left = if left == 0 { "Nothing else waits.".to_owned() } else { format!("{} left.", count(left, "decision")) };
-        format!("{} {word} {}. {left}\n{}", paint(GOOD, "✓"), ids.join(", "), paint(CODE, format!("loopctl run {}", open.project.file)))
+        format!(
+            "{} {word} {}. {left}\n{}",
+            paint(GOOD, "✓"),
+            ids.join(", "),
+            paint(CODE, format!("loopctl run {}", open.project.file))
+        )
     });
 }
 
@@ -205,9 +252,11 @@ fn edit(place: &Place, args: &GateEdit, output: &Output) -> Result<Exit, Failure
         }
     };
     if text.trim().is_empty() {
-        return Err(Failure::new("cli::empty-edit", "the text is empty, so nothing was decided").help("to stop a piece, use `loopctl gate reject`"));
+        return Err(Failure::new("cli::empty-edit", "the text is empty, so nothing was decided")
+            .help("to stop a piece, use `loopctl gate reject`"));
     }
-    let verdict = if text.trim() == gate.approve.text.trim() { Verdict::Approve } else { Verdict::Edit { text: text.trim().to_owned() } };
+    let verdict =
+        if text.trim() == gate.approve.text.trim() { Verdict::Approve } else { Verdict::Edit { text: text.trim().to_owned() } };
     let word = if verdict == Verdict::Approve { "Approved without a change:" } else { "Kept your words and approved" };
     let decision = Decision { verdict, by: who(args.by.as_deref()), at: open.now(), pins: gate.approve.pins };
     runtime::decide(open.journal.as_mut(), &open.project.workflow.id, open.view.cycle, &gate.key, decision)?;
@@ -216,7 +265,10 @@ fn edit(place: &Place, args: &GateEdit, output: &Output) -> Result<Exit, Failure
 }
 
 fn read_edit(path: &Path) -> Result<String, Failure> {
-    let unreadable = |error: std::io::Error| Failure::new("cli::no-such-file", format!("cannot read `{}`: {error}", path.display())).help("check the path; the item still waits");
+    let unreadable = |error: std::io::Error| {
+        Failure::new("cli::no-such-file", format!("cannot read `{}`: {error}", path.display()))
+            .help("check the path; the item still waits")
+    };
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
@@ -227,13 +279,23 @@ fn read_edit(path: &Path) -> Result<String, Failure> {
 
 /// Opens the text in `$VISUAL` or `$EDITOR` and reads it back. The file is kept when something goes wrong.
 fn in_editor(gate: &GateView) -> Result<String, Failure> {
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok()).filter(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    let editor = ["VISUAL", "EDITOR"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .filter(|editor| !editor.trim().is_empty())
+        .unwrap_or_else(|| "vi".to_owned());
     let path: PathBuf = std::env::temp_dir().join(format!("loopctl-{}-{}.md", gate.id, std::process::id()));
-    let kept = |what: String| Failure::new("cli::editor", what).help(format!("set $EDITOR, or use `--file`; your text is in {}", path.display()));
+    let kept = |what: String| {
+        Failure::new("cli::editor", what).help(format!("set $EDITOR, or use `--file`; your text is in {}", path.display()))
+    };
     std::fs::write(&path, &gate.approve.text).map_err(|error| kept(format!("cannot write `{}`: {error}", path.display())))?;
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
-    let status = std::process::Command::new(program).args(words).arg(&path).status().map_err(|error| kept(format!("cannot start the editor `{program}`: {error}")))?;
+    let status = std::process::Command::new(program)
+        .args(words)
+        .arg(&path)
+        .status()
+        .map_err(|error| kept(format!("cannot start the editor `{program}`: {error}")))?;
     if !status.success() {
         return Err(kept(format!("the editor `{program}` ended with {status}, so nothing was decided")));
     }

@@ -12,7 +12,8 @@ static STARTER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/starter
 pub fn run(args: &Init, output: &Output) -> Result<Exit, Failure> {
     let name = slug(&args.name);
     if name.is_empty() {
-        return Err(Failure::new("cli::usage", format!("`{}` has no letter or digit to name a loop with", args.name)).help("try `loopctl init my-loop`"));
+        return Err(Failure::new("cli::usage", format!("`{}` has no letter or digit to name a loop with", args.name))
+            .help("try `loopctl init my-loop`"));
     }
     let folder = PathBuf::from(&args.name);
     let file = folder.join(format!("{name}.kdl"));
@@ -21,7 +22,8 @@ pub fn run(args: &Init, output: &Output) -> Result<Exit, Failure> {
     files.push((folder.join(".gitignore"), "/.loopctl/\n/out/\n".to_owned()));
     // All or nothing: what is there is never overwritten.
     if let Some((taken, _)) = files.iter().find(|(path, _)| path.exists()) {
-        return Err(Failure::new("cli::exists", format!("`{}` is already there", taken.display())).help("choose another name; nothing was written"));
+        return Err(Failure::new("cli::exists", format!("`{}` is already there", taken.display()))
+            .help("choose another name; nothing was written"));
     }
     for (path, text) in &files {
         write(path, text)?;
@@ -52,7 +54,8 @@ fn collect(dir: &Dir<'_>, folder: &Path, files: &mut Vec<(PathBuf, String)>) {
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     let parent = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).and_then(|()| std::fs::write(path, text)).map_err(|error| {
-        Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display())).help("choose a folder you may write to")
+        Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display()))
+            .help("choose a folder you may write to")
     })
 }
 

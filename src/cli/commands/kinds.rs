@@ -25,7 +25,8 @@ pub fn run(args: &Kinds, output: &Output) -> Result<Exit, Failure> {
     }
     let wanted = args.kind.join(" ").replace(" kind=", " ").replace("kind=", "");
     let plain = |name: &str| name.replace(" kind=", " ");
-    let found: Vec<&(String, String)> = pages.iter().filter(|(name, _)| plain(name) == wanted || plain(name).split(' ').next() == Some(&wanted)).collect();
+    let found: Vec<&(String, String)> =
+        pages.iter().filter(|(name, _)| plain(name) == wanted || plain(name).split(' ').next() == Some(&wanted)).collect();
     if found.is_empty() {
         let names: Vec<String> = pages.iter().map(|(name, _)| plain(name)).collect();
         let help = match nearest(&wanted, names.iter().map(String::as_str)) {
@@ -46,7 +47,8 @@ pub fn run(args: &Kinds, output: &Output) -> Result<Exit, Failure> {
 pub fn pages() -> Vec<(String, String)> {
     let registry = builtin::registry();
     let kinds = registry.kinds.iter().map(|kind| (kind.spec().title(), kind_page(kind.spec())));
-    let providers = registry.providers.iter().map(|spec| (format!("provider kind={}", spec.kind), connector_page("provider", spec)));
+    let providers =
+        registry.providers.iter().map(|spec| (format!("provider kind={}", spec.kind), connector_page("provider", spec)));
     let channels = registry.channels.iter().map(|spec| (format!("channel kind={}", spec.kind), connector_page("channel", spec)));
     kinds.chain(providers).chain(channels).collect()
 }
@@ -61,7 +63,9 @@ fn list(output: &Output) {
         .collect();
     output.either("kinds", &facts, || {
         let width = output.width();
-        let line = |name: &str, summary: &str| format!("  {}  {}\n", paint(CODE, format!("{name:<28}")), fit(summary, width.saturating_sub(32)));
+        let line = |name: &str, summary: &str| {
+            format!("  {}  {}\n", paint(CODE, format!("{name:<28}")), fit(summary, width.saturating_sub(32)))
+        };
         let mut text = format!("{}\n", paint(TITLE, "Steps"));
         for kind in &registry.kinds {
             text.push_str(&line(&kind.spec().title(), kind.spec().summary));
@@ -79,5 +83,6 @@ fn list(output: &Output) {
 }
 
 fn unwritable(path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display())).help("choose a folder you may write to")
+    Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display()))
+        .help("choose a folder you may write to")
 }

@@ -14,7 +14,9 @@ pub fn run(args: &Os, output: &Output) -> Result<Exit, Failure> {
     let (files, compiled) = project::compile(&path)?;
     let Some(workflow) = compiled.workflow else {
         output.diagnostics(&compiled.sources, &compiled.diagnostics);
-        return Err(Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display())).exit(Exit::InvalidWorkflow));
+        return Err(
+            Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display())).exit(Exit::InvalidWorkflow)
+        );
     };
     let Some(folder) = &workflow.client_os else {
         return Err(Failure::new("cli::no-client-os", format!("`{}` names no Client OS", path.display()))
@@ -25,7 +27,9 @@ pub fn run(args: &Os, output: &Output) -> Result<Exit, Failure> {
     let packs: Vec<_> = workflow
         .steps
         .iter()
-        .filter(|step| crate::builtin::registry().find(&step.verb, step.connector.as_deref()).is_some_and(|kind| kind.spec().generates))
+        .filter(|step| {
+            crate::builtin::registry().find(&step.verb, step.connector.as_deref()).is_some_and(|kind| kind.spec().generates)
+        })
         .map(|step| (step.id.clone(), client_os::reading_seconds(&client_os::context_for(&snapshot, &step.verb, None))))
         .collect();
     let facts = json!({
@@ -35,14 +39,21 @@ pub fn run(args: &Os, output: &Output) -> Result<Exit, Failure> {
         "findings": findings,
     });
     output.either("client_os", &facts, || {
-        let mut text = format!("{} {}\n", paint(TITLE, format!("Client OS {folder}")), paint(DIM, format!("version {} · {}", snapshot.digest().short(12), count(snapshot.files.len(), "file"))));
+        let mut text = format!(
+            "{} {}\n",
+            paint(TITLE, format!("Client OS {folder}")),
+            paint(DIM, format!("version {} · {}", snapshot.digest().short(12), count(snapshot.files.len(), "file")))
+        );
         for (step, seconds) in &packs {
             let mark = if *seconds <= 90.0 { paint(GOOD, "✓") } else { paint(WAIT, "!") };
             text.push_str(&format!("  {mark} {step} reads {seconds:.0} seconds of context\n"));
         }
         for finding in &findings {
             let mark = if finding.is_error() { paint(BAD, "✗") } else { paint(WAIT, "!") };
-            text.push_str(&format!("  {mark} {}:{}: {}\n    help: {}\n", finding.path, finding.line, finding.message, finding.help));
+            text.push_str(&format!(
+                "  {mark} {}:{}: {}\n    help: {}\n",
+                finding.path, finding.line, finding.message, finding.help
+            ));
         }
         if findings.is_empty() {
             text.push_str(&format!("  {} nothing is missing and nothing contradicts\n", paint(GOOD, "✓")));

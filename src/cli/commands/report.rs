@@ -22,9 +22,10 @@ pub fn run(args: &Report, place: &Place, output: &Output) -> Result<Exit, Failur
     let mut written = Vec::new();
     for (extension, content) in [("md", text), ("html", html::render(&view))] {
         let path = folder.join(format!("{name}.{extension}"));
-        std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&path, content))
-            .map_err(|error| Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display())).help("choose another folder with `--out`"))?;
+        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, content)).map_err(|error| {
+            Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display()))
+                .help("choose another folder with `--out`")
+        })?;
         written.push(path.display().to_string());
     }
     output.either("written", &written, || format!("Wrote {}.", written.join(" and ")));

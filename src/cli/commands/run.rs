@@ -15,11 +15,9 @@ use std::sync::Arc;
 pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let project = Project::load(place, args.workflow.file.as_deref(), output)?;
     let mut journal = project.open()?;
-    let reactor = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again"))?;
+    let reactor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
+    })?;
     let stop = reactor.block_on(async { StopSignal::on_interrupt() });
     if !output.json {
         reactor.spawn(say_how_to_stop(stop.clone()));
@@ -104,12 +102,15 @@ fn approve_all(args: &Run, project: &Project, journal: &mut dyn Journal) -> Resu
 
 async fn say_how_to_stop(mut stop: StopSignal) {
     stop.beyond(Urgency::None).await;
-    anstream::eprintln!("Stopping: what runs may finish, nothing new is started. Press Ctrl-C again to stop at once; nothing is lost either way.");
+    anstream::eprintln!(
+        "Stopping: what runs may finish, nothing new is started. Press Ctrl-C again to stop at once; nothing is lost either way."
+    );
 }
 
 /// One line per round, for `--cycles`.
 fn round(view: &CycleView) -> String {
-    let weights: Vec<String> = view.changes.iter().map(|change| format!("{} {:.3} → {:.3}", change.path, change.old, change.new)).collect();
+    let weights: Vec<String> =
+        view.changes.iter().map(|change| format!("{} {:.3} → {:.3}", change.path, change.old, change.new)).collect();
     let learned = if weights.is_empty() { "no weight changed".to_owned() } else { weights.join(", ") };
     format!("cycle {}: {} published, {}", view.cycle, count(view.published.len(), "piece"), learned)
 }
@@ -139,4 +140,3 @@ fn rounds(views: &[CycleView]) -> String {
     }
     text
 }
-

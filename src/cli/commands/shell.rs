@@ -14,8 +14,11 @@ pub fn completions(args: &Completions) -> Result<Exit, Failure> {
 }
 
 pub fn man(args: &Man) -> Result<Exit, Failure> {
-    std::fs::create_dir_all(&args.folder)
-        .and_then(|()| clap_mangen::generate_to(Args::command(), &args.folder))
-        .map_err(|error| Failure::new("cli::cannot-write", format!("cannot write to `{}`: {error}", args.folder.display())).help("choose a folder you may write to"))?;
+    std::fs::create_dir_all(&args.folder).and_then(|()| clap_mangen::generate_to(Args::command(), &args.folder)).map_err(
+        |error| {
+            Failure::new("cli::cannot-write", format!("cannot write to `{}`: {error}", args.folder.display()))
+                .help("choose a folder you may write to")
+        },
+    )?;
     Ok(Exit::Ok)
 }

@@ -10,7 +10,9 @@ pub fn run(args: &Trace, place: &Place, output: &Output) -> Result<Exit, Failure
     let (file, words) = split_words(&args.words);
     let project = Project::load(place, file.as_deref(), output)?;
     let [word] = words.as_slice() else {
-        return Err(Failure::new("cli::usage", "name one item to trace").help("`loopctl status` and `loopctl gate list` show items"));
+        return Err(
+            Failure::new("cli::usage", "name one item to trace").help("`loopctl status` and `loopctl gate list` show items")
+        );
     };
     if !project.has_state() {
         return Err(project.nothing_yet());
@@ -24,7 +26,8 @@ pub fn run(args: &Trace, place: &Place, output: &Output) -> Result<Exit, Failure
     let named = items.values().map(|item| (long_handle(item), item.id));
     // A published file carries its key, so the key is a name as well.
     let id = pick(word, named.chain(published), &format!("loopctl status {}", project.file))?;
-    let node = lineage::walk(&items, &id).ok_or_else(|| Failure::new("cli::no-such-item", format!("nothing here is called `{word}`")))?;
+    let node = lineage::walk(&items, &id)
+        .ok_or_else(|| Failure::new("cli::no-such-item", format!("nothing here is called `{word}`")))?;
     output.either("lineage", &node, || lineage::render(&node, output.width()));
     Ok(Exit::Ok)
 }

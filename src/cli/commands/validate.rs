@@ -30,11 +30,16 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
 fn judged(diagnostics: Vec<Diagnostic>, args: &Validate) -> Result<Vec<Diagnostic>, Failure> {
     for code in args.deny.iter().chain(&args.allow).filter(|code| *code != "warnings") {
         if crate::diag::catalog::find(code).is_none() {
-            return Err(Failure::new("cli::unknown-code", format!("there is no diagnostic `{code}`")).help("`loopctl explain` lists all codes"));
+            return Err(Failure::new("cli::unknown-code", format!("there is no diagnostic `{code}`"))
+                .help("`loopctl explain` lists all codes"));
         }
     }
     let named = |list: &[String], diagnostic: &Diagnostic| {
-        list.iter().any(|code| code == diagnostic.code || diagnostic.code.split("::").nth(1) == Some(code) || (code == "warnings" && !diagnostic.is_error()))
+        list.iter().any(|code| {
+            code == diagnostic.code
+                || diagnostic.code.split("::").nth(1) == Some(code)
+                || (code == "warnings" && !diagnostic.is_error())
+        })
     };
     Ok(diagnostics
         .into_iter()

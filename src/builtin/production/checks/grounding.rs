@@ -111,7 +111,8 @@ fn trim_url(url: &str) -> &str {
 /// `1,020` and `1020` and `1020.0` are one number; a comma before other than three digits is a decimal comma.
 fn plain_number(text: &str) -> String {
     let groups: Vec<&str> = text.split(',').collect();
-    let grouped = groups.len() > 1 && groups[1..].iter().all(|group| group.split('.').next().is_some_and(|whole| whole.len() == 3));
+    let grouped =
+        groups.len() > 1 && groups[1..].iter().all(|group| group.split('.').next().is_some_and(|whole| whole.len() == 3));
     let joined = if grouped { groups.concat() } else { groups.join(".") };
     match joined.parse::<f64>() {
         Ok(value) => format!("{value}"),
@@ -163,7 +164,10 @@ mod tests {
             intent: None,
         };
         let client_os = Snapshot::default();
-        check(&Subject { text, brief: &brief, approved, client_os: &client_os }).into_iter().map(|finding| finding.message).collect()
+        check(&Subject { text, brief: &brief, approved, client_os: &client_os })
+            .into_iter()
+            .map(|finding| finding.message)
+            .collect()
     }
 
     #[test]

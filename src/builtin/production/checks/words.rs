@@ -57,7 +57,8 @@ mod tests {
     fn inflections_are_found_and_parts_of_words_are_not() {
         let text = "We leveraged synergies. A lever is fine. Leveraging helps; game-changing, too.";
         let words = words(text);
-        let found = |phrase: &str| occurrences(&words, phrase).into_iter().map(|range| text[range].to_owned()).collect::<Vec<_>>();
+        let found =
+            |phrase: &str| occurrences(&words, phrase).into_iter().map(|range| text[range].to_owned()).collect::<Vec<_>>();
         assert_eq!(found("leverage"), ["leveraged", "Leveraging"]);
         assert_eq!(found("game changing"), ["game-changing"]);
         assert_eq!(found("synergy"), ["synergies"]);
