@@ -1,16 +1,169 @@
 //! Every diagnostic code with its one-line title. `docs/errors/<slug>.md` holds the long story; a test keeps both in step.
+//!
+//! Each area has its own list, sorted by slug. To add an area, write its list and name it in `AREAS`.
 
 /// One entry. `code` is `area::slug`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub code: &'static str,
     pub title: &'static str,
 }
 
-/// All codes, sorted by code.
-pub const CATALOG: &[Entry] = &[];
+const fn entry(code: &'static str, title: &'static str) -> Entry {
+    Entry { code, title }
+}
+
+const AREAS: &[&[Entry]] = &[KDL, LOOP];
+
+/// How a file is spelled: found by `syntax`.
+pub const KDL: &[Entry] = &[
+    entry("kdl::bad-annotation", "an annotation in parentheses is broken or stands in the wrong place"),
+    entry("kdl::bad-escape", "a backslash in a text starts no escape"),
+    entry("kdl::bad-name", "the name of a node is missing or cannot be a name"),
+    entry("kdl::bad-number", "something starts like a number and is none"),
+    entry("kdl::bare-keyword", "`true`, `false`, `null`, `inf` or `nan` stands without its `#`"),
+    entry("kdl::block-on-next-line", "a `{` stands on the line below its node"),
+    entry("kdl::colon-value", "a `:` stands between a name and its value"),
+    entry("kdl::dangling-slashdash", "a `/-` has nothing to take out"),
+    entry("kdl::entry-after-block", "something follows a block on the same line"),
+    entry("kdl::forbidden-character", "an invisible character may not stand in a file"),
+    entry("kdl::hash-comment", "a comment starts with `#`"),
+    entry("kdl::list-brackets", "a list is written in brackets"),
+    entry("kdl::missing-space", "two values touch each other"),
+    entry("kdl::missing-value", "a property has no value"),
+    entry("kdl::nameless-block", "a block has no name in front"),
+    entry("kdl::old-raw-string", "a raw text is spelled as in KDL 1"),
+    entry("kdl::second-block", "a node has two blocks"),
+    entry("kdl::spaced-equals", "a `=` stands after the name of a node"),
+    entry("kdl::stray-brace", "a `}` closes nothing"),
+    entry("kdl::text-indentation", "a line of a long text is indented less than its end"),
+    entry("kdl::text-marks", "a `\"\"\"` does not stand where it must"),
+    entry("kdl::too-deep", "blocks stand too deep within blocks"),
+    entry("kdl::too-large", "a file is too large to be read"),
+    entry("kdl::too-many-mistakes", "a file has more mistakes than are shown"),
+    entry("kdl::unclosed-block", "a block is not closed"),
+    entry("kdl::unclosed-comment", "a comment is not closed"),
+    entry("kdl::unclosed-string", "a text is not closed"),
+    entry("kdl::unexpected-character", "a character cannot stand where it stands"),
+    entry("kdl::unknown-keyword", "a word with `#` is no keyword"),
+];
+
+/// What a workflow says: found by `compile`.
+pub const LOOP: &[Entry] = &[
+    entry("loop::backward-wire", "a wire runs back to an earlier layer"),
+    entry("loop::bad-expression", "an expression cannot be computed"),
+    entry("loop::bad-template", "a template names what its step does not have"),
+    entry("loop::duplicate-channel", "one piece would reach one audience twice"),
+    entry("loop::extra-argument", "a setting has more values than it takes"),
+    entry("loop::generation-without-source", "text would be generated with no signal behind it"),
+    entry("loop::idle-feedback", "feedback changes nothing"),
+    entry("loop::malformed-value", "a value has the right type and the wrong form"),
+    entry("loop::missing-argument", "a setting stands without its value"),
+    entry("loop::missing-file", "a file or folder that is named cannot be read"),
+    entry("loop::missing-layer", "a layer of the loop has no steps"),
+    entry("loop::missing-node", "a block lacks a setting it needs"),
+    entry("loop::missing-pillars", "a rule reads pillars and there are none"),
+    entry("loop::missing-property", "a line lacks a property it needs"),
+    entry("loop::mixed-currencies", "amounts of money are in two currencies"),
+    entry("loop::module-unavailable", "a module cannot be loaded"),
+    entry("loop::no-client-os", "text is generated without a Client OS"),
+    entry("loop::no-workflow", "the file holds no workflow"),
+    entry("loop::open-loop", "nothing flows from Learning back"),
+    entry("loop::out-of-range", "a number is outside what makes sense"),
+    entry("loop::port-mismatch", "a wire cannot carry what its ends give and take"),
+    entry("loop::repeated-name", "two things have one name"),
+    entry("loop::repeated-node", "a setting stands twice where it may stand once"),
+    entry("loop::repeated-property", "a property is set twice"),
+    entry("loop::repeated-wire", "a step is named twice after `from`"),
+    entry("loop::secret-in-plain-text", "a secret stands in the file"),
+    entry("loop::unapproved-outline", "a draft is written from an outline that nobody has approved"),
+    entry("loop::unbounded-feedback", "learning may move a parameter without bounds"),
+    entry("loop::uncapped-generator", "a generating step has no cap"),
+    entry("loop::undecidable-gate", "nobody can decide at a gate"),
+    entry("loop::ungated-publish", "a written piece goes out before anyone has seen it"),
+    entry("loop::unknown-annotation", "an annotation that means nothing here"),
+    entry("loop::unknown-channel", "a channel that is not defined"),
+    entry("loop::unknown-choice", "a word that is not one of the choices"),
+    entry("loop::unknown-connector", "a `kind=` that does not exist"),
+    entry("loop::unknown-kind", "a verb that no kind of step has"),
+    entry("loop::unknown-node", "a setting that does not exist"),
+    entry("loop::unknown-parameter", "a parameter that cannot be tuned"),
+    entry("loop::unknown-property", "a property that does not exist"),
+    entry("loop::unknown-provider", "a provider that is not defined"),
+    entry("loop::unknown-step", "a step that does not exist"),
+    entry("loop::unknown-zone", "a time zone that does not exist"),
+    entry("loop::unreachable-cap", "a cap that can never be reached"),
+    entry("loop::unreachable-step", "nothing flows into a step"),
+    entry("loop::unread-source", "nobody reads a source"),
+    entry("loop::unread-step", "nobody reads what a step gives"),
+    entry("loop::unreadable-file", "the workflow file cannot be read"),
+    entry("loop::untrusted-publish", "text of strangers goes out before anyone has seen it"),
+    entry("loop::unusable-name", "a name that cannot be used"),
+    entry("loop::unused-definition", "a provider or a channel that no step uses"),
+    entry("loop::wire-cycle", "wires run in a circle"),
+    entry("loop::wrong-layer", "a step stands in a layer where it does not belong"),
+    entry("loop::wrong-type", "a value of the wrong type"),
+];
+
+const COUNT: usize = {
+    let (mut count, mut area) = (0, 0);
+    while area < AREAS.len() {
+        count += AREAS[area].len();
+        area += 1;
+    }
+    count
+};
+
+static ALL: [Entry; COUNT] = {
+    let mut all = [entry("", ""); COUNT];
+    let (mut count, mut area) = (0, 0);
+    while area < AREAS.len() {
+        let mut index = 0;
+        while index < AREAS[area].len() {
+            all[count] = AREAS[area][index];
+            count += 1;
+            index += 1;
+        }
+        area += 1;
+    }
+    all
+};
+
+/// All codes, area by area.
+pub static CATALOG: &[Entry] = &ALL;
 
 /// Finds a code, with or without its area: `loop::unknown-step` or `unknown-step`.
 pub fn find(code: &str) -> Option<&'static Entry> {
     CATALOG.iter().find(|entry| entry.code == code || entry.code.split("::").nth(1) == Some(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::pages;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn areas_are_sorted_and_no_slug_stands_twice() {
+        for area in AREAS {
+            assert!(area.is_sorted_by_key(|entry| entry.code), "{:?}", area.first());
+        }
+        let slugs: BTreeSet<&str> = CATALOG.iter().filter_map(|entry| entry.code.split("::").nth(1)).collect();
+        assert_eq!(slugs.len(), CATALOG.len());
+        assert!(slugs.iter().all(|slug| slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')));
+    }
+
+    #[test]
+    fn codes_are_found_with_and_without_their_area() {
+        assert_eq!(find("bad-escape"), find("kdl::bad-escape"));
+        assert!(find("bad-escape").is_some() && find("kdl").is_none() && find("").is_none());
+    }
+
+    #[test]
+    fn every_code_has_a_page_that_starts_with_it() {
+        for entry in CATALOG {
+            let page = pages::page(entry.code).unwrap_or_else(|| panic!("docs/errors has no page for {}", entry.code));
+            assert!(page.starts_with(&format!("# {}\n", entry.code)), "{}", entry.code);
+        }
+    }
 }

@@ -223,7 +223,7 @@ pub(super) fn nameless_block(span: Span) -> Diagnostic {
 }
 
 pub(super) fn block_on_next_line(span: Span, between: Span, certain: bool) -> Diagnostic {
-    let found = error("kdl::nameless-block", "this `{` stands on a line of its own", span, "belongs to the line above")
+    let found = error("kdl::block-on-next-line", "this `{` stands on a line of its own", span, "belongs to the line above")
         .help("write the `{` on the same line as its node");
     if certain { found.fix("move it up", between, " ") } else { found }
 }

@@ -1,5 +1,7 @@
 //! Agreement with others: the conformance suite of KDL 2 and, on generated documents, the `kdl` crate.
 
+// This whole file is a test; the line says so to the house test, which reads files one by one.
+#[cfg(test)]
 use super::{Node, Tree, Value, print, read};
 use crate::diag::{Diagnostic, FileId};
 use proptest::prelude::*;
