@@ -80,7 +80,7 @@ impl StepKind for EventLog {
         let nameless = rows.iter().filter(|event| event.who.is_empty() && event.path.is_empty()).count();
         rows.sort_by_key(|event| event.at);
         if later > 0 {
-            inform(&mut output, None, format!("{} dated after this cycle wait for a later one.", count(later, "event")));
+            inform(&mut output, None, format!("Dated after this cycle and left for a later one: {}.", count(later, "event")));
         }
         if nameless > 0 {
             let text =
@@ -88,8 +88,7 @@ impl StepKind for EventLog {
             inform(&mut output, None, text);
         }
         let people: BTreeSet<&str> = rows.iter().map(|event| event.who.as_str()).filter(|who| !who.is_empty()).collect();
-        let persons =
-            if people.len() == 1 { "1 person".to_owned() } else { count(people.len(), "people").replace("peoples", "people") };
+        let persons = format!("{} {}", people.len(), if people.len() == 1 { "person" } else { "people" });
         let mut headline = format!("{}, {persons}", count(rows.len(), "event"));
         for (number, what) in [(duplicates, "repeated"), (aside, "kept aside"), (later, "dated later")] {
             if number > 0 {
@@ -137,7 +136,7 @@ mod tests {
         assert_eq!(
             notes[1..],
             [
-                "- 1 event dated after this cycle wait for a later one.",
+                "- Dated after this cycle and left for a later one: 1 event.",
                 "- 1 of 3 events name nobody; they count, but belong to no journey."
             ]
         );

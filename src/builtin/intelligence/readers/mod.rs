@@ -3,6 +3,8 @@
 pub mod event_log;
 pub mod feed;
 pub mod identity;
+pub mod page;
+pub mod prices;
 pub mod series;
 pub mod shape;
 pub mod wide;
