@@ -39,4 +39,6 @@ mod promises;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod testing;
