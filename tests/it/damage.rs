@@ -118,6 +118,9 @@ fn a_torn_tail_is_whole_or_refused() {
     let expected: Vec<_> = (0..40).map(note).collect();
     let bytes = fs::read(good.join("store-1/db")).expect("readable");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("something was written") + 1;
+    // An undamaged copy is taken: what is refused below is refused for its damage.
+    copy(&good, &folder.path().join("control"));
+    assert!(assert_whole_or_refused(&folder.path().join("control"), &expected, "a plain copy"));
     let mut refused = 0;
     for round in 0..24 {
         let state = folder.path().join(format!("round-{round}"));
@@ -139,6 +142,9 @@ fn flipped_bytes_are_whole_or_refused() {
     let bytes = fs::read(good.join("store-1/db")).expect("readable");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("something was written") + 1;
     let mut rng = Rng::new(40);
+    // An undamaged copy is taken: what is refused below is refused for its damage.
+    copy(&good, &folder.path().join("control"));
+    assert!(assert_whole_or_refused(&folder.path().join("control"), &expected, "a plain copy"));
     let mut refused = 0;
     for round in 0..24 {
         let state = folder.path().join(format!("round-{round}"));
