@@ -31,7 +31,8 @@ pub enum Resolution {
 /// Something to do, in order. `Record` comes before the `Perform` that depends on it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Append to the journal. `durable`: must be on disk before any later action of this list is carried out.
+    /// Append to the journal. `durable`: must be on disk before any later `Perform` of this list is carried out, and
+    /// before its event is acknowledged; several records in a row may share one sync.
     Record { entry: Entry, durable: bool },
     /// Perform a request. After a crash the same key may be performed again, unless it is an effect.
     Perform { key: RequestKey, request: Request },

@@ -35,9 +35,9 @@ pub struct Memory {
     /// Whose output it is, so that a later run can say what has changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// The digests of what the task depended on, by name: `inputs`, `config`, `provider drafter` …
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parts: BTreeMap<String, Digest>,
+    /// The digest of its inputs; what else it depended on is in [`Carry::parts`], once for all tasks of its step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Digest>,
 }
 
 /// What one cycle hands to the next.
@@ -54,5 +54,8 @@ pub struct Carry {
     pub ancestors: Vec<Item>,
     /// Outputs of the tasks of the last cycle, by task digest.
     pub memory: BTreeMap<Digest, Memory>,
+    /// The digests of what each step depended on beside its input, by name: `config`, `provider drafter` …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<StepId, BTreeMap<String, Digest>>,
     pub ledger: Ledger,
 }

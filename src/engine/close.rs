@@ -27,6 +27,7 @@ impl Cycle {
         };
         for step in &fold.shape.plan.order {
             let id = fold.shape.id(*step);
+            carry.parts.insert(id.clone(), fold.shape.steps[*step].parts.clone());
             let mut tasks = fold.steps[*step].tasks.clone();
             tasks.sort_by_cached_key(|task| fold.place(*task));
             for at in tasks {
@@ -49,7 +50,7 @@ impl Cycle {
                         headline: outcome.headline.clone(),
                         notes: outcome.notes.clone(),
                         task: Some(task.id.clone()),
-                        parts: memory::parts_of_task(&fold.shape.steps[*step].parts, &task.inputs),
+                        inputs: Some(memory::digest_of_inputs(&task.inputs)),
                     };
                     carry.memory.insert(outcome.memo, memory);
                 }

@@ -15,7 +15,7 @@ use super::gates::{Doubt, OpenGate, Void};
 use super::lineage::Items;
 use super::memory::{self, Recollection, Why};
 use super::shape::Shape;
-use super::tasks::{Counts, Origin, TaskState};
+use super::tasks::{Counts, TaskState};
 use crate::base::{RequestKey, StepId, TaskId, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::{Item, Workflow};
@@ -337,14 +337,10 @@ impl Cycle {
             _ => {}
         }
         match self.recollection.of(&task.id, &self.fold.carry) {
-            Some(memory) => {
-                let parts = memory::parts_of_task(&step.parts, &task.inputs);
-                Why::Changed(memory::changed(&memory.parts, &parts))
-            }
+            Some(memory) => Why::Changed(memory::changed_task(memory, &task.id, &self.fold.carry, &step.parts, &task.inputs)),
             None if !self.may_remember(task.step) || task.outcome.as_ref().is_some_and(|outcome| !outcome.pure) => {
                 Why::AlwaysRuns
             }
-            None if matches!(task.origin, Origin::Carried(_)) => Why::New,
             None => Why::New,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::action::{Action, Notice};
 use super::caps::Room;
-use super::cycle::{Cycle, tell};
+use super::cycle::{Cycle, Line, tell};
 use super::entry::Entry;
 use super::memory;
 use super::tasks::TaskState;
@@ -69,11 +69,10 @@ impl Cycle {
     fn try_lines(&mut self, whole: bool, out: &mut Vec<Action>) -> bool {
         let settlements = self.fold.caps.settlements;
         let shape = self.shape();
-        let next = shape.plan.order.iter().copied().find(|step| {
-            self.lines
-                .get(step)
-                .is_some_and(|line| line.tried != Some(settlements) && (!whole || self.fold.steps[*step].upstream_left == 0))
-        });
+        let can_move = |(step, line): &(&usize, &Line)| {
+            line.tried != Some(settlements) && (!whole || self.fold.steps[**step].upstream_left == 0)
+        };
+        let next = self.lines.iter().filter(can_move).map(|(step, _)| *step).min_by_key(|step| shape.rank[*step]);
         let Some(step) = next else { return false };
         let mut line = self.lines.remove(&step).expect("just found");
         if !line.sorted {

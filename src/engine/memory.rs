@@ -4,7 +4,7 @@
 //! the question "why did this run again?" has an answer with names in it.
 
 use super::carry::{Carry, Memory};
-use crate::base::{Digest, Hasher, TaskId};
+use crate::base::{Digest, Hasher, StepId, TaskId};
 use crate::client_os::Snapshot;
 use crate::model::{Config, Item, Scalar, Step, Workflow};
 use serde_json::Value;
@@ -75,14 +75,20 @@ fn collect_words<'a>(config: &'a Config, words: &mut Vec<&'a str>) {
     config.children.iter().for_each(|child| collect_words(child, words));
 }
 
-/// All parts of a task.
-pub(super) fn parts_of_task(step: &BTreeMap<String, Digest>, inputs: &[Arc<Item>]) -> BTreeMap<String, Digest> {
-    let mut parts = step.clone();
-    parts.insert(INPUTS.to_owned(), digest_of_inputs(inputs));
-    parts
+/// What has changed for each step since the cycle that handed `carry` on, input aside: an empty list for a step that
+/// would recall what it gave for the same input. Steps that the last cycle did not have are left out.
+pub fn changed_steps(workflow: &Workflow, client_os: &Snapshot, carry: &Carry) -> BTreeMap<StepId, Vec<String>> {
+    let mut changes = BTreeMap::new();
+    for step in &workflow.steps {
+        if let Some(old) = carry.parts.get(&step.id) {
+            let new = parts_of_step(workflow, step, client_os, &carry.parameters, carry.states.get(&step.id));
+            changes.insert(step.id.clone(), changed(old, &new));
+        }
+    }
+    changes
 }
 
-fn digest_of_inputs(inputs: &[Arc<Item>]) -> Digest {
+pub(super) fn digest_of_inputs(inputs: &[Arc<Item>]) -> Digest {
     let mut hasher = Hasher::new();
     for item in inputs {
         hasher.part(item.id.0.bytes());
@@ -122,6 +128,21 @@ impl Recollection {
     pub fn of<'a>(&self, task: &TaskId, carry: &'a Carry) -> Option<&'a Memory> {
         carry.memory.get(self.by_task.get(task)?)
     }
+}
+
+/// What has changed for a task since it was remembered.
+pub(super) fn changed_task(
+    memory: &Memory,
+    task: &TaskId,
+    carry: &Carry,
+    step: &BTreeMap<String, Digest>,
+    inputs: &[Arc<Item>],
+) -> Vec<String> {
+    let mut names = carry.parts.get(&task.step).map(|old| changed(old, step)).unwrap_or_default();
+    if memory.inputs != Some(digest_of_inputs(inputs)) {
+        names.insert(0, INPUTS.to_owned());
+    }
+    names
 }
 
 /// The names of parts that differ, appeared or went away.

@@ -41,4 +41,6 @@ mod promises;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod testing;

@@ -5,12 +5,11 @@
 
 use super::carry::Carry;
 use super::memory::{changed, parts_of_step};
-use crate::base::{Digest, StepId};
+use crate::base::StepId;
 use crate::client_os::Snapshot;
 use crate::model::Workflow;
 use crate::step::{Mode, Registry};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// What is known about a step's next run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,12 +43,6 @@ pub struct StepOutlook {
 
 /// The outlook of every step, in file order. `carry` is what the last closed cycle handed on.
 pub fn outlook(workflow: &Workflow, registry: &Registry, client_os: &Snapshot, carry: &Carry) -> Vec<StepOutlook> {
-    let mut remembered: BTreeMap<&StepId, &BTreeMap<String, Digest>> = BTreeMap::new();
-    for memory in carry.memory.values() {
-        if let Some(task) = &memory.task {
-            remembered.insert(&task.step, &memory.parts);
-        }
-    }
     workflow
         .steps
         .iter()
@@ -60,13 +53,11 @@ pub fn outlook(workflow: &Workflow, registry: &Registry, client_os: &Snapshot, c
                 Some(spec) if spec.decides => Will::Ask,
                 Some(spec) if spec.publishes => Will::Publish,
                 Some(spec) if spec.keeps.is_some() => Will::Remember,
-                _ => match remembered.get(&step.id) {
+                _ => match carry.parts.get(&step.id) {
                     None => Will::RunFirst,
                     Some(old) => {
                         let now = parts_of_step(workflow, step, client_os, &carry.parameters, carry.states.get(&step.id));
-                        // The input is not known before the sources are read.
-                        let mut parts = changed(old, &now);
-                        parts.retain(|part| part != "inputs");
+                        let parts = changed(old, &now);
                         if parts.is_empty() { Will::ReuseUnchanged } else { Will::RunAgain(parts) }
                     }
                 },

@@ -1,5 +1,6 @@
 //! The engine's promises, one by one, on the smallest workflow that shows each.
 
+use super::simulation::*;
 use super::testing::*;
 use super::*;
 use crate::base::{Money, RequestKey, Rng, StepId, TaskId, Timestamp};
@@ -139,6 +140,9 @@ fn an_unchanged_task_is_remembered_and_a_changed_one_says_what_changed() {
 
     let mut carry = second.carry();
     carry.parameters.insert("outlines.length".to_owned(), 0.7);
+    let changes = memory::changed_steps(&second.workflow, &second.client_os, &carry);
+    assert_eq!(changes[&"outlines".into()], ["parameter outlines.length"]);
+    assert!(changes[&"all".into()].is_empty());
     let tuned = run(&workflow(steps), carry, 3);
     assert_eq!(tuned.cycle.why(&task("outlines", &tuned, Some(1))), Why::Changed(vec!["parameter outlines.length".to_owned()]));
     assert_eq!(tuned.cycle.why(&task("all", &tuned, None)), Why::Recalled, "it gave the same, so nothing after it runs");

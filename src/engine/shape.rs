@@ -57,6 +57,8 @@ pub(super) struct Shape {
     pub client_os: Arc<Snapshot>,
     pub plan: CyclePlan,
     pub steps: Vec<StepShape>,
+    /// The place of each step in the plan's order.
+    pub rank: Vec<usize>,
 }
 
 impl Shape {
@@ -106,7 +108,11 @@ impl Shape {
                 steps[giver].feeds.push(Feed { to, wire: wire as u32, carries: from.carries.clone() });
             }
         }
-        Ok(Shape { workflow, client_os, plan, steps })
+        let mut rank = vec![0; steps.len()];
+        for (place, step) in plan.order.iter().enumerate() {
+            rank[*step] = place;
+        }
+        Ok(Shape { workflow, client_os, plan, steps, rank })
     }
 
     pub fn step(&self, at: usize) -> &Step {

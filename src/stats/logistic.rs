@@ -8,9 +8,10 @@
 
 use crate::stats::linear::{Matrix, cholesky, cholesky_inverse, cholesky_solve, dot};
 use crate::stats::special::{logistic, softplus};
+use crate::stats::summary::{mean, variance};
 
 /// Penalties tried by the two choosers, in units of one row's information on a standardised column.
-pub const PENALTIES: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0];
+pub const PENALTIES: [f64; 8] = [0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 10_000.0];
 
 const ITERATIONS_MAX: usize = 50;
 
@@ -203,14 +204,14 @@ pub struct Choice {
     pub log_loss: f64,
 }
 
-/// The best of `PENALTIES` by `folds`-fold cross-validation; row `i` belongs to fold `i % folds`. For rows in no order.
+/// The strongest of `PENALTIES` that is as good as the best by `folds`-fold cross-validation; row `i` belongs to fold `i % folds`. For rows in no order.
 pub fn choose_by_folds(table: &Matrix, outcomes: &[bool], folds: usize) -> Result<Choice, Unfit> {
     let folds = folds.clamp(2, table.rows.max(2));
     let splits = (0..folds).map(|fold| (0..table.rows).partition(|row| row % folds != fold)).collect::<Vec<_>>();
     choose(table, outcomes, &splits)
 }
 
-/// The best of `PENALTIES` on the last `share` (0–1) of the rows, fitted on those before. For rows in time order.
+/// The strongest of `PENALTIES` that is as good as the best on the last `share` (0–1) of the rows, fitted on those before. For rows in time order.
 pub fn choose_by_time(table: &Matrix, outcomes: &[bool], share: f64) -> Result<Choice, Unfit> {
     let cut = ((table.rows as f64) * (1.0 - share.clamp(0.0, 1.0))) as usize;
     choose(table, outcomes, &[((0..cut).collect(), (cut..table.rows).collect())])
@@ -220,24 +221,28 @@ fn choose(table: &Matrix, outcomes: &[bool], splits: &[(Vec<usize>, Vec<usize>)]
     if table.rows != outcomes.len() || splits.iter().any(|(_, test)| test.is_empty()) {
         return Err(Unfit::Shape);
     }
-    let mut best: Option<Choice> = None;
-    // From the strongest penalty down, so that a tie goes to the simpler model.
-    for penalty in PENALTIES.into_iter().rev() {
-        let (mut sum, mut count) = (0.0, 0.0);
+    let mut losses: Vec<Vec<f64>> = Vec::new();
+    for penalty in PENALTIES {
+        let mut of_rows = Vec::new();
         for (train, test) in splits {
             let model = fit_rows(table, outcomes, train, penalty)?;
-            for row in test {
+            of_rows.extend(test.iter().map(|row| {
                 let eta = model.log_odds(table.row(*row));
-                sum += softplus(eta) - if outcomes[*row] { eta } else { 0.0 };
-            }
-            count += test.len() as f64;
+                softplus(eta) - if outcomes[*row] { eta } else { 0.0 }
+            }));
         }
-        let choice = Choice { penalty, log_loss: sum / count };
-        if best.is_none_or(|best| choice.log_loss < best.log_loss) {
-            best = Some(choice);
-        }
+        losses.push(of_rows);
     }
-    best.ok_or(Unfit::Shape)
+    let log_losses: Vec<f64> = losses.iter().map(|of_rows| mean(of_rows)).collect();
+    let best = (0..losses.len()).min_by(|a, b| log_losses[*a].total_cmp(&log_losses[*b])).ok_or(Unfit::Shape)?;
+    // A stronger penalty is kept as long as it is not worse beyond one standard error of the paired difference (the rule of
+    // Breiman, Friedman, Olshen and Stone, 1984): with few rows the minimum itself is mostly luck.
+    let as_good = |candidate: &usize| {
+        let difference: Vec<f64> = losses[*candidate].iter().zip(&losses[best]).map(|(a, b)| a - b).collect();
+        mean(&difference) <= (variance(&difference) / difference.len() as f64).sqrt()
+    };
+    let chosen = (best + 1..losses.len()).rev().find(as_good).unwrap_or(best);
+    Ok(Choice { penalty: PENALTIES[chosen], log_loss: log_losses[chosen] })
 }
 
 #[cfg(test)]

@@ -1,37 +1,55 @@
 //! The mathematics: one method a file, each with its source and a published or independently computed example as test.
 //!
 //! Nothing here knows what the numbers stand for; the step kinds bring the meaning. Everything is pure and
-//! deterministic: chance comes in as a seeded `Rng`, and the same input gives the same output.
+//! deterministic: chance comes in as a seeded `Rng`, and the same input gives the same output. In reading order:
+//!
+//! *Tools:* `linear` small dense matrices · `special` gamma, beta, normal, t and count tails that keep their digits ·
+//! `sampling` draws from distributions · `summary` quantiles, MAD, ranks and rank correlation.
+//!
+//! *How sure we may be:* `intervals` Wilson, Newcombe, Welch · `multiplicity` many tests at once · `scoring` log-loss, Brier,
+//! AUC, calibration error.
+//!
+//! *Who deserves the credit:* `attribution` credit by rule · `markov` exact removal effects with resampling.
+//!
+//! *Probabilities with reasons:* `logistic` penalised regression · `boosting` trees for tables that bend · `calibration` Platt,
+//! isotonic and base-rate shift.
+//!
+//! *Learning by doing:* `bandit` Thompson sampling with exact propensities · `off_policy` what another policy would have
+//! earned · `regression` learning from a declared belief.
+//!
+//! *What changed:* `anomaly` a streaming watch over one series · `burst` rising counts and new terms.
+//!
+//! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
+//! `short_text` classes with "unsure".
 
-// Tools the methods are made of.
 pub mod linear;
 pub mod sampling;
 pub mod special;
 pub mod summary;
-// How sure we may be.
+
 pub mod intervals;
 pub mod multiplicity;
 pub mod scoring;
-// Probabilities with reasons.
+
+pub mod attribution;
+pub mod markov;
+
 pub mod boosting;
 pub mod calibration;
-// Learning by doing.
+pub mod logistic;
+
 pub mod bandit;
 pub mod off_policy;
 pub mod regression;
-// What changed.
+
 pub mod anomaly;
 pub mod burst;
-// What texts say.
+
 pub mod bm25;
-pub mod logistic;
 pub mod minhash;
 pub mod short_text;
 pub mod text;
 pub mod tfidf;
-// Who deserves the credit.
-pub mod attribution;
-pub mod markov;
 
 #[cfg(test)]
 mod test_data;

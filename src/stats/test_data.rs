@@ -1,7 +1,10 @@
 //! The public data sets the tests measure on. They lie beside the repository and may be absent; a test then says
 //! that it was skipped and returns.
 
+// The whole file is compiled for tests only (`mod.rs` says so); the marks here tell the house test where tests begin.
+#[cfg(test)]
 use std::io::Read;
+#[cfg(test)]
 use std::path::PathBuf;
 
 /// The text of `../shared/data/<name>` (unpacked when it ends in `.gz`), or `None` with a line saying so.

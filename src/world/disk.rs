@@ -138,10 +138,8 @@ impl Files for DiskFiles {
                 }
                 let name = format!("{prefix}{name}");
                 match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => {
-                        if depth < DEPTH_LIMIT {
-                            open.push((entry.path(), format!("{name}/"), depth + 1));
-                        }
+                    Ok(kind) if kind.is_dir() && depth < DEPTH_LIMIT => {
+                        open.push((entry.path(), format!("{name}/"), depth + 1));
                     }
                     Ok(kind) if kind.is_file() || entry.path().is_file() => names.push(name),
                     _ => {}

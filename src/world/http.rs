@@ -2,7 +2,7 @@
 
 use super::polite::{Host, Hosts, Rules};
 use super::trouble::Trouble;
-use super::web::{Web, header, host_name, may_pass, parse_url, read_body, shown, status_name};
+use super::web::{Web, header, host_name, may_lead, may_pass, parse_url, read_body, shown, status_name};
 use crate::step::{Body, Fetch, Fetched, Reply};
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
 use reqwest::{Response, StatusCode, Url};
@@ -200,7 +200,14 @@ fn redirect(url: &Url, name: &str, response: &Response) -> Result<Url, Trouble> 
             help,
         )
     })?;
-    parse_url(next.as_str())
+    let next = parse_url(next.as_str())?;
+    if !may_lead(url, &next) {
+        return Err(Trouble::permanent(
+            format!("`{name}` redirects to `{}`, which is on this machine or its own network", host_name(&next)),
+            "do not trust that page; if the address is yours, write it into the workflow itself",
+        ));
+    }
+    Ok(next)
 }
 
 #[cfg(test)]

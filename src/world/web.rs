@@ -12,6 +12,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -170,6 +171,31 @@ pub fn parse_url(text: &str) -> Result<Url, Trouble> {
     }
 }
 
+/// Whether a redirect may lead from one address to another. What a stranger's page says must not make us ask this machine or
+/// its network; someone who names such an address in a workflow may. Names are not resolved here, only addresses are judged.
+pub fn may_lead(from: &Url, to: &Url) -> bool {
+    is_inside(from) || !is_inside(to)
+}
+
+/// Loopback, private, link-local and the like.
+fn is_inside(url: &Url) -> bool {
+    let inside_v4 = |ip: Ipv4Addr| {
+        let [a, b, ..] = ip.octets();
+        // 100.64.0.0/10 is shared behind carriers (RFC 6598).
+        ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || (a == 100 && (64..128).contains(&b))
+    };
+    // An IPv6 address stands in brackets.
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => inside_v4(ip),
+        Ok(IpAddr::V6(ip)) => {
+            let mapped = ip.to_ipv4_mapped().is_some_and(inside_v4);
+            mapped || ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
 /// The address without user name, password and fragment: what may be written down.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
@@ -290,6 +316,33 @@ mod tests {
         let url = Url::parse("https://ann:pw@example.com:8443/a?b=1#c").unwrap();
         assert_eq!(shown(&url), "https://example.com:8443/a?b=1");
         assert_eq!(host_name(&url), "example.com:8443");
+    }
+
+    #[test]
+    fn a_strangers_page_does_not_lead_inside() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let (outside, inside) = (url("https://example.com/"), url("http://127.0.0.1:11434/"));
+        for place in [
+            "http://127.0.0.1/",
+            "http://localhost:8080/",
+            "http://x.localhost/",
+            "http://10.1.2.3/",
+            "http://192.168.0.1/",
+            "http://169.254.169.254/latest",
+            "http://[::1]/",
+            "http://[fe80::1]/",
+            "http://[fd00::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://0.0.0.0/",
+            "http://2130706433/",
+            "http://100.64.0.1/",
+        ] {
+            assert!(!may_lead(&outside, &url(place)), "{place}");
+            assert!(may_lead(&inside, &url(place)), "{place}");
+        }
+        for place in ["https://example.org/", "http://8.8.8.8/", "http://[2606:4700::1111]/", "https://localhost.example/"] {
+            assert!(may_lead(&outside, &url(place)), "{place}");
+        }
     }
 
     #[test]

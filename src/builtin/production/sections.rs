@@ -24,9 +24,7 @@ impl Sections {
         let mut joins = false;
         for line in markdown.lines() {
             let trimmed = line.trim();
-            if trimmed.is_empty() {
-                joins = false;
-            } else if trimmed.starts_with("# ") {
+            if trimmed.is_empty() || trimmed.starts_with("# ") {
                 joins = false;
             } else if let Some(heading) = trimmed.strip_prefix("##") {
                 sections

@@ -128,10 +128,11 @@ workflow "{name}"{mark} {{
         outline "outlines" { from "briefs"; provider "drafter"; template "templates/outline.hbs"; cap 3 per="week" }
         gate "editor" { from "outlines"; by "content-team" }
         draft "drafts" { from "editor"; provider "drafter"; template "templates/draft.hbs"; check "forbidden" "grounding" }
+        gate "publisher" { from "drafts"; by "content-team" }
     }
 
     distribution {
-        route "channels" { from "drafts"; to "blog" }
+        route "channels" { from "publisher"; to "blog" }
         publish "out" { from "channels" }
     }
 "#,

@@ -97,6 +97,9 @@ pub struct Signal {
     /// Volume per period, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<Point>,
+    /// What each period of `series` was counted out of, such as all searches; as long as `series`, or empty when unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exposure: Vec<f64>,
     /// Change of volume against its own past, as a ratio minus one: 0.5 is half again as much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<f64>,
@@ -145,6 +148,7 @@ impl Signal {
             quote: Untrusted::default(),
             volume: None,
             series: Vec::new(),
+            exposure: Vec::new(),
             growth: None,
             emerging: false,
             position: None,

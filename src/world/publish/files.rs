@@ -266,7 +266,8 @@ fn modified(place: &Path) -> Timestamp {
 
 /// Writes a new file that is durable when this returns, or fails with `AlreadyExists` and changes nothing.
 fn write_new(dir: &Path, name: &str, bytes: &[u8], mark: &str) -> io::Result<()> {
-    let fresh = !dir.exists();
+    // A folder's own name is an entry in the one above it, which must be durable too.
+    let above: Vec<&Path> = dir.ancestors().take_while(|folder| !folder.exists()).filter_map(Path::parent).collect();
     fs::create_dir_all(dir)?;
     // Named by the key: what a crash left is overwritten by the next attempt, not collected.
     let draft = dir.join(format!(".{mark}.loopctl-tmp"));
@@ -281,10 +282,7 @@ fn write_new(dir: &Path, name: &str, bytes: &[u8], mark: &str) -> io::Result<()>
     // A renamed draft is gone already; any other leftover is only untidy.
     drop(removed);
     sync_folder(dir)?;
-    match dir.parent() {
-        Some(parent) if fresh && !parent.as_os_str().is_empty() => sync_folder(parent),
-        _ => Ok(()),
-    }
+    above.into_iter().try_for_each(sync_folder)
 }
 
 /// Gives the draft its name unless the name is taken. A hard link does both in one step; where the file system has none, a look
@@ -309,6 +307,7 @@ fn place_new(draft: &Path, place: &Path) -> io::Result<()> {
 
 /// Makes the names in a folder durable.
 fn sync_folder(dir: &Path) -> io::Result<()> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
