@@ -18,14 +18,17 @@ const LEFT: i32 = 24;
 /// Room under the boxes for each dashed line.
 const LANE: i32 = 18;
 
+/// Every rule stays inside the drawing, so that it can stand in a page beside others.
 const STYLE: &str = "\
-:root{--ink:#1b1f24;--soft:#5b6570;--line:#9aa4af;--box:#ffffff;--edge:#c4ccd4;--band:#f3f5f7;--carry:#a14a00}\
-@media (prefers-color-scheme:dark){:root{--ink:#e8ebee;--soft:#a3adb8;--line:#6d7884;--box:#20262d;--edge:#434d57;\
+.loop-plan{--ink:#1b1f24;--soft:#5b6570;--line:#9aa4af;--box:#ffffff;--edge:#c4ccd4;--band:#f3f5f7;--carry:#a14a00}\
+@media (prefers-color-scheme:dark){.loop-plan{--ink:#e8ebee;--soft:#a3adb8;--line:#6d7884;--box:#20262d;--edge:#434d57;\
 --band:#171b20;--carry:#f0a35e}}\
-text{font:13px system-ui,sans-serif;fill:var(--ink)}.soft{font-size:11px;fill:var(--soft)}\
-.band{fill:var(--band)}.box{fill:var(--box);stroke:var(--edge)}.wire{fill:none;stroke:var(--line);stroke-width:1.4}\
-.carry{fill:none;stroke:var(--carry);stroke-width:1.4;stroke-dasharray:5 4}.tip{fill:var(--line)}\
-.carry-tip,.carry-name{fill:var(--carry)}.carry-name{font-size:11px}";
+.loop-plan text{font:13px system-ui,sans-serif;fill:var(--ink)}.loop-plan .soft{font-size:11px;fill:var(--soft)}\
+.loop-plan .band{fill:var(--band)}.loop-plan .box{fill:var(--box);stroke:var(--edge)}\
+.loop-plan .wire{fill:none;stroke:var(--line);stroke-width:1.4}\
+.loop-plan .carry{fill:none;stroke:var(--carry);stroke-width:1.4;stroke-dasharray:5 4}\
+.loop-plan .tip{fill:var(--line)}.loop-plan .carry-tip,.loop-plan .carry-name{fill:var(--carry)}\
+.loop-plan .carry-name{font-size:11px}";
 
 /// Draws the plan.
 pub fn svg(workflow: &Workflow, plan: &CyclePlan) -> String {
@@ -38,7 +41,7 @@ pub fn svg(workflow: &Workflow, plan: &CyclePlan) -> String {
     let title = entities(&format!("The plan of {}", workflow.id));
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{title}\">\n\
+        "<svg class=\"loop-plan\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{title}\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n\
          <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
          <path class=\"tip\" d=\"M0 0 8 4 0 8z\"/></marker>\
