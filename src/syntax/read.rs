@@ -227,7 +227,7 @@ impl<'s> Reader<'s> {
             match self.peek() {
                 Some(b' ' | b'\t') => self.at += 1,
                 Some(b'/') if self.bytes.get(self.at + 1) == Some(&b'*') => self.block_comment(),
-                Some(byte) if byte < b' ' || byte >= 0x7F => match blank_length(self.bytes, self.at) {
+                Some(byte) if !(b' '..0x7F).contains(&byte) => match blank_length(self.bytes, self.at) {
                     0 => break,
                     length => self.at += length,
                 },
