@@ -1,7 +1,8 @@
 //! The words of a workflow file above the level of steps, as the same node specs that step kinds use. Steps bring their own.
 
+use super::scalar;
 use crate::model::Layer;
-use crate::step::{ArgSpec, NodeSpec, Occurs, PropSpec, ValueType};
+use crate::step::{ArgSpec, NodeSpec, Occurs, PropSpec, Registry, ValueType};
 
 const NAME: &[ArgSpec] = &[ArgSpec { name: "name", ty: ValueType::Text, required: true }];
 
@@ -219,6 +220,30 @@ pub fn top_level() -> impl Iterator<Item = &'static str> {
         .chain(Layer::ALL.into_iter().map(Layer::name))
 }
 
+/// The defaults in a registry that are no values of their type, as `kind: node`. Empty in a sound registry; a test keeps it so.
+pub fn wrong_defaults(registry: &Registry) -> Vec<String> {
+    let steps = registry.kinds.iter().map(|kind| (kind.spec().title(), kind.spec().nodes));
+    let doors = registry.providers.iter().chain(registry.channels).map(|spec| (spec.kind.to_owned(), spec.nodes));
+    let mut wrong = Vec::new();
+    for (kind, nodes) in steps.chain(doors) {
+        let mut waiting: Vec<&NodeSpec> = nodes.iter().collect();
+        while let Some(spec) = waiting.pop() {
+            waiting.extend(spec.children);
+            let ty = spec.args.first().map(|arg| arg.ty).or(spec.rest);
+            let reads = |written: &str, ty: Option<ValueType>| ty.is_some_and(|ty| scalar::from_default(written, ty).is_some());
+            if spec.default.is_some_and(|written| !reads(written, ty)) {
+                wrong.push(format!("{kind}: {}", spec.name));
+            }
+            for prop in spec.props {
+                if prop.default.is_some_and(|written| !reads(written, Some(prop.ty))) {
+                    wrong.push(format!("{kind}: {} {}=", spec.name, prop.name));
+                }
+            }
+        }
+    }
+    wrong
+}
+
 /// Which phase a layer belongs to.
 pub fn phase_of(layer: Layer) -> i64 {
     match layer {
@@ -231,7 +256,6 @@ pub fn phase_of(layer: Layer) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::scalar;
 
     fn each(specs: &[NodeSpec], visit: &mut impl FnMut(&NodeSpec)) {
         for spec in specs {

@@ -5,3 +5,4 @@ mod diagnostics;
 mod dispatch;
 mod house;
 mod journal_contract;
+mod kinds;
