@@ -308,6 +308,26 @@ fn an_effect_in_doubt_waits_for_a_person_who_confirms_retries_or_drops_it() {
 }
 
 #[test]
+fn a_retry_decided_between_two_runs_is_sent_even_when_the_channel_cannot_say() {
+    let mut simulation = doubtful();
+    simulation.world.mute = true;
+    simulation.event(Event::Stop);
+    for doubt in simulation.cycle.in_doubt() {
+        simulation.event(Event::Resolve { key: doubt.key, resolution: Resolution::Retry });
+    }
+    assert!(simulation.pending.is_empty(), "a stopped cycle sends nothing");
+    simulation.durable = simulation.journal.len();
+    simulation.crash();
+    assert!(simulation.pending.iter().all(|(_, request)| request.is_effect()) && simulation.pending.len() == 2);
+    // Once it is on its way again, another crash puts it in doubt again.
+    let mut crashed = simulation.recover();
+    let actions = crashed.handle(Event::Start, NOW);
+    assert!(actions.iter().any(|action| matches!(action, Action::Perform { request: Request::Query(_), .. })));
+    answer_all(&mut simulation);
+    assert!(simulation.finished && simulation.world.sent.values().all(|times| *times == 1));
+}
+
+#[test]
 fn after_a_crash_the_channel_is_asked_before_anything_is_sent_again() {
     for arrived in [true, false] {
         let mut simulation = Simulation::new(sending(), Carry::default(), 1, 1);
