@@ -20,6 +20,7 @@ mod close;
 pub mod cycle;
 mod drive;
 mod errands;
+mod finite;
 pub mod fold;
 mod recover;
 mod spend;

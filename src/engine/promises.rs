@@ -115,6 +115,54 @@ fn a_piece_from_nowhere_is_refused_and_its_siblings_go_on() {
 }
 
 #[test]
+fn a_number_that_no_journal_can_hold_fails_its_task() {
+    let simulation =
+        run(&workflow(vec![step("read", "a", &[], &[("zero", 0)]), step("read", "b", &[], &[])]), Carry::default(), 1);
+    assert_eq!(simulation.cycle.counts(&"a".into()).of(TaskState::Failed), 1);
+    assert_eq!(simulation.cycle.outputs(&"b".into()).len(), 3);
+}
+
+#[test]
+fn every_entry_comes_back_from_its_stored_form() {
+    let mut simulation = with_everything();
+    simulation.crash_chance = 0.05;
+    for entry in simulation.run().journal {
+        let text = serde_json::to_string(&entry).expect("it has a stored form");
+        let again: Entry = serde_json::from_str(&text).expect("it reads back");
+        assert_eq!(again, entry);
+    }
+}
+
+/// A cycle whose journal has entries of every kind.
+fn with_everything() -> Simulation {
+    let mut steps = written();
+    steps[1] = capped(steps[1].clone(), CapUnit::Pieces, 3, Window::Day);
+    steps.push(step("gate", "editor", &["outlines"], &[("expires", 72)]));
+    steps.push(step("send", "posts", &["editor"], &[]));
+    steps.push(step("read", "broken", &[], &[("breaks", 1)]));
+    steps.push(step("learn", "aim", &["posts"], &[]));
+    Simulation::new(workflow(steps), Carry::default(), 1, 5)
+}
+
+#[test]
+fn behind_a_gate_the_first_decided_is_the_first_served() {
+    let mut steps = written();
+    steps.push(step("gate", "editor", &["outlines"], &[]));
+    steps.push(capped(step("send", "posts", &["editor"], &[]), CapUnit::Pieces, 1, Window::Day));
+    let mut simulation = parked(workflow(steps));
+    for n in [3, 0] {
+        let gate = simulation.cycle.gates().remove(n);
+        decide(&mut simulation, &gate.key, yes(&gate, NOW));
+    }
+    let (_, request) = simulation.pending.first().expect("the first is on its way while others wait for people");
+    assert!(matches!(request, Request::Publish(_)));
+    // The place may still come free, so the second is not turned away yet.
+    assert_eq!(simulation.cycle.counts(&"posts".into()).of(TaskState::Ready), 1);
+    answer_all(&mut simulation);
+    assert_eq!(simulation.cycle.deferred().len(), 1);
+}
+
+#[test]
 fn an_unchanged_task_is_remembered_and_a_changed_one_says_what_changed() {
     let steps = vec![
         step("read", "a", &[], &[("count", 2)]),
