@@ -40,6 +40,8 @@ pub use tasks::{Counts, TaskState};
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
+mod rationing;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod simulation;
