@@ -35,27 +35,36 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-fn time(mut work: impl FnMut(u32)) -> f64 {
-    let measure = |index| {
-        let start = Instant::now();
-        work(index);
-        start.elapsed().as_secs_f64() * 1e6
-    };
-    median((0..ROUNDS).map(measure).collect())
+fn micros(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64() * 1e6
 }
 
-/// 4 KB, then `fdatasync`: written over bytes that are there, the least that durable can mean, or appended to a growing file.
-fn raw(folder: &Path, grows: bool) -> f64 {
-    let mut file = File::create(folder.join("raw")).expect("writable");
-    if !grows {
+/// 4 KB written over bytes that are there, then `fdatasync`: the least that durable can mean.
+struct Raw(File);
+
+impl Raw {
+    fn new(folder: &Path) -> Raw {
+        let mut file = File::create(folder.join("raw")).expect("writable");
         file.write_all(&vec![1; ROUNDS as usize * 4096]).expect("room");
+        file.sync_all().expect("synced");
+        Raw(file)
     }
-    file.sync_all().expect("synced");
-    time(|index| {
-        file.seek(SeekFrom::Start(u64::from(index) * 4096)).expect("seekable");
-        file.write_all(&[7; 4096]).expect("room");
-        file.sync_data().expect("synced");
-    })
+
+    fn once(&mut self, index: u32) {
+        self.0.seek(SeekFrom::Start(u64::from(index % ROUNDS) * 4096)).expect("seekable");
+        self.0.write_all(&[7; 4096]).expect("room");
+        self.0.sync_data().expect("synced");
+    }
+}
+
+/// Raw and ours in turn, so that what else the machine does hits both alike. Ours is divided by `per`.
+fn compare(what: &str, raw: &mut Raw, per: u32, mut ours: impl FnMut(u32)) {
+    let times = (0..ROUNDS).map(|index| (micros(|| raw.once(index)), micros(|| ours(index))));
+    let (raw, ours): (Vec<f64>, Vec<f64>) = times.unzip();
+    let (raw, ours) = (median(raw), median(ours) / f64::from(per));
+    println!("{what:<36}{ours:9.1} µs  {:8.3} × of {raw:.1} µs", ours / raw);
 }
 
 fn open(folder: &Path) -> LogJournal<SledStore> {
@@ -73,36 +82,39 @@ fn bytes_on_disk(folder: &Path) -> u64 {
 fn main() {
     let folder = tempfile::tempdir_in(".").expect("a folder on a real disk");
     let workflow = WorkflowId::new("bench");
-    let raw_before = raw(folder.path(), false);
-    println!("raw fdatasync of 4 KB             {raw_before:9.1} µs     1.00 ×");
-    let show = |what: &str, micros: f64, per: f64| {
-        println!("{what:<34}{:9.1} µs  {:7.2} ×", micros / per, micros / per / raw_before);
-    };
-
-    show("the same on a growing file", raw(folder.path(), true), 1.0);
+    println!("{:<36}{:>9}     {:>8}   raw fdatasync of 4 KB", "", "each", "ratio");
+    let mut raw = Raw::new(folder.path());
+    let mut growing = File::create(folder.path().join("growing")).expect("writable");
+    compare("a growing file, 4 KB and fdatasync", &mut raw, 1, |_| {
+        growing.write_all(&[7; 4096]).expect("room");
+        growing.sync_data().expect("synced");
+    });
 
     let mut journal = open(&folder.path().join("one"));
-    show("one durable entry", time(|index| journal.append(&workflow, CycleNo(1), &[entry(index)], true).expect("taken")), 1.0);
-    let mut next = ROUNDS;
-    for group in [8, 32, 256] {
-        let micros = time(|_| {
+    let mut next = 0;
+    for (what, group) in [
+        ("one durable entry", 1),
+        ("durable in groups of 8", 8),
+        ("durable in groups of 32", 32),
+        ("durable in groups of 256", 256),
+    ] {
+        compare(what, &mut raw, group, |_| {
             let entries: Vec<_> = (next..next + group).map(entry).collect();
             next += group;
             journal.append(&workflow, CycleNo(1), &entries, true).expect("taken");
         });
-        show(&format!("the same in groups of {group}, each"), micros, f64::from(group));
     }
     drop(journal);
 
     let state = folder.path().join("steps");
     let mut journal = open(&state);
-    let steps: u32 = 20_000;
+    let steps: u32 = 100_000;
     let start = Instant::now();
     for index in 0..steps {
         journal.append(&workflow, CycleNo(1), &[no_op(index)], false).expect("taken");
     }
     journal.append(&workflow, CycleNo(1), &[], true).expect("taken");
-    show("no-op step, riding along, each", start.elapsed().as_secs_f64() * 1e6, f64::from(steps));
+    println!("{:<36}{:9.1} µs", "no-op step that rides along", start.elapsed().as_secs_f64() * 1e6 / f64::from(steps));
     let head = journal.store().head();
     println!("bytes per no-op step              {:9.1}", head.bytes as f64 / f64::from(steps));
     drop(journal);
@@ -129,5 +141,4 @@ fn main() {
         println!("open an empty store               {:9.1} ms", opened.as_secs_f64() * 1e3);
         println!("close it                          {:9.1} ms", closed.as_secs_f64() * 1e3);
     }
-    show("raw fdatasync of 4 KB, again", raw(folder.path(), false), 1.0);
 }

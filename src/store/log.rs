@@ -15,8 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So many waiting entries are committed even when nobody asks for it.
 const WAITING_MOST: usize = 256;
-/// Lines are joined up to this many bytes.
-const VALUE_MOST: usize = 16 << 10;
+/// Lines are joined up to this many bytes. sled writes a leaf of 16 values anew after ten changes to it, so longer values
+/// make every later commit write more.
+const VALUE_MOST: usize = 2 << 10;
 /// How many cycles the note beside the store names.
 const NOTED_CYCLES: usize = 16;
 
