@@ -29,6 +29,28 @@ pub trait Files {
     fn list(&self, folder: &str) -> Vec<String>;
 }
 
+/// Some files in memory in front of others: what is not in memory is answered from behind.
+pub struct Overlay<'a> {
+    pub front: MemoryFiles,
+    pub behind: &'a dyn Files,
+}
+
+impl Files for Overlay<'_> {
+    fn text(&self, path: &str) -> Result<Arc<str>, FileError> {
+        self.front.text(path).or_else(|_| self.behind.text(path))
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.front.exists(path) || self.behind.exists(path)
+    }
+
+    /// A folder that is in memory is wholly there: a file added behind it since is not part of it.
+    fn list(&self, folder: &str) -> Vec<String> {
+        let front = self.front.list(folder);
+        if front.is_empty() { self.behind.list(folder) } else { front }
+    }
+}
+
 /// Files in memory.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryFiles(pub BTreeMap<String, Arc<str>>);

@@ -6,7 +6,7 @@ pub mod distribution;
 pub mod intelligence;
 pub mod learning;
 pub mod production;
-// pub mod strategy;
+pub mod strategy;
 
 use crate::step::Registry;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 pub fn registry() -> &'static Registry {
     static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
         let mut kinds = intelligence::KINDS.to_vec();
-        // kinds.extend(strategy::kinds());
+        kinds.extend(strategy::kinds());
         kinds.extend(production::kinds());
         kinds.extend(distribution::kinds());
         kinds.extend(conversion::kinds());

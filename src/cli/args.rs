@@ -55,6 +55,7 @@ pub enum Command {
     Report(Report),
     Kinds(Kinds),
     Explain(Explain),
+    Graph(Graph),
     Init(Init),
     Os(Os),
     Completions(Completions),

@@ -38,6 +38,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Report(command) => commands::report::run(command, &place, output),
         Command::Kinds(command) => commands::kinds::run(command, output),
         Command::Explain(command) => commands::explain::run(command, output),
+        Command::Graph(command) => commands::graph::run(command, output),
         Command::Init(command) => commands::init::run(command, output),
         Command::Os(command) => commands::os::run(command, output),
         Command::Completions(command) => commands::shell::completions(command),

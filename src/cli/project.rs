@@ -2,16 +2,17 @@
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::base::files::Files as _;
+use crate::base::files::{Files as _, MemoryFiles, Overlay};
 use crate::base::{CycleNo, ItemId};
 use crate::builtin;
 use crate::client_os::{self, Snapshot};
 use crate::compile::{self, Compiled};
+use crate::diag::Sources;
 use crate::engine::Entry;
 use crate::model::{Item, Workflow};
 use crate::report::CycleView;
 use crate::report::view::handle;
-use crate::runtime::Journal;
+use crate::runtime::{CycleStatus, Journal};
 use crate::store;
 use crate::world::DiskFiles;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct Project {
     pub root: PathBuf,
     pub workflow: Arc<Workflow>,
     pub client_os: Arc<Snapshot>,
+    /// The texts of the workflow, its templates and its Client OS, by path.
+    pub sources: BTreeMap<String, String>,
     pub state: PathBuf,
 }
 
@@ -117,10 +120,44 @@ impl Project {
         Ok(Project {
             file: path.display().to_string(),
             root,
+            sources: sources(&compiled.sources, &workflow, &client_os),
             workflow: Arc::new(workflow),
             client_os: Arc::new(client_os),
             state,
         })
+    }
+
+    /// The project as the open cycle of the journal is pinned to it; `None` when nothing is open or nothing has changed since.
+    pub fn as_pinned(&self, journal: &dyn Journal) -> Result<Option<Project>, Failure> {
+        let cycles = journal.cycles(&self.workflow.id)?;
+        let Some((open, _)) = cycles.into_iter().find(|(_, status)| *status == CycleStatus::Open) else { return Ok(None) };
+        let entries = journal.read(&self.workflow.id, open)?;
+        let Some(Entry::Opened { pins, .. }) = entries.first() else { return Ok(None) };
+        if (pins.workflow_digest, pins.client_os_digest) == (self.workflow.digest(), self.client_os.digest())
+            || pins.sources.is_empty()
+        {
+            return Ok(None);
+        }
+        let disk = DiskFiles::new(&self.root);
+        let front = MemoryFiles(pins.sources.iter().map(|(path, text)| (path.clone(), Arc::from(text.as_str()))).collect());
+        let files = Overlay { front, behind: &disk };
+        let (_, name) = split_path(Path::new(&self.file));
+        let Some(workflow) = compile::compile(&files, &name, builtin::registry()).workflow else {
+            return Err(Failure::new(
+                "run::cannot-resume",
+                format!("cycle {open} began with a workflow that this version of loopctl does not accept"),
+            )
+            .help("finish it with the version it began with"));
+        };
+        let client_os = workflow.client_os.as_ref().map(|folder| client_os::read(&files, folder).0).unwrap_or_default();
+        Ok(Some(Project {
+            file: self.file.clone(),
+            root: self.root.clone(),
+            workflow: Arc::new(workflow),
+            client_os: Arc::new(client_os),
+            sources: pins.sources.clone(),
+            state: self.state.clone(),
+        }))
     }
 
     pub fn store_name(&self) -> String {
@@ -181,6 +218,14 @@ impl Project {
         }
         Ok(items)
     }
+}
+
+/// The texts that a workflow was made from, by path.
+fn sources(read: &Sources, workflow: &Workflow, client_os: &Snapshot) -> BTreeMap<String, String> {
+    let texts = read.iter().map(|(_, file)| (file.name.clone(), file.text.to_string()));
+    let folder = workflow.client_os.clone().unwrap_or_default();
+    let os = client_os.files.iter().map(|(path, text)| (format!("{}/{path}", folder.trim_end_matches('/')), text.clone()));
+    texts.chain(os).collect()
 }
 
 /// Finds the one thing that `word` names: a handle (`o-7f3a1c`), a bare id, or the start of either.

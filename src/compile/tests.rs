@@ -187,3 +187,72 @@ fn wires_that_cannot_be_are_named_by_both_ends() {
         ["loop::wire-cycle [\"market\"] wires run in a circle: `market` → `market`"]
     );
 }
+
+#[test]
+fn many_mistakes_are_each_said_once_in_the_order_of_the_file() {
+    let mut text = LOOP.to_owned();
+    let faults = [
+        ("Europe/London", "Europe/Londn", "loop::unknown-zone"),
+        ("at=\"06:00\"", "at=\"6 am\"", "loop::malformed-value"),
+        ("spend (usd)20", "spend 20", "loop::wrong-type"),
+        ("kind=\"template\"", "kind=\"tempalte\"", "loop::unknown-connector"),
+        ("report \"weekly\" { from \"credit\" }", "report \"weekly\" { from \"credti\" }", "loop::unknown-step"),
+        ("as=\"volume\"", "as=\"volum\"", "loop::unknown-choice"),
+        ("data/events.jsonl", "data/event.jsonl", "loop::missing-file"),
+        ("weight=1", "weight=10", "loop::out-of-range"),
+        ("signal.volume", "signal.volum", "loop::bad-expression"),
+        ("template \"templates/outline.hbs\"", "templte \"templates/outline.hbs\"", "loop::unknown-node"),
+        ("expires \"72h\"", "expires \"72h\" than=\"approve\"", "loop::unknown-property"),
+        ("draft \"drafts\"", "draft \"editor\"", "loop::repeated-name"),
+        ("to \"blog\"", "to \"blog\" \"blog\"", "loop::duplicate-channel"),
+    ];
+    for (from, to, _) in &faults {
+        assert!(text.contains(from), "`{from}`");
+        text = text.replacen(from, to, 1);
+    }
+    let compiled = compiled(&text);
+    let mut found: Vec<&str> = compiled.diagnostics.iter().map(|finding| finding.code).collect();
+    let places: Vec<_> = compiled.diagnostics.iter().map(|finding| finding.span()).collect();
+    assert!(places.is_sorted(), "in the order of the file");
+    for (_, to, code) in &faults {
+        let at = found.iter().position(|found| found == code).unwrap_or_else(|| panic!("{code} for `{to}` in {found:?}"));
+        found.remove(at);
+    }
+    // `from "drafts"` behind the renamed draft is a mistake of its own in the eyes of the compiler.
+    found.retain(|code| *code != "loop::unknown-step");
+    assert!(found.is_empty(), "said beyond the mistakes: {found:?}");
+    assert!(compiled.workflow.is_none());
+}
+
+#[test]
+fn a_gate_may_not_be_passed_by() {
+    assert_eq!(
+        changed("route \"channels\" { from \"publisher\"", "route \"channels\" { from \"drafts\""),
+        [
+            "loop::unread-step [\"publisher\"] nobody reads what `gate \"publisher\"` gives",
+            "loop::ungated-publish [\"channels\"] `publish \"published\"` goes around `gate \"publisher\"`"
+        ]
+    );
+    let trusting = LOOP
+        .replace("        gate \"publisher\" { from \"drafts\"; by \"content-team\" }\n", "")
+        .replace("from \"publisher\"", "from \"drafts\"");
+    assert_eq!(findings(&trusting), [""; 0], "one gate on the way is enough");
+    let blind = trusting
+        .replace("        gate \"editor\" { from \"outlines\"; by \"content-team\"; expires \"72h\" }\n", "")
+        .replace("from \"editor\"", "from \"outlines\"");
+    let codes: Vec<String> = findings(&blind).into_iter().map(|line| line[..line.find(' ').unwrap_or(0)].to_owned()).collect();
+    assert_eq!(codes, ["loop::unapproved-outline", "loop::ungated-publish"]);
+}
+
+#[test]
+fn broken_text_never_panics_and_keeps_its_own_diagnostics() {
+    for end in (0..LOOP.len()).step_by(7) {
+        let Some(part) = LOOP.get(..end) else { continue };
+        let compiled = compiled(part);
+        assert!(compiled.workflow.is_none() || compiled.diagnostics.iter().all(|finding| !finding.is_error()));
+    }
+    for start in (0..LOOP.len()).step_by(11) {
+        let Some((left, right)) = LOOP.get(..start).zip(LOOP.get(start + 1..)) else { continue };
+        compiled(&format!("{left}{right}"));
+    }
+}

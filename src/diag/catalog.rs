@@ -80,7 +80,7 @@ pub const LOOP: &[Entry] = &[
     entry("loop::unbounded-feedback", "learning may move a parameter without bounds"),
     entry("loop::uncapped-generator", "a generating step has no cap"),
     entry("loop::undecidable-gate", "nobody can decide at a gate"),
-    entry("loop::ungated-publish", "a written piece goes out before anyone has seen it"),
+    entry("loop::ungated-publish", "a piece goes out around a gate, or without any"),
     entry("loop::unknown-annotation", "an annotation that means nothing here"),
     entry("loop::unknown-channel", "a channel that is not defined"),
     entry("loop::unknown-choice", "a word that is not one of the choices"),

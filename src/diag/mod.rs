@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod diagnostic;
 pub mod formats;
+mod miniature;
 pub mod nearest;
 pub mod pages;
 pub mod render;

@@ -8,6 +8,7 @@ use crate::model::Item;
 use crate::step::{Note, ParameterChange, Reply, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What a cycle is pinned to from its opening to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub struct Pins {
     pub seed: u64,
     pub workflow_digest: Digest,
     pub client_os_digest: Digest,
+    /// The texts it was made from by path (workflow, templates, Client OS), so that the cycle goes on as it began when a file
+    /// is changed meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, String>,
 }
 
 /// One journal entry.

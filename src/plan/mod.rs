@@ -1,5 +1,11 @@
 //! The plan: a checked workflow as a graph, in the order in which a cycle walks it, and how two workflows differ.
 
+pub mod diff;
+pub mod draw;
 pub mod graph;
+pub mod svg;
 
+pub use diff::{StepChange, WorkflowDiff};
+pub use draw::{dot, json, mermaid};
 pub use graph::{CarryEdge, CyclePlan, PlanError};
+pub use svg::svg;

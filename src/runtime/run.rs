@@ -8,6 +8,7 @@ use crate::client_os::Snapshot;
 use crate::engine::{Action, Cycle, EngineError, Notice, Pins};
 use crate::model::Workflow;
 use crate::step::Registry;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Which cycle to run.
@@ -32,6 +33,8 @@ pub struct Run<'a> {
     pub clock: &'a dyn Clock,
     pub stop: StopSignal,
     pub which: Which,
+    /// The texts of the workflow, its templates and its Client OS by path; a new cycle is pinned to them.
+    pub sources: BTreeMap<String, String>,
     pub options: DriveOptions,
 }
 
@@ -132,7 +135,8 @@ fn take_up(run: &Run<'_>) -> Result<Option<Cycle>, RunError> {
 /// Opens the next cycle with what the last closed one handed on.
 fn open(run: &Run<'_>) -> Result<(Cycle, Vec<Action>), RunError> {
     let last = run.journal.cycles(&run.workflow.id)?.last().map(|(cycle, _)| *cycle);
-    let pins = pins(&run.workflow, &run.client_os, last.unwrap_or_default().next(), run.clock);
+    let mut pins = pins(&run.workflow, &run.client_os, last.unwrap_or_default().next(), run.clock);
+    pins.sources.clone_from(&run.sources);
     let carry = run.journal.carry(&run.workflow.id)?;
     Ok(Cycle::open(run.workflow.clone(), run.registry, run.client_os.clone(), pins, carry)?)
 }
@@ -146,6 +150,7 @@ pub fn pins(workflow: &Workflow, client_os: &Snapshot, cycle: CycleNo, clock: &d
     let mut seed = Hasher::new();
     seed.part(workflow.id.as_str()).part(cycle.0.to_be_bytes());
     Pins {
+        sources: BTreeMap::new(),
         workflow: workflow.id.clone(),
         cycle,
         now,

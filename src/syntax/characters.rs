@@ -154,11 +154,9 @@ pub(super) fn is_bare(text: &str) -> bool {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let signed = matches!(bytes.first(), Some(b'+' | b'-')) as usize;
-    !text.is_empty()
-        && word_end(bytes, 0) == bytes.len()
-        && !matches!(text, "true" | "false" | "null" | "inf" | "-inf" | "nan")
-        && !digit(signed)
-        && !(bytes.get(signed) == Some(&b'.') && digit(signed + 1))
+    let keyword = matches!(text, "true" | "false" | "null" | "inf" | "-inf" | "nan");
+    let number = digit(signed) || (bytes.get(signed) == Some(&b'.') && digit(signed + 1));
+    !text.is_empty() && !keyword && !number && word_end(bytes, 0) == bytes.len()
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! `read` never fails: it returns what could be read and one diagnostic for each mistake. The tree is flat (rows in vectors, not boxes in
 //! boxes), so that a hostile depth can neither overflow a stack while reading nor while dropping, and a big file costs few allocations.
 
+mod block;
 mod characters;
 mod literal;
+mod node;
 mod print;
 mod read;
 mod slip;
@@ -18,4 +20,4 @@ mod suite;
 
 pub use print::{print, quoted};
 pub use read::{Limits, read, read_with};
-pub use tree::{Entry, Node, NodeId, Tree, Value};
+pub use tree::{Children, Entry, Node, NodeId, Tree, Value};

@@ -78,10 +78,11 @@ impl Reader<'_> {
         let end = word_end(self.bytes, start);
         self.at = end;
         let word = &self.text[start..end];
-        if word == "r" && matches!(self.peek(), Some(b'"' | b'#')) {
-            if let Some(found) = self.old_raw(start) {
-                return found;
-            }
+        if word == "r"
+            && matches!(self.peek(), Some(b'"' | b'#'))
+            && let Some(found) = self.old_raw(start)
+        {
+            return found;
         }
         let (keyword, stored) = match word {
             "true" => (Some("#true"), Some(Stored::Bool(true))),

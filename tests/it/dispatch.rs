@@ -256,6 +256,7 @@ impl Scene {
     fn run_telling(&self, journal: &mut dyn Journal, progress: &mut dyn FnMut(&Notice)) -> Result<Ran, RunError> {
         let registry = registry();
         let run = Run {
+            sources: Default::default(),
             workflow: self.workflow.clone(),
             registry: &registry,
             client_os: Arc::new(Snapshot::default()),
@@ -480,6 +481,7 @@ fn nothing_is_published_before_its_intent_is_on_the_disk() {
     let registry = registry();
     let mut journal = LogJournal::new(store);
     let run = Run {
+        sources: Default::default(),
         workflow: all_three(),
         registry: &registry,
         client_os: Arc::new(Snapshot::default()),

@@ -1,15 +1,14 @@
 //! A bench for step kinds: a step written as text, a small world, and the turns until it is done. For tests only.
 
-use crate::base::{CycleNo, Money, StepId, Timestamp, WorkflowId, duration};
+use crate::base::{CycleNo, ItemId, Money, StepId, Timestamp, WorkflowId, duration};
 use crate::client_os::Snapshot;
 use crate::diag::Span;
 use crate::model::config::{Config, Scalar};
 use crate::model::goods::Signal;
 use crate::model::{Good, Item, Layer, Step, Workflow};
-use crate::step::context::NoLineage;
 use crate::step::{
-    Body, Failure, FailureKind, Fetch, Fetched, NodeSpec, Output, Reply, Request, StepContext, StepError, StepKind, Target, Turn,
-    ValueType,
+    Body, Failure, FailureKind, Fetch, Fetched, Lineage, NodeSpec, Output, Reply, Request, StepContext, StepError, StepKind,
+    Target, Turn, ValueType,
 };
 use kdl::{KdlDocument, KdlNode, KdlValue};
 use serde_json::Value;
@@ -25,6 +24,10 @@ pub struct Bench {
     inputs: Vec<Arc<Item>>,
     pub files: BTreeMap<String, Fetched>,
     pub state: Option<Value>,
+    pub client_os: Snapshot,
+    pub parameters: BTreeMap<String, f64>,
+    /// Items that the step may look up, besides its inputs.
+    pub before: Vec<Arc<Item>>,
     /// Every fetch that was asked, in order.
     pub asked: Vec<Fetch>,
 }
@@ -83,7 +86,18 @@ impl Bench {
             files: BTreeMap::new(),
             span: Span::default(),
         };
-        Bench { kind, workflow: workflow(), step, inputs: Vec::new(), files: BTreeMap::new(), state: None, asked: Vec::new() }
+        Bench {
+            kind,
+            workflow: workflow(),
+            step,
+            inputs: Vec::new(),
+            files: BTreeMap::new(),
+            state: None,
+            client_os: Snapshot::default(),
+            parameters: BTreeMap::new(),
+            before: Vec::new(),
+            asked: Vec::new(),
+        }
     }
 
     pub fn file(mut self, path: &str, bytes: impl Into<Vec<u8>>) -> Bench {
@@ -106,8 +120,9 @@ impl Bench {
     /// Runs one cycle and keeps the state for the next. The step is asked twice for each turn and must agree with itself.
     pub fn run(&mut self, now: &str) -> Result<Output, StepError> {
         let now = time(now);
-        let client_os = Snapshot::default();
-        let parameters = BTreeMap::new();
+        let client_os = self.client_os.clone();
+        let parameters = self.parameters.clone();
+        let lineage = Known(self.before.iter().chain(&self.inputs).cloned().collect());
         let mut replies: Vec<Vec<Reply>> = Vec::new();
         for _ in 0..8 {
             let cx = StepContext {
@@ -121,7 +136,7 @@ impl Bench {
                 client_os: &client_os,
                 state: self.state.as_ref(),
                 parameters: &parameters,
-                lineage: &NoLineage,
+                lineage: &lineage,
             };
             let turn = self.kind.advance(&cx)?;
             assert_eq!(self.kind.advance(&cx).as_ref(), Ok(&turn), "a step must be deterministic");
@@ -174,6 +189,15 @@ impl Bench {
             }),
             None => Reply::Fetched(Fetched::Missing { place: path.clone() }),
         }
+    }
+}
+
+/// The items of a bench.
+struct Known(Vec<Arc<Item>>);
+
+impl Lineage for Known {
+    fn item(&self, id: &ItemId) -> Option<Arc<Item>> {
+        self.0.iter().find(|item| item.id == *id).cloned()
     }
 }
 

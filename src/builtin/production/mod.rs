@@ -1,8 +1,9 @@
 //! Layer 3: from an opportunity to a checked piece, with people in charge.
 
-// pub mod brief;
+pub mod brief;
 pub mod check;
 pub mod checks;
+pub mod claims;
 pub mod draft;
 pub mod gate;
 pub mod outline;
@@ -12,5 +13,5 @@ pub mod writing;
 use crate::step::StepKind;
 
 pub fn kinds() -> Vec<&'static dyn StepKind> {
-    vec![&outline::OutlineKind, &gate::Gate, &draft::DraftKind, &check::Check]
+    vec![&brief::BriefKind, &outline::OutlineKind, &gate::Gate, &draft::DraftKind, &check::Check]
 }

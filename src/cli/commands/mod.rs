@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod gate;
+pub mod graph;
 pub mod init;
 pub mod kinds;
 pub mod os;

@@ -7,9 +7,9 @@ use crate::cli::progress::Progress;
 use crate::cli::project::{Place, Project};
 use crate::report::style::{DIM, count, paint};
 use crate::report::{CycleState, CycleView, summary};
-use crate::runtime::{self, DriveOptions, Journal, Outcome, StopSignal, Urgency, Which};
+use crate::runtime::{self, Clock, CycleStatus, DriveOptions, FixedClock, Journal, Outcome, StopSignal, Urgency, Which};
 use crate::step::{Decision, Verdict};
-use crate::world::{RealWorld, SystemClock};
+use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
 use std::sync::Arc;
 
 pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
@@ -62,7 +62,16 @@ fn one_cycle(
     stop: &StopSignal,
     output: &Output,
 ) -> Result<Outcome, Failure> {
-    let world = Arc::new(RealWorld::new(project.workflow.clone(), &project.root));
+    let pinned = project.as_pinned(journal)?;
+    if pinned.is_some() {
+        output.progress(
+            "The open cycle goes on with the files as they were when it began; your changes count from the next cycle.",
+        );
+    }
+    let project = pinned.as_ref().unwrap_or(project);
+    let clock = clock(project, journal)?;
+    let secrets = Secrets::new(&project.root);
+    let world = Arc::new(RealWorld::with(&project.workflow, &project.root, clock.clone(), WebSettings::default(), secrets));
     loop {
         let mut progress = Progress::new(output, &project.workflow);
         let run = runtime::Run {
@@ -71,7 +80,8 @@ fn one_cycle(
             client_os: project.client_os.clone(),
             journal,
             world: world.clone(),
-            clock: &SystemClock,
+            clock: clock.as_ref(),
+            sources: project.sources.clone(),
             stop: stop.clone(),
             which: Which::OpenOrNext,
             options: DriveOptions::default(),
@@ -84,6 +94,17 @@ fn one_cycle(
             return Ok(outcome);
         }
     }
+}
+
+/// Real time; over a recording, the time that the cycle has, which stands still.
+fn clock(project: &Project, journal: &dyn Journal) -> Result<Arc<dyn Clock>, Failure> {
+    if project.workflow.recorded_from.is_none() {
+        return Ok(Arc::new(SystemClock));
+    }
+    let cycles = journal.cycles(&project.workflow.id)?;
+    let open = cycles.iter().find(|(_, status)| *status == CycleStatus::Open).map(|(cycle, _)| *cycle);
+    let cycle = open.unwrap_or_else(|| cycles.last().map(|(cycle, _)| *cycle).unwrap_or_default().next());
+    Ok(Arc::new(FixedClock::new(runtime::pins(&project.workflow, &project.client_os, cycle, &SystemClock).now)))
 }
 
 /// Approves everything that waits, and says how much that was.

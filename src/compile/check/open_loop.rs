@@ -9,7 +9,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let sketch = cx.sketch;
     let learning = sketch.layers.iter().find(|block| block.layer == Layer::Learning && block.steps > 0);
     // Before Strategy there is nothing to aim.
-    let (Some(learning), None, false) = (learning, sketch.phase, sketch.has_unknown_kinds()) else { return };
+    let (Some(learning), false, false) = (learning, sketch.phase == Some(1), sketch.has_unknown_kinds()) else { return };
     // A step that could close the loop and does not is reported for itself.
     let closes = |step: &super::StepSketch| {
         step.config.has("amend")

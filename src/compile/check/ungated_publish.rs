@@ -1,6 +1,9 @@
-//! What is published has been seen by a person: text that we generated, and text of strangers that we fetched.
+//! People are in charge of what goes out: a way to the outside that goes around a gate, or that meets none at all.
+//!
+//! One gate on the way is enough. A team may read outlines and trust the drafts; going around a gate that stands there is a mistake.
 
 use super::CheckContext;
+use crate::compile::sketch::StepSketch;
 use crate::diag::Diagnostic;
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
@@ -9,34 +12,43 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
         if !step.is(|spec| spec.publishes) || step.broken {
             continue;
         }
-        let writes = |step: &super::StepSketch| step.is(|spec| spec.generates);
-        let before = sketch.before(at, |step| !step.is(|spec| spec.decides) && !writes(step));
+        let decides = |step: &StepSketch| step.is(|spec| spec.decides);
+        // Everything between the outside and the last gates.
+        let before = sketch.before(at, |step| !decides(step));
         if super::is_uncertain(sketch, at, &before) {
             continue;
         }
-        let first =
-            |found: &dyn Fn(&super::StepSketch) -> bool| before.iter().map(|at| &sketch.steps[*at]).find(|step| found(step));
         let place = super::wire_towards(sketch, at);
-        if let Some(writer) = first(&writes) {
-            sink.push(
-                Diagnostic::error(
-                    "loop::ungated-publish",
-                    format!("`{}` sends out what `{}` wrote before anyone has seen it", step.title(), writer.title()),
-                )
-                .at(place, "no gate on this way")
-                .at(writer.name_span, "written here")
-                .help(format!("put a gate between them: `gate \"publish\" {{ from \"{}\"; by \"…\" }}`", writer.id)),
-            );
-        } else if let Some(source) = first(&|step| step.is_source()) {
-            sink.push(
-                Diagnostic::error(
-                    "loop::untrusted-publish",
-                    format!("`{}` sends out text of strangers before anyone has seen it", step.title()),
-                )
-                .at(place, "no gate on this way")
-                .at(source.name_span, "the text comes in here")
-                .help("put a gate on the way: what a feed or a page says may be wrong, hostile or somebody else's"),
-            );
-        }
+        let passed = || before.iter().copied().filter(|at| !decides(&sketch.steps[*at]));
+        let around = passed().find_map(|giver| {
+            let gate = sketch.readers[giver].iter().find(|reader| decides(&sketch.steps[**reader]))?;
+            Some((&sketch.steps[giver], &sketch.steps[*gate]))
+        });
+        let writer = passed().map(|at| &sketch.steps[at]).find(|step| step.is(|spec| spec.generates));
+        let source = passed().map(|at| &sketch.steps[at]).find(|step| step.is_source());
+        let finding = match (around, source, writer) {
+            (Some((giver, gate)), ..) => {
+                Diagnostic::error("loop::ungated-publish", format!("`{}` goes around `{}`", step.title(), gate.title()))
+                    .at(place, format!("comes from `{}` without that gate", giver.id))
+                    .at(gate.name_span, "this gate is passed by")
+                    .help(format!("take from the gate instead of `{}`: `from \"{}\"`", giver.id, gate.id))
+            }
+            (None, Some(_), Some(writer)) => Diagnostic::error(
+                "loop::ungated-publish",
+                format!("`{}` sends out what `{}` wrote, and no person decides on the way", step.title(), writer.title()),
+            )
+            .at(place, "no gate on this way")
+            .at(writer.name_span, "written here")
+            .help(format!("put a gate between them: `gate \"publish\" {{ from \"{}\"; by \"…\" }}`", writer.id)),
+            (None, Some(source), None) => Diagnostic::error(
+                "loop::untrusted-publish",
+                format!("`{}` sends out text of strangers before anyone has seen it", step.title()),
+            )
+            .at(place, "no gate on this way")
+            .at(source.name_span, "the text comes in here")
+            .help("put a gate on the way: what a feed or a page says may be wrong, hostile or somebody else's"),
+            (None, None, _) => continue,
+        };
+        sink.push(finding);
     }
 }

@@ -211,7 +211,7 @@ impl OpenAiChat {
         let tokens_out = usage.completion_tokens.unwrap_or_else(|| estimate(text.len()));
         let cost =
             self.price.map(|(input, output)| Money::new("usd", (tokens_in as f64 * input + tokens_out as f64 * output) / 1e6));
-        let model = answer.model.filter(|model| !model.is_empty()).unwrap_or_else(|| self.model.clone());
+        let model = answer.model.as_deref().map(model_name).filter(|model| !model.is_empty()).unwrap_or(&self.model).to_owned();
         Ok(Generated { text, model, tokens_in, tokens_out, cost })
     }
 
@@ -223,6 +223,14 @@ impl OpenAiChat {
 impl Provider for OpenAiChat {
     fn generate<'a>(&'a self, request: &'a Generate) -> Replying<'a> {
         Box::pin(self.run(request))
+    }
+}
+
+/// Some servers name the model by its file; the folders of somebody's machine do not belong into receipts and front matter.
+fn model_name(model: &str) -> &str {
+    match model.starts_with('/') || model.contains('\\') {
+        true => model.rsplit(['/', '\\']).next().unwrap_or(model),
+        false => model,
     }
 }
 
@@ -359,6 +367,13 @@ mod tests {
         let format = &server.requests()[0].json()["response_format"];
         assert_eq!(format["json_schema"]["schema"]["type"], "object");
         assert_eq!(format["json_schema"]["name"], "draft");
+    }
+
+    #[test]
+    fn a_model_named_by_its_file_loses_the_folders() {
+        assert_eq!(model_name("/home/ann/models/small.gguf"), "small.gguf");
+        assert_eq!(model_name("C:\\models\\small.gguf"), "small.gguf");
+        assert_eq!(model_name("meta-llama/Llama-3"), "meta-llama/Llama-3");
     }
 
     #[tokio::test]
