@@ -8,6 +8,9 @@ pub mod money;
 pub mod rng;
 pub mod time;
 
+#[cfg(test)]
+pub mod skip;
+
 pub use digest::{Digest, Hasher};
 pub use id::{CycleNo, ItemId, RequestKey, StepId, TaskId, WorkflowId};
 pub use money::Money;

@@ -343,4 +343,22 @@ mod tests {
         assert!(!says("We unlocked growth", "unlock"));
         assert!(!says("anything", "  "));
     }
+
+    #[test]
+    fn the_bundled_client_os_is_clean() {
+        for name in ["first-loop", "b2b-growth"] {
+            let folder = format!("{}/workflows/{name}/client-os", env!("CARGO_MANIFEST_DIR"));
+            let paths = ["brand.md", "decisions.md", "pillars.kdl", "strategy.kdl", "styles/blog.md"];
+            let Some(texts) = paths
+                .map(|path| std::fs::read_to_string(format!("{folder}/{path}")).ok())
+                .into_iter()
+                .collect::<Option<Vec<_>>>()
+            else {
+                println!("skipped: {folder} is not here");
+                continue;
+            };
+            let files: Vec<(&str, &str)> = paths.iter().copied().zip(texts.iter().map(String::as_str)).collect();
+            assert_eq!(found(&files), Vec::<String>::new(), "{name}");
+        }
+    }
 }

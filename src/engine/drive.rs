@@ -4,6 +4,7 @@ use super::action::{Action, Notice};
 use super::caps::Room;
 use super::cycle::{Cycle, Line, tell};
 use super::entry::Entry;
+use super::finite;
 use super::memory;
 use super::tasks::TaskState;
 use crate::base::{Digest, Hasher};
@@ -219,6 +220,10 @@ impl Cycle {
     fn finish(&mut self, task: usize, output: Output, out: &mut Vec<Action>) {
         let record = self.fold.tasks.get(task);
         let (id, step) = (record.id.clone(), record.step);
+        if !finite::is_finite(&output.goods) || !finite::is_finite(&output.parameters) {
+            let error = StepError::new("the step gave a number that is infinite or no number at all");
+            return self.fail(task, error.help("a division by zero in its input or its rules is the usual cause"), out);
+        }
         let mut items = Vec::with_capacity(output.goods.len());
         for (good, parents) in output.goods {
             let item = Item::new(good, parents, id.step.clone());

@@ -38,10 +38,10 @@ impl Cycle {
         for (index, request) in requests.into_iter().enumerate() {
             let index = index as u32;
             let known = self.fold.tasks.get(task).asked.get(&(turn, index));
-            let (asked, settled) = (known.is_some(), known.is_some_and(|known| known.reply.is_some() || known.doubt));
-            if settled {
+            if known.is_some_and(|known| known.reply.is_some() || known.doubt) {
                 continue;
             }
+            let (asked, cleared) = (known.is_some(), known.is_some_and(|known| known.cleared));
             let errand = Errand { task, turn, index, probe: false };
             match request {
                 Request::Approve(approve) => {
@@ -53,7 +53,7 @@ impl Cycle {
                 }
                 Request::Wait(_) => self.perform(errand, out),
                 // It was on its way when the process ended: first ask whether it arrived.
-                Request::Publish(_) => self.queue.push_back(Errand { probe: asked, ..errand }),
+                Request::Publish(_) => self.queue.push_back(Errand { probe: asked && !cleared, ..errand }),
                 Request::Fetch(_) | Request::Query(_) | Request::Generate(_) => self.queue.push_back(errand),
             }
         }
@@ -89,8 +89,11 @@ impl Cycle {
         if errand.probe {
             let entry = Entry::Asked { key: key.clone(), digest: request.digest(), request: None };
             self.record(entry, false, out);
-        } else if !self.fold.tasks.get(errand.task).asked.contains_key(&(errand.turn, errand.index)) {
-            self.record_asked(errand, &request, out);
+        } else {
+            let known = self.fold.tasks.get(errand.task).asked.get(&(errand.turn, errand.index));
+            if known.is_none_or(|known| known.cleared) {
+                self.record_asked(errand, &request, out);
+            }
         }
         let waits = matches!(request, Request::Wait(_));
         self.in_flight.insert(key.clone(), waits);
@@ -171,8 +174,8 @@ impl Cycle {
 
     /// A person says what became of an effect in doubt.
     pub(super) fn resolve(&mut self, key: RequestKey, resolution: Resolution, out: &mut Vec<Action>) {
-        let doubt = self.fold.gates.doubts.get(&key).cloned();
-        let (Some(doubt), Some(task)) = (doubt, self.fold.tasks.find(&key.task)) else {
+        let known = self.fold.gates.doubts.contains_key(&key);
+        let (true, Some(task)) = (known, self.fold.tasks.find(&key.task)) else {
             let message = Void::NoDoubt(Box::new(key.clone())).to_string();
             return tell(out, Notice::Void { key, message });
         };
@@ -185,9 +188,8 @@ impl Cycle {
                 attempts: 0,
             }),
             Resolution::Retry => {
-                let request = Request::Publish(doubt.publish);
                 let (turn, index) = (key.turn, key.index);
-                let entry = Entry::Asked { key, digest: request.digest(), request: Some(Box::new(request)) };
+                let entry = Entry::Replied { key: probe_key(&key), reply: Reply::Placed(None) };
                 self.record(entry, true, out);
                 if self.runs.contains_key(&task) {
                     self.queue.push_back(Errand { task, turn, index, probe: false });

@@ -134,7 +134,11 @@ impl Fold {
             Entry::Opened { .. } => return Err(EngineError::UnknownName("a second opening".to_owned())),
             Entry::Asked { key, digest, request } => {
                 let task = self.find(&key.task)?;
-                self.asked(task, key, Asked { digest: *digest, request: request.clone(), reply: None, doubt: false });
+                self.asked(
+                    task,
+                    key,
+                    Asked { digest: *digest, request: request.clone(), reply: None, doubt: false, cleared: false },
+                );
             }
             Entry::Replied { key, reply } => {
                 let task = self.find(&key.task)?;
@@ -196,12 +200,8 @@ impl Fold {
         }
         let task = self.tasks.get_mut(at);
         if let Some(known) = task.asked.get_mut(&(key.turn, key.index)) {
-            // Asked again: a person has decided to send an effect that was in doubt.
-            if std::mem::take(&mut known.doubt) {
-                task.open.doubts -= 1;
-                task.open.world += 1;
-                self.gates.doubts.remove(key);
-            }
+            // Sent again: from here on it may have happened.
+            known.cleared = false;
         } else {
             match asked.request.as_deref() {
                 Some(Request::Approve(approve)) => {
@@ -224,7 +224,7 @@ impl Fold {
     fn replied(&mut self, at: usize, key: &RequestKey, reply: &Reply) -> Result<(), EngineError> {
         match (probed_key(key), reply) {
             (Some(publish), Reply::Placed(Some(receipt))) => self.answer(at, &publish, Reply::Published(receipt.clone()))?,
-            (Some(_), Reply::Placed(None)) => {}
+            (Some(publish), Reply::Placed(None)) => self.clear(at, &publish)?,
             (Some(publish), reply) => self.doubt(at, &publish, reply)?,
             (None, Reply::Failed(Failure { kind: FailureKind::InDoubt, .. })) if self.is_publish(at, key) => {
                 self.doubt(at, key, reply)?;
@@ -280,6 +280,21 @@ impl Fold {
         asked.doubt = true;
         task.open.world -= 1;
         task.open.doubts += 1;
+        Ok(())
+    }
+
+    /// It is certain that a publish did not happen: it may be sent.
+    fn clear(&mut self, at: usize, key: &RequestKey) -> Result<(), EngineError> {
+        let task = self.tasks.get_mut(at);
+        let Some(asked) = task.asked.get_mut(&(key.turn, key.index)) else {
+            return Err(EngineError::Diverged { key: Box::new(key.clone()) });
+        };
+        asked.cleared = asked.reply.is_none();
+        if std::mem::take(&mut asked.doubt) {
+            task.open.doubts -= 1;
+            task.open.world += 1;
+            self.gates.doubts.remove(key);
+        }
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod close;
 pub mod cycle;
 mod drive;
 mod errands;
+mod finite;
 pub mod fold;
 mod recover;
 mod spend;
@@ -38,6 +39,8 @@ pub use tasks::{Counts, TaskState};
 
 #[cfg(test)]
 mod promises;
+#[cfg(test)]
+mod rationing;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! The world answers each request by what the request says, so the same request always gets the same answer. The
 //! process carries actions out as the runtime does, in a random order, and can be stopped at any journal entry.
 
-use super::testing::{NOW, pins, registry};
+use super::testing::{NOW, pins, registry, step, workflow};
 use super::*;
-use crate::base::{Digest, Money, RequestKey, Rng};
+use crate::base::{Digest, Money, RequestKey, Rng, StepId, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::Workflow;
 use crate::step::*;
@@ -234,4 +234,47 @@ impl Simulation {
         let steps: Vec<_> = self.workflow.steps.iter().map(|step| self.cycle.outputs(&step.id)).collect();
         format!("{:?}\n{:?}\n{:?}\n{:?}", self.carry(), steps, self.cycle.deferred(), self.cycle.task_states())
     }
+}
+
+/// Runs a cycle to its end without crashes.
+pub(crate) fn run(workflow: &Workflow, carry: Carry, cycle: u32) -> Simulation {
+    Simulation::new(workflow.clone(), carry, cycle, 1).run()
+}
+
+/// A cycle that waits for people, and for nothing else.
+pub(crate) fn parked(workflow: Workflow) -> Simulation {
+    let mut simulation = Simulation::new(workflow, Carry::default(), 1, 1);
+    simulation.event(Event::Start);
+    answer_all(&mut simulation);
+    simulation
+}
+
+pub(crate) fn answer_all(simulation: &mut Simulation) {
+    while let Some((key, request)) = simulation.pending.pop() {
+        let reply = simulation.world.perform(&key, &request);
+        simulation.event(Event::Replied { key, reply });
+    }
+}
+
+pub(crate) fn titles(simulation: &Simulation, step: &str) -> Vec<String> {
+    simulation.cycle.outputs(&step.into()).iter().map(|item| item.good.title()).collect()
+}
+
+pub(crate) fn decide(simulation: &mut Simulation, key: &RequestKey, decision: Decision) -> Vec<Notice> {
+    let actions = simulation.cycle.handle(Event::Replied { key: key.clone(), reply: Reply::Decided(decision) }, NOW);
+    let notices = actions.iter().filter_map(|action| match action {
+        Action::Tell(notice) => Some(notice.clone()),
+        _ => None,
+    });
+    let notices = notices.collect();
+    simulation.carry_out(actions);
+    notices
+}
+
+pub(crate) fn yes(gate: &OpenGate, at: Timestamp) -> Decision {
+    Decision { verdict: Verdict::Approve, by: "ann".to_owned(), at, pins: gate.approve.pins }
+}
+
+pub(crate) fn written() -> Vec<crate::model::Step> {
+    vec![step("read", "a", &[], &[("count", 5)]), step("write", "outlines", &["a"], &[])]
 }

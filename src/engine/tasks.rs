@@ -82,6 +82,8 @@ pub(super) struct Asked {
     pub reply: Option<Reply>,
     /// Nobody knows whether it happened.
     pub doubt: bool,
+    /// The channel, or a person, has said that it did not happen, and it has not been sent again since.
+    pub cleared: bool,
 }
 
 /// How many of a task's requests nobody has answered yet, by who has to.

@@ -100,7 +100,9 @@ fn read(cx: &StepContext<'_>) -> Result<Turn, StepError> {
     }
     let mut output = Output { headline: Some(format!("{} pages", texts.len())), ..Output::default() };
     for n in 0..cx.config().integer("count").unwrap_or(3) {
-        output.give(signal(cx.step.id.as_str(), &format!("{}-{n}", cx.step.id)), Vec::new());
+        let mut signal = signal(cx.step.id.as_str(), &format!("{}-{n}", cx.step.id));
+        signal.growth = cx.config().integer("zero").map(|zero| 0.0 / zero as f64);
+        output.give(signal, Vec::new());
     }
     output.note(NoteLevel::Info, Digest::of(texts.join("|")).short(8));
     Ok(Turn::Done(output))

@@ -3,7 +3,7 @@
 //! It answers in this order: what was sensed and done, what to write and why, what was written, what waits for you and what
 //! to type, what went out, what was learned and what that changes, what is missing.
 
-use super::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, grouped, paint};
+use super::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, grouped, paint, plain};
 use super::view::{CycleState, CycleView, StepView};
 use crate::base::Timestamp;
 use crate::model::goods::{Insight, Verdict};
@@ -110,16 +110,15 @@ fn opportunities(out: &mut String, view: &CycleView, width: usize) {
         return;
     }
     section(out, "What to write, and why");
-    let title_width = 34.min(width / 3);
+    let title_width = 30.min(width / 3);
     for opportunity in view.opportunities.iter().take(SHOWN) {
-        let mut rules: Vec<String> = opportunity
+        let pillar = opportunity.pillar.iter().map(|pillar| format!("pillar {pillar}"));
+        let rules: Vec<String> = opportunity
             .breakdown
             .iter()
             .map(|rule| rule.value.map_or_else(|| format!("{} ?", rule.rule), |value| format!("{} {}", rule.rule, short(value))))
+            .chain(pillar)
             .collect();
-        if let Some(pillar) = &opportunity.pillar {
-            rules.push(format!("pillar {pillar}"));
-        }
         let title = fit(&opportunity.title, title_width);
         let pad = " ".repeat(title_width.saturating_sub(unicode_width::UnicodeWidthStr::width(title.as_str())));
         let why = format!("{} · {}", rules.join(" · "), count(opportunity.evidence.len(), "signal"));
@@ -139,6 +138,14 @@ fn opportunities(out: &mut String, view: &CycleView, width: usize) {
 fn short(value: f64) -> String {
     let text = format!("{value:.2}");
     text.strip_prefix('0').map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// A paragraph, wrapped and indented.
+fn para(out: &mut String, indent: &str, text: &str, width: usize) {
+    let text = plain(text);
+    for line in textwrap::wrap(&text, width.saturating_sub(indent.len()).max(20)) {
+        writeln!(out, "{indent}{}", paint(DIM, line)).expect("writing to a string");
+    }
 }
 
 fn more(out: &mut String, all: usize, word: &str) {
@@ -197,11 +204,12 @@ fn learned(out: &mut String, view: &CycleView, width: usize) {
         return;
     }
     section(out, "What was learned");
-    // Clear findings first; what is not clear is counted, not listed.
+    // What moved a setting is told with the setting; other clear findings come first; what is not clear is counted.
+    let told = |insight: &&Insight| view.changes.iter().any(|change| change.evidence == insight.says);
     let (clear, open): (Vec<&Insight>, Vec<&Insight>) =
-        view.insights.iter().partition(|insight| insight.verdict == Verdict::Clear);
+        view.insights.iter().filter(|insight| !told(insight)).partition(|insight| insight.verdict == Verdict::Clear);
     for insight in clear.iter().take(SHOWN) {
-        writeln!(out, "  {}", fit(&insight.says, width.saturating_sub(2))).expect("writing to a string");
+        para(out, "  ", &insight.says, width);
     }
     if clear.len() > SHOWN {
         writeln!(out, "  {}", paint(DIM, format!("and {} more clear findings in the report", clear.len() - SHOWN)))
@@ -209,9 +217,10 @@ fn learned(out: &mut String, view: &CycleView, width: usize) {
     }
     let thin = open.iter().filter(|insight| matches!(insight.verdict, Verdict::NotEnough { .. })).count();
     if clear.is_empty()
+        && view.changes.is_empty()
         && let Some(insight) = open.first()
     {
-        writeln!(out, "  {}", fit(&insight.says, width.saturating_sub(2))).expect("writing to a string");
+        para(out, "  ", &insight.says, width);
     }
     if thin > 0 {
         writeln!(out, "  {}", paint(DIM, format!("{} had not enough evidence yet", count(thin, "question"))))
@@ -219,7 +228,7 @@ fn learned(out: &mut String, view: &CycleView, width: usize) {
     }
     for change in &view.changes {
         writeln!(out, "  {} {:.3} → {:.3}", paint(GOOD, &change.path), change.old, change.new).expect("writing to a string");
-        writeln!(out, "    {}", paint(DIM, fit(&change.evidence, width.saturating_sub(4)))).expect("writing to a string");
+        para(out, "    ", &change.evidence, width);
     }
     if view.changes.is_empty() {
         writeln!(out, "  {}", paint(DIM, "No weight was changed.")).expect("writing to a string");
@@ -236,8 +245,7 @@ fn missing(out: &mut String, view: &CycleView, width: usize) {
     }
     section(out, "What was missing");
     for failure in &view.failures {
-        writeln!(out, "  {} {}: {}", paint(BAD, "✗"), failure.task.step, fit(&failure.message, width.saturating_sub(6)))
-            .expect("writing to a string");
+        writeln!(out, "  {} {}: {}", paint(BAD, "✗"), failure.task.step, plain(&failure.message)).expect("writing to a string");
         if let Some(help) = &failure.help {
             writeln!(out, "    help: {}", fit(help, width.saturating_sub(10))).expect("writing to a string");
         }
@@ -245,7 +253,7 @@ fn missing(out: &mut String, view: &CycleView, width: usize) {
     for warning in warnings.iter().take(SHOWN) {
         let place = warning.note.place.as_deref().map_or_else(String::new, |place| format!(" ({place})"));
         let text = format!("{}: {}{place}", warning.step, warning.note.text);
-        writeln!(out, "  {} {}", paint(WAIT, "!"), fit(&text, width.saturating_sub(4))).expect("writing to a string");
+        para(out, "  ! ", &text, width);
     }
     more(out, warnings.len(), "note");
 }

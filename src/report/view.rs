@@ -170,7 +170,8 @@ impl CycleView {
         let index: BTreeMap<&StepId, usize> = workflow.steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
         let mut ledger = carry.ledger.clone();
         let mut reserved: BTreeMap<(&str, &str, &TaskId), i64> = BTreeMap::new();
-        let mut gates: BTreeMap<&RequestKey, &Approve> = BTreeMap::new();
+        // In the order in which they opened, which is the order of rank.
+        let mut gates: Vec<(&RequestKey, &Approve)> = Vec::new();
         let mut unanswered: BTreeSet<&RequestKey> = BTreeSet::new();
         let mut closed = false;
         for entry in entries {
@@ -183,7 +184,7 @@ impl CycleView {
                 Entry::Opened { .. } => {}
                 Entry::Asked { key, request, .. } => {
                     if let Some(Request::Approve(approve)) = request.as_deref() {
-                        gates.insert(key, approve);
+                        gates.push((key, approve));
                     } else {
                         unanswered.insert(key);
                     }
@@ -191,7 +192,7 @@ impl CycleView {
                 Entry::Replied { key, reply } => {
                     unanswered.remove(key);
                     if matches!(reply, Reply::Decided(_)) {
-                        gates.remove(key);
+                        gates.retain(|(open, _)| *open != key);
                     }
                 }
                 Entry::Done { task, items, headline, notes, parameters, recalled, .. } => {
@@ -199,7 +200,8 @@ impl CycleView {
                         step.done += 1;
                         step.recalled += usize::from(*recalled);
                         step.items += items.len();
-                        if headline.is_some() {
+                        // A task of one item speaks for itself only.
+                        if headline.is_some() && task.item.is_none() {
                             step.headline.clone_from(headline);
                         }
                     });

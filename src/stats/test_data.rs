@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub fn text(name: &str) -> Option<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     let Ok(bytes) = std::fs::read(&path) else {
-        println!("skipped: {} is not here", path.display());
+        crate::base::skip::skipped(&path);
         return None;
     };
     if !name.ends_with(".gz") {

@@ -4,7 +4,7 @@
 //! meta/head                          written by the store itself
 //! workflow/ name                     the last closed cycle
 //! cycle/    name  cycle              open or closed, and how many entries
-//! entry/    name  cycle  index       one journal entry
+//! entry/    name  cycle  index       journal entries from this one on, a line of JSON each
 //! carry/    name  cycle              what that cycle handed on
 //! ```
 

@@ -1,7 +1,8 @@
 //! The upper floor: journal entries as numbered values of a [`CheckpointStore`].
 //!
 //! Entries that need not be durable wait in memory and ride the next durable commit, in order; so what is on the disk is
-//! always a beginning of what was appended. What a cycle hands on is stored once, under the cycle that made it; `Opened`
+//! always a beginning of what was appended. Entries of one cycle that are committed together are stored as one value, a
+//! line of JSON each, under the number of the first: that makes a step that rides along cost a line. What a cycle hands on is stored once, under the cycle that made it; `Opened`
 //! and `Closed` only refer to it.
 
 use super::checkpoint::{Batch, CheckpointStore};
@@ -14,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// So many waiting entries are committed even when nobody asks for it.
 const WAITING_MOST: usize = 256;
+/// Lines are joined up to this many bytes. sled writes a leaf of 16 values anew after ten changes to it, so longer values
+/// make every later commit write more.
+const VALUE_MOST: usize = 2 << 10;
 /// How many cycles the note beside the store names.
 const NOTED_CYCLES: usize = 16;
 
@@ -22,15 +26,24 @@ pub struct LogJournal<S: CheckpointStore> {
     store: S,
     /// Cycles that this process has written to, as they will be after the next commit.
     records: BTreeMap<(WorkflowId, CycleNo), CycleRecord>,
+    /// Changes that wait, but for the entries.
     waiting: Batch,
-    /// Entries in `waiting`.
+    /// Entries that wait, in their stored form, by cycle.
+    lines: BTreeMap<(WorkflowId, CycleNo), Lines>,
+    /// How many entries wait.
     count: usize,
-    /// Cycles with entries in `waiting`.
-    dirty: BTreeSet<(WorkflowId, CycleNo)>,
     /// The cycles written last, newest last, for the note. All of them stand in `records`.
     recent: VecDeque<(WorkflowId, CycleNo)>,
     /// A commit failed, so what is remembered here is ahead of the store.
     failed: bool,
+}
+
+/// Entries of one cycle that wait.
+#[derive(Clone, Debug, Default)]
+struct Lines {
+    /// The number of the first one.
+    first: u32,
+    lines: Vec<Vec<u8>>,
 }
 
 /// What is stored about a cycle.
@@ -81,8 +94,8 @@ impl<S: CheckpointStore> LogJournal<S> {
             store,
             records: BTreeMap::new(),
             waiting: Batch::default(),
+            lines: BTreeMap::new(),
             count: 0,
-            dirty: BTreeSet::new(),
             recent: VecDeque::new(),
             failed: false,
         }
@@ -109,20 +122,25 @@ impl<S: CheckpointStore> LogJournal<S> {
     /// Throws away what waits, as a crash would.
     pub fn abandon(mut self) {
         self.waiting = Batch::default();
+        self.lines.clear();
     }
 
     fn commit(&mut self, durable: bool) -> Result<(), JournalError> {
         if self.failed {
             return Err(error::stopped());
         }
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.lines.is_empty() {
             return Ok(());
         }
         let mut batch = std::mem::take(&mut self.waiting);
         self.count = 0;
-        for (workflow, cycle) in std::mem::take(&mut self.dirty) {
-            let record = self.records.get(&(workflow.clone(), cycle)).expect("a written cycle has its record");
+        for (id, Lines { first, lines }) in std::mem::take(&mut self.lines) {
+            let record = self.records.get(&id).expect("a written cycle has its record");
+            let (workflow, cycle) = id;
             batch.put(keys::cycle(&workflow, cycle), json(record));
+            for (index, value) in joined(first, lines) {
+                batch.put(keys::entry(&workflow, cycle, index), value);
+            }
         }
         batch.note = Some(self.note());
         self.store.commit(batch, durable).map(|_| ()).inspect_err(|_| self.failed = true)
@@ -193,7 +211,8 @@ impl<S: CheckpointStore> LogJournal<S> {
 
     /// Cuts every cycle at its first gap and forgets references to what is gone. Says what each cycle lost.
     pub fn mend(&mut self) -> Result<Vec<Loss>, JournalError> {
-        let mut found: BTreeMap<(WorkflowId, CycleNo), Vec<u32>> = BTreeMap::new();
+        // By cycle: the number of each value's first entry, and how many there are in it.
+        let mut found: BTreeMap<(WorkflowId, CycleNo), Vec<(u32, u32)>> = BTreeMap::new();
         let mut records: BTreeMap<(WorkflowId, CycleNo), CycleRecord> = BTreeMap::new();
         for (key, value) in self.store.list(keys::CYCLE)? {
             if let (Some((workflow, cycle, None)), Ok(record)) = (keys::parse(keys::CYCLE, &key), parse(&key, &value)) {
@@ -202,9 +221,10 @@ impl<S: CheckpointStore> LogJournal<S> {
         }
         self.store.scan(keys::ENTRY, &mut |key, value| {
             if let Some((workflow, cycle, Some(index))) = keys::parse(keys::ENTRY, key)
-                && self.decode(&workflow, cycle, key, &value).is_ok()
+                && value.split(|byte| *byte == b'\n').all(|line| self.decode(&workflow, cycle, key, line).is_ok())
             {
-                found.entry((workflow, cycle)).or_default().push(index);
+                let lines = value.split(|byte| *byte == b'\n').count() as u32;
+                found.entry((workflow, cycle)).or_default().push((index, lines));
             }
             Ok(())
         })?;
@@ -215,17 +235,27 @@ impl<S: CheckpointStore> LogJournal<S> {
         for (workflow, cycle) in cycles {
             let id = (workflow.clone(), cycle);
             let indexes = found.remove(&id).unwrap_or_default();
-            let kept = indexes.iter().zip(0..).take_while(|(index, expected)| **index == *expected).count() as u32;
+            let mut kept = 0;
+            for (first, lines) in &indexes {
+                if *first == kept {
+                    kept += lines;
+                }
+            }
             let record = records.get(&id).copied();
-            let written = record.map_or(0, |record| record.entries).max(indexes.last().map_or(0, |last| last + 1));
+            let there = indexes.last().map_or(0, |(first, lines)| first + lines);
+            let written = record.map_or(0, |record| record.entries).max(there);
             let mut closed = record.is_some_and(|record| record.closed) && kept == written;
             if kept < written {
-                (kept..written).for_each(|index| batch.remove(keys::entry(&workflow, cycle, index)));
+                indexes
+                    .iter()
+                    .filter(|(first, _)| *first >= kept)
+                    .for_each(|(first, _)| batch.remove(keys::entry(&workflow, cycle, *first)));
                 losses.push(Loss { workflow: workflow.clone(), cycle, kept, lost: written - kept });
-            } else if record.is_none() && kept > 0 {
-                let key = keys::entry(&workflow, cycle, kept - 1);
-                let last = self.store.get(&key)?.map(|value| self.decode(&workflow, cycle, &key, &value)).transpose()?;
-                closed = matches!(last, Some(Entry::Closed { .. }));
+            } else if let (None, Some((first, _))) = (record, indexes.last()) {
+                let key = keys::entry(&workflow, cycle, *first);
+                let value = self.store.get(&key)?.unwrap_or_default();
+                let last = value.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+                closed = matches!(self.decode(&workflow, cycle, &key, last), Ok(Entry::Closed { .. }));
             }
             if kept == 0 {
                 batch.remove(keys::cycle(&workflow, cycle));
@@ -259,12 +289,12 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         if !entries.is_empty() {
             let mut record = self.record(workflow, cycle)?.unwrap_or(CycleRecord { closed: false, entries: 0 });
             let mut changes = Batch::default();
+            let (first, mut lines) = (record.entries, Vec::with_capacity(entries.len()));
             for entry in entries {
                 if record.closed {
                     return Err(error::closed(workflow.as_str(), cycle.0));
                 }
-                let value = self.encode(workflow, cycle, entry, &mut changes)?;
-                changes.put(keys::entry(workflow, cycle, record.entries), value);
+                lines.push(self.encode(workflow, cycle, entry, &mut changes)?);
                 record.entries += 1;
                 record.closed = matches!(entry, Entry::Closed { .. });
             }
@@ -277,7 +307,8 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             if self.recent.len() > NOTED_CYCLES {
                 self.recent.pop_front();
             }
-            self.dirty.insert(id.clone());
+            let waiting = self.lines.entry(id.clone()).or_insert_with(|| Lines { first, lines: Vec::new() });
+            waiting.lines.append(&mut lines);
             self.records.insert(id, record);
         }
         if durable || self.count >= WAITING_MOST { self.commit(true) } else { Ok(()) }
@@ -293,16 +324,22 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             let message = format!("cycle {cycle} of `{workflow}` has {found} of its {} entries", record.entries);
             error::damaged(message, None)
         };
-        let mut take = |key: &[u8], value: &[u8]| {
-            if key != keys::entry(workflow, cycle, entries.len() as u32) {
-                return Err(gap(entries.len()));
-            }
-            entries.push(self.decode(workflow, cycle, key, value)?);
-            Ok(())
+        let mut take = |key: &[u8], line: &[u8]| {
+            entries.push(self.decode(workflow, cycle, key, line)?);
+            Ok(entries.len())
         };
-        self.store.scan(&prefix, &mut |key, value| take(key, &value))?;
-        for (key, value) in self.waiting.changes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
-            take(key, value.as_deref().unwrap_or_default())?;
+        let mut next = 0;
+        self.store.scan(&prefix, &mut |key, value| {
+            if key != keys::entry(workflow, cycle, next as u32) {
+                return Err(gap(next));
+            }
+            value.split(|byte| *byte == b'\n').try_for_each(|line| take(key, line).map(|count| next = count))
+        })?;
+        if let Some(Lines { first, lines }) = self.lines.get(&(workflow.clone(), cycle)) {
+            if *first as usize != next {
+                return Err(gap(next));
+            }
+            lines.iter().try_for_each(|line| take(&prefix, line).map(|_| ()))?;
         }
         if entries.len() != record.entries as usize {
             return Err(gap(entries.len()));
@@ -367,6 +404,21 @@ pub(super) fn explain_loss(store: &dyn CheckpointStore, note: &[u8]) -> String {
 
 fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("our own types always serialise")
+}
+
+/// Lines as values of a size that stays inside the store, each with the number of its first line.
+fn joined(first: u32, lines: Vec<Vec<u8>>) -> Vec<(u32, Vec<u8>)> {
+    let mut values: Vec<(u32, Vec<u8>)> = Vec::new();
+    for (line, index) in lines.into_iter().zip(first..) {
+        match values.last_mut() {
+            Some((_, value)) if value.len() + line.len() < VALUE_MOST => {
+                value.push(b'\n');
+                value.extend(line);
+            }
+            _ => values.push((index, line)),
+        }
+    }
+    values
 }
 
 /// JSON that is known to come back. Numbers that JSON does not have become `null` without a word and could never be read

@@ -139,7 +139,9 @@ impl SledStore {
         // HEAD comes first: a store without one is a store whose HEAD was lost.
         let first = Mark { generation, ..Mark::default() };
         let acknowledged = Acknowledged::open(&head_path, first).map_err(io("write HEAD"))?;
-        sync_folder(folder).map_err(io("sync the state folder"))?;
+        if is_new {
+            sync_folder(folder).map_err(io("sync the state folder"))?;
+        }
         let blobs = Blobs::open(folder.join("blobs-loopctl")).map_err(io("open the large values"))?;
         let db = Db::open(store_folder)?;
         let note = acknowledged.mark.note.clone();
@@ -158,7 +160,9 @@ impl SledStore {
         } else {
             store.check(options, explain)?;
         }
-        store.settle().map_err(io("sync the state folder"))?;
+        if store.acknowledged.mark.sequence == 0 {
+            store.settle().map_err(io("sync the state folder"))?;
+        }
         // What an interrupted compaction left, now that the generation in use has proved whole.
         for old in generations.into_iter().filter(|old| *old != generation) {
             fs::remove_dir_all(folder.join(format!("store-{old}"))).map_err(io("remove an old generation"))?;
@@ -225,7 +229,7 @@ impl SledStore {
         self.acknowledge()
     }
 
-    /// After opening: the names of new files must be on the disk before anything is acknowledged.
+    /// The names of new files must be on the disk before anything is acknowledged: called until the first time it is.
     fn settle(&self) -> io::Result<()> {
         self.db.file.sync_all()?;
         for name in ["conf", "db"] {

@@ -11,7 +11,7 @@ fn suite() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/kdl-suite");
     let found = folder.join("input").is_dir();
     if !found {
-        println!("skipped: {} is not here", folder.display());
+        crate::base::skip::skipped(&folder);
     }
     found.then_some(folder)
 }

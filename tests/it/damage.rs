@@ -167,7 +167,9 @@ fn a_large_value_that_changed_is_refused_and_can_be_given_up() {
     let reply = Reply::Fetched(Fetched::Entries(vec![("a".to_owned(), Body::new(vec![7; 90_000]))]));
     let task = TaskId { step: StepId::new("read"), item: None };
     let key = loopctl::base::RequestKey { cycle: CycleNo(1), task, turn: 0, index: 0 };
-    journal.append(&workflow(), CycleNo(1), &[note(0), Entry::Replied { key, reply }, note(2)], true).expect("taken");
+    for entry in [note(0), Entry::Replied { key, reply }, note(2)] {
+        journal.append(&workflow(), CycleNo(1), &[entry], true).expect("taken");
+    }
     drop(journal);
     let file = fs::read_dir(state.join("blobs-loopctl")).expect("readable").flatten().next().expect("one large value");
     fs::write(file.path(), b"other").expect("writable");

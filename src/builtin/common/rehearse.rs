@@ -43,7 +43,7 @@ pub fn shared(path: &str) -> Option<Vec<u8>> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path);
     let bytes = std::fs::read(&file).ok();
     if bytes.is_none() {
-        println!("skipped: {} is not here", file.display());
+        crate::base::skip::skipped(&file);
     }
     bytes
 }

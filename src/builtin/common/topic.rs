@@ -26,13 +26,21 @@ pub fn key(text: &str) -> String {
 
 /// The stems of the telling words, each once.
 pub fn stems(text: &str) -> BTreeSet<String> {
-    let stemmer = Stemmer::create(Algorithm::English);
-    tokens(text).iter().filter(|word| !is_stop_word(word)).map(|word| stemmer.stem(word).into_owned()).collect()
+    stems_in_order(text).into_iter().collect()
 }
 
-/// The stem of one lower-case word.
-pub fn stem(word: &str) -> String {
-    Stemmer::create(Algorithm::English).stem(word).into_owned()
+/// The stems of the telling words, in the order of the text.
+pub fn stems_in_order(text: &str) -> Vec<String> {
+    let stemmer = Stemmer::create(Algorithm::English);
+    tokens(text).iter().filter(|word| !is_stop_word(word)).map(|word| stem(&stemmer, word)).collect()
+}
+
+fn stem(stemmer: &Stemmer, word: &str) -> String {
+    // The stemmer keeps the plural of short forms such as `gpus`, because it takes `us` for Latin.
+    match word.strip_suffix('s') {
+        Some(one) if one.ends_with('u') && !one[..one.len() - 1].contains(['a', 'e', 'i', 'o', 'u', 'y']) => one.to_owned(),
+        _ => stemmer.stem(word).into_owned(),
+    }
 }
 
 /// The cluster a text belongs to: the set of its stems, so that order, number and stop words do not matter.
@@ -58,5 +66,6 @@ mod tests {
     fn clusters_ignore_order_and_number() {
         assert_eq!(cluster("approval gates for content"), cluster("Content approvals: the gate"));
         assert_ne!(cluster("approval gates"), cluster("approval"));
+        assert_eq!(cluster("GPUs"), cluster("gpu"));
     }
 }

@@ -80,7 +80,7 @@ impl StepKind for PublishKind {
                     key,
                     location: published.location.clone(),
                     at: published.at,
-                    edited: matches!(draft.revision, Revision::Edited { .. }),
+                    edited: is_edited(draft),
                 };
                 output.give(receipt, vec![item.id]);
                 Ok(Turn::Done(output))
@@ -99,6 +99,11 @@ impl StepKind for PublishKind {
     }
 }
 
+/// Whether the piece carries a person's words.
+fn is_edited(draft: &Draft) -> bool {
+    draft.outline_edited || matches!(draft.revision, Revision::Edited { .. })
+}
+
 /// What a channel may show beside the text.
 fn fields(cx: &StepContext<'_>, draft: &Draft) -> BTreeMap<String, Value> {
     let mut fields = BTreeMap::from([
@@ -112,11 +117,11 @@ fn fields(cx: &StepContext<'_>, draft: &Draft) -> BTreeMap<String, Value> {
     if let Some(pillar) = &draft.brief.pillar {
         fields.insert("pillar".to_owned(), json!(pillar));
     }
-    if let Some(by) = &draft.approved_by {
+    if let Some(by) = draft.approved_by.as_ref().or(draft.outline_by.as_ref()) {
         fields.insert("approved-by".to_owned(), json!(by));
     }
-    if let Revision::Edited { by, .. } = &draft.revision {
-        fields.insert("edited-by".to_owned(), json!(by));
+    if is_edited(draft) {
+        fields.insert("edited".to_owned(), json!(true));
     }
     fields
 }

@@ -61,9 +61,9 @@ struct Kept {
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]
-struct KeptFeed {
+pub(super) struct KeptFeed {
     #[serde(flatten)]
-    validators: reading::Validators,
+    pub(super) validators: reading::Validators,
     /// Short digests of entry ids that were given, oldest first.
     #[serde(default)]
     given: Vec<String>,
@@ -129,7 +129,7 @@ fn entries_named(entries: usize, kept: &Kept) -> String {
 }
 
 /// Gives what is new and due; says how many entries are dated after this cycle.
-fn give(cx: &StepContext<'_>, kept: &mut KeptFeed, entries: Vec<feed::FeedEntry>, output: &mut Output) -> usize {
+pub(super) fn give(cx: &StepContext<'_>, kept: &mut KeptFeed, entries: Vec<feed::FeedEntry>, output: &mut Output) -> usize {
     let newest = if kept.given.is_empty() { cx.config().duration("newest") } else { None };
     let mut later = 0;
     let mut shown: Vec<String> = Vec::new();

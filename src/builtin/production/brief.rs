@@ -5,7 +5,7 @@ use crate::base::ItemId;
 use crate::builtin::common::topic;
 use crate::client_os::{Pillar, Snapshot};
 use crate::model::goods::{Brief, Claim, Opportunity, Signal, SignalKind};
-use crate::model::{Good, GoodKind};
+use crate::model::{Good, GoodKind, Untrusted};
 use crate::step::spec::no_tunables;
 use crate::step::{KindSpec, Mode, NodeSpec, NoteLevel, Output, StepContext, StepError, StepKind, Turn, ValueType};
 use std::collections::BTreeSet;
@@ -126,12 +126,15 @@ impl Signals {
                 None => written.push(claims::of_evidence(evidence, &opportunity.topic, zone)),
             }
         }
-        // A merged signal may know what its parts, from an earlier cycle, can no longer be asked for.
-        for (id, signal) in self.taken.iter().filter(|(_, signal)| is_typed(signal)) {
+        // A merged signal may know what its parts, from an earlier cycle, can no longer be asked for. Its title may be that of
+        // any part, so the topic stands for it.
+        let taken = if typed.is_empty() { self.taken.as_slice() } else { &[] };
+        for (id, signal) in taken.iter().filter(|(_, signal)| is_typed(signal)) {
             let cited =
                 opportunity.evidence.iter().find(|evidence| evidence.source == signal.source || evidence.url == signal.url);
             let evidence = cited.cloned().unwrap_or_else(|| signal.as_evidence(*id));
-            typed.extend(claims::of_signal(signal, &evidence, zone));
+            let named = Signal { title: Untrusted::new(claims::readable(&signal.topic)), ..signal.clone() };
+            typed.extend(claims::of_signal(&named, &evidence, zone));
         }
         let mut seen = BTreeSet::new();
         typed.extend(written);
@@ -183,7 +186,7 @@ fn title(opportunity: &Opportunity, story: &Story) -> String {
     if !story.prices.is_empty() {
         return match story.prices.iter().next().filter(|about| story.prices.len() == 1 && !about.trim().is_empty()) {
             Some(about) => {
-                format!("The price of {} moved: what it means for your bill", crate::model::Untrusted::new(about).quoted(60))
+                format!("The price of {} moved: what it means for your bill", Untrusted::new(about).quoted(60))
             }
             None => format!("{subject}: prices moved, and what it means for your bill"),
         };
@@ -285,9 +288,9 @@ mod tests {
     use crate::base::{Digest, StepId};
     use crate::builtin::common::rehearse::{Bench, notes, time};
     use crate::client_os::Decision;
+    use crate::model::Item;
     use crate::model::goods::signal::Fact;
     use crate::model::goods::{Evidence, Point};
-    use crate::model::{Item, Untrusted};
     use std::sync::Arc;
 
     fn signal(kind: SignalKind, title: &str, url: Option<&str>, day: &str) -> Signal {

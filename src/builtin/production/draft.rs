@@ -105,6 +105,8 @@ impl StepKind for DraftKind {
             revision: Revision::Generated,
             findings,
             approved_by: None,
+            outline_by: outline.approved_by.clone(),
+            outline_edited: matches!(outline.revision, Revision::Edited { .. }),
         };
         output.give(draft, vec![item.id]);
         Ok(Turn::Done(output))

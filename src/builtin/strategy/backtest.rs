@@ -17,14 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Most topics looked at, those with the most volume first.
-const MOST_TOPICS: usize = 300;
+const MOST_TOPICS: usize = 120;
 /// Most past periods looked at, the latest first.
-const MOST_PERIODS: usize = 24;
+const MOST_PERIODS: usize = 18;
 /// Fewest topics and periods for any verdict.
 const FEWEST_TOPICS: usize = 8;
 const FEWEST_PERIODS: usize = 6;
 /// Times the topics are drawn again for the intervals.
-const DRAWS: usize = 200;
+const DRAWS: usize = 100;
 /// Share of the latest rows that the comparison holds out.
 const HELD_OUT: f64 = 0.3;
 const LEVEL: f64 = 0.95;

@@ -2,11 +2,11 @@
 
 use crate::base::Timestamp;
 use crate::builtin::common::topic::stem;
-use crate::builtin::common::topic::words;
 use crate::client_os::Pillar;
 use crate::model::Item;
 use crate::model::goods::{Evidence, Point, Signal};
 use crate::stats::summary::median;
+use crate::stats::text::tokens;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ pub fn pillar_of<'p>(pillars: &'p [Pillar], topic: &str, title: &str) -> Option<
 }
 
 fn stems(text: &str) -> BTreeSet<String> {
-    words(text).iter().map(|word| stem(word)).collect()
+    tokens(text).iter().map(|word| stem(word)).collect()
 }
 
 /// Whether a text with these stems holds all words of a pillar's topic.

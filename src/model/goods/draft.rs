@@ -37,4 +37,10 @@ pub struct Draft {
     pub findings: Vec<Finding>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
+    /// Who approved the outline it was written from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outline_by: Option<String>,
+    /// The outline carries a person's words.
+    #[serde(default)]
+    pub outline_edited: bool,
 }

@@ -503,4 +503,17 @@ mod tests {
             assert_eq!(found(text, GoodKind::Brief), expected, "{text}");
         }
     }
+
+    #[test]
+    fn bundled_templates_are_clean() {
+        for (name, takes) in [("outline", GoodKind::Brief), ("draft", GoodKind::Outline)] {
+            for workflow in ["first-loop", "b2b-growth"] {
+                let path = format!("{}/workflows/{workflow}/templates/{name}.hbs", env!("CARGO_MANIFEST_DIR"));
+                match std::fs::read_to_string(&path) {
+                    Ok(text) => assert_eq!(found(&text, takes), Vec::<String>::new(), "{path}"),
+                    Err(_) => println!("skipped: {path} is not here"),
+                }
+            }
+        }
+    }
 }

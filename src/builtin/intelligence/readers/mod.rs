@@ -7,4 +7,6 @@ pub mod page;
 pub mod prices;
 pub mod series;
 pub mod shape;
+pub mod sitemap;
+pub mod transcript;
 pub mod wide;

@@ -146,7 +146,9 @@ fn of_text(text: &str, next: &str, heading: &str, line: &str, prices: &mut Vec<P
 
 fn joined(parts: &[&str]) -> String {
     let mut kept: Vec<&str> = Vec::new();
-    for part in parts.iter().map(|part| part.trim_matches([' ', ':', '_', '-'])).filter(|part| !part.is_empty()) {
+    let names = parts.iter().map(|part| part.trim_matches([' ', ':', '_', '-']));
+    // A name has letters: `+ 0.25` between two prices is none.
+    for part in names.filter(|part| part.chars().any(char::is_alphabetic)) {
         if !kept.contains(&part) {
             kept.push(part);
         }
@@ -234,7 +236,9 @@ impl WordStarts for str {
 fn after_price(rest: &str, unit: &str) -> String {
     let rest = rest.strip_prefix(unit).unwrap_or(rest).trim_start();
     let Some(rest) = rest.strip_prefix("for ").or_else(|| rest.strip_prefix("of ")) else { return String::new() };
-    let end = rest.find(['.', ',', ';', '(']).unwrap_or(rest.len());
+    let end = [". ", ", ", ";", "("].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+    let rest = rest.trim_end_matches('.');
+    let end = end.min(rest.len());
     rest[..end].split_whitespace().take(8).collect::<Vec<_>>().join(" ")
 }
 
