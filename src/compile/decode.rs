@@ -21,6 +21,8 @@ pub(super) struct Reference {
     pub inner: Option<Span>,
     /// The name of the node or property that holds the value.
     pub holder: &'static str,
+    /// Whether it is an argument of a node, or else a property.
+    pub is_argument: bool,
     /// The node that holds the value, to tell the lists of one node from those of another.
     pub node: Span,
 }
@@ -39,11 +41,13 @@ impl Reference {
 pub(super) struct Decoder<'s> {
     pub sink: &'s mut Vec<Diagnostic>,
     pub references: Vec<Reference>,
+    /// Needed settings whose absence a rule of `check` tells better.
+    pub said_elsewhere: &'static [&'static str],
 }
 
 impl<'s> Decoder<'s> {
     pub fn new(sink: &'s mut Vec<Diagnostic>) -> Decoder<'s> {
-        Decoder { sink, references: Vec::new() }
+        Decoder { sink, references: Vec::new(), said_elsewhere: &[] }
     }
 
     /// A node with its arguments, properties and children.
@@ -175,6 +179,7 @@ impl<'s> Decoder<'s> {
                         span: entry.value_span(),
                         inner: entry.inner_span(),
                         holder,
+                        is_argument: entry.name().is_none(),
                         node: node.span(),
                     });
                 }
@@ -240,7 +245,10 @@ impl<'s> Decoder<'s> {
             }
             if let Some(config) = default_node(spec, node.span()) {
                 found.push((number, config));
-            } else if matches!(spec.occurs, Occurs::Once | Occurs::AtLeastOnce) && !node.is_broken() {
+            } else if matches!(spec.occurs, Occurs::Once | Occurs::AtLeastOnce)
+                && !node.is_broken()
+                && !self.said_elsewhere.contains(&spec.name)
+            {
                 self.sink.push(missing_node(node, spec, inside));
             }
         }

@@ -1,5 +1,6 @@
 //! Reads the file into a sketch: the workflow's settings, its doors, and its steps by layer, verb and connector.
 
+use super::check;
 use super::decode::{Decoder, repeated_node, unknown_node};
 use super::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WORKFLOW};
 use super::scalar::one_of;
@@ -154,6 +155,7 @@ impl Frame<'_> {
         let references = decoder.references;
         self.sketch.references.extend(references);
         self.sketch.settings = Config { name: WORKFLOW.name.to_owned(), children, span: root.span(), ..Config::default() };
+        self.schedule();
         self.limits();
         for (node, is_provider) in doors {
             self.door(node, is_provider);
@@ -187,6 +189,27 @@ impl Frame<'_> {
                 Diagnostic::error("loop::module-unavailable", format!("this version of loopctl cannot load module `{name}`"))
                     .at(node.head_span(), "modules cannot be used yet")
                     .help("write its steps into this file; `loopctl kinds` lists what is built in"),
+            );
+        }
+    }
+
+    /// What one setting needs of another.
+    fn schedule(&mut self) {
+        let settings = &self.sketch.settings;
+        if let (Some(recorded), None) = (settings.child("recorded"), settings.child("every")) {
+            self.sink.push(
+                Diagnostic::error("loop::missing-node", "a recording needs `every`")
+                    .at(recorded.span, "when does the second cycle open?")
+                    .help("add `every \"1d\"`: each cycle sees the recording up to that much later"),
+            );
+        }
+        if let Some(every) = settings.child("every")
+            && every.arg().and_then(Scalar::duration).is_some_and(|length| length.is_zero())
+        {
+            self.sink.push(
+                Diagnostic::error("loop::out-of-range", "`every` takes a length of time above zero")
+                    .at(every.arg_spans.first().copied().unwrap_or(every.span), "cycles would never end")
+                    .help("write how often a cycle opens: `every \"1d\"`"),
             );
         }
     }
@@ -339,6 +362,7 @@ impl Frame<'_> {
                 _ => language::WIRED,
             };
             let mut decoder = Decoder::new(self.sink);
+            decoder.said_elsewhere = check::said_by_rules(spec);
             config.children = decoder.children(node, &[spec.nodes, wired], line.props, verb);
             references = decoder.references;
         }

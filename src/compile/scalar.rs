@@ -1,5 +1,7 @@
 //! From one written value to one typed `Scalar`, or to the diagnostic that says what to write instead.
 
+#![expect(clippy::result_large_err, reason = "a finding is made once per mistake, and mistakes are few")]
+
 use crate::base::{Money, Timestamp, duration};
 use crate::diag::{Diagnostic, nearest};
 use crate::model::{Scalar, SecretRef, Window};

@@ -195,6 +195,7 @@ const GATE: KindSpec = KindSpec {
             name: "by",
             args: &[ArgSpec { name: "who", ty: ValueType::Text, required: true }],
             rest: Some(ValueType::Text),
+            occurs: Occurs::Once,
             doc: "Who decides.",
             example: "by \"content-team\"",
             ..NodeSpec::EMPTY
@@ -229,7 +230,7 @@ const ROUTE: KindSpec = KindSpec {
         name: "to",
         args: &[ArgSpec { name: "channel", ty: ValueType::Channel, required: true }],
         rest: Some(ValueType::Channel),
-        occurs: Occurs::Once,
+        occurs: Occurs::AtLeastOnce,
         doc: "Where pieces go.",
         example: "to \"blog\"",
         ..NodeSpec::EMPTY
@@ -275,12 +276,13 @@ const FEEDBACK: KindSpec = KindSpec {
                     ArgSpec { name: "least", ty: ValueType::Number, required: true },
                     ArgSpec { name: "most", ty: ValueType::Number, required: true },
                 ],
+                occurs: Occurs::Once,
                 doc: "Its bounds.",
                 example: "within 0.1 0.8",
                 ..NodeSpec::EMPTY
             },
         ],
-        occurs: Occurs::Many,
+        occurs: Occurs::AtLeastOnce,
         doc: "What is learned changes this parameter.",
         example: "tune \"opportunities.demand\" { within 0.1 0.8 }",
         ..NodeSpec::EMPTY

@@ -225,6 +225,18 @@ fn many_mistakes_are_each_said_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn a_recording_needs_a_pace() {
+    assert_eq!(
+        changed("    every \"1d\" at=\"06:00\"\n", ""),
+        ["loop::missing-node [recorded from=\"2026-06-29 06:00\"] a recording needs `every`"]
+    );
+    assert_eq!(
+        changed("every \"1d\"", "every \"0d\""),
+        ["loop::out-of-range [\"0d\"] `every` takes a length of time above zero"]
+    );
+}
+
+#[test]
 fn a_gate_may_not_be_passed_by() {
     assert_eq!(
         changed("route \"channels\" { from \"publisher\"", "route \"channels\" { from \"drafts\""),

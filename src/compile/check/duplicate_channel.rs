@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     for step in &cx.sketch.steps {
-        let mut lists: BTreeMap<Span, Vec<&Reference>> = BTreeMap::new();
+        // All `to` lines of a step are one list; properties of different rules are not.
+        let mut lists: BTreeMap<(&str, Option<Span>), Vec<&Reference>> = BTreeMap::new();
         for reference in step.references.iter().filter(|reference| reference.ty == ValueType::Channel) {
-            lists.entry(reference.node).or_default().push(reference);
+            lists.entry((reference.holder, (!reference.is_argument).then_some(reference.node))).or_default().push(reference);
         }
         for list in lists.values() {
             for (at, reference) in list.iter().enumerate() {

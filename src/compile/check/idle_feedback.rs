@@ -22,7 +22,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
             Some(format!("{}.{}", other.id, (spec.tunables)(&other.config).first()?.name))
         });
         sink.push(
-            Diagnostic::warning("loop::idle-feedback", format!("nothing reads what `{}` learns", step.title()))
+            Diagnostic::error("loop::idle-feedback", format!("nothing reads what `{}` learns", step.title()))
                 .at(step.name_span, "it tunes no parameter")
                 .help(format!(
                     "say what it may change: `tune \"{}\" {{ within 0.1 0.8 }}`",

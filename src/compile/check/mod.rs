@@ -22,6 +22,7 @@ mod unused_definition;
 use super::sketch::{Sketch, StepSketch};
 use crate::base::files::Files;
 use crate::diag::{Diagnostic, Span};
+use crate::step::KindSpec;
 
 /// What a rule may look at.
 pub(super) struct CheckContext<'c> {
@@ -53,6 +54,15 @@ const RULES: &[Rule] = &[
     unread_step::rule,
     unused_definition::rule,
 ];
+
+/// The needed settings of a kind whose absence is for a rule to say, because the rule can say why it matters.
+pub(super) fn said_by_rules(spec: &KindSpec) -> &'static [&'static str] {
+    match spec {
+        _ if spec.decides => &["by"],
+        _ if idle_feedback::tunes(spec) => &["tune", "within"],
+        _ => &[],
+    }
+}
 
 pub(super) fn check(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     for rule in RULES {

@@ -11,7 +11,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
             let place = tune.arg_spans.first().copied().unwrap_or(tune.span);
             let Some(within) = tune.child("within") else {
                 sink.push(
-                    Diagnostic::warning("loop::unbounded-feedback", format!("`{parameter}` may be moved without bounds"))
+                    Diagnostic::error("loop::unbounded-feedback", format!("`{parameter}` may be moved without bounds"))
                         .at(place, "no `within` in its block")
                         .help("add the least and the most you would accept: `within 0.1 0.8`"),
                 );
