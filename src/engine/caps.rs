@@ -174,8 +174,11 @@ impl Caps {
         }
         for (name, windows) in &mut ledger.0 {
             windows.retain(|window, _| !window.starts_with("cycle-") || self.find(name, window).is_some());
-            while windows.len() > WINDOWS_KEPT {
-                windows.pop_first();
+            // Keys sort by time only among windows of one length, so what is in force now is kept whatever its place.
+            let too_many = windows.len().saturating_sub(WINDOWS_KEPT);
+            let over = windows.keys().filter(|window| self.find(name, window).is_none()).take(too_many);
+            for window in over.cloned().collect::<Vec<_>>() {
+                windows.remove(&window);
             }
         }
         ledger.0.retain(|_, windows| !windows.is_empty());
@@ -185,3 +188,80 @@ impl Caps {
 
 /// Two months of days for each cap.
 const WINDOWS_KEPT: usize = 62;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::CycleNo;
+    use crate::client_os::Snapshot;
+    use crate::engine::testing;
+    use crate::model::Window;
+
+    fn caps(caps: &[(CapUnit, i64, Window)], ledger: &Ledger, cycle: u32) -> Caps {
+        let mut workflow = testing::workflow(Vec::new());
+        let cap = |(unit, most, per): &(CapUnit, i64, Window)| Cap {
+            key: "workflow".to_owned(),
+            unit: unit.clone(),
+            most: *most,
+            per: *per,
+        };
+        workflow.caps = caps.iter().map(cap).collect();
+        let pins = testing::pins(&workflow, &Snapshot::default(), cycle);
+        assert_eq!(pins.cycle, CycleNo(cycle));
+        Caps::new(&workflow, &pins, ledger)
+    }
+
+    #[test]
+    fn money_and_tokens_of_one_workflow_are_counted_apart() {
+        let usd = CapUnit::Money("usd".to_owned());
+        let caps = caps(&[(usd, 100, Window::Day), (CapUnit::Tokens, 100, Window::Day)], &Ledger::default(), 1);
+        let names: Vec<&str> = (0..2).map(|at| caps.slot(at).name.as_str()).collect();
+        assert_eq!(names, ["workflow usd", "workflow tokens"]);
+    }
+
+    #[test]
+    fn of_two_caps_on_the_same_thing_the_lower_one_counts() {
+        let caps = caps(&[(CapUnit::Pieces, 5, Window::Day), (CapUnit::Pieces, 3, Window::Day)], &Ledger::default(), 1);
+        assert_eq!(caps.uses().len(), 1);
+        assert_eq!(caps.left(0), 3);
+    }
+
+    #[test]
+    fn there_may_be_room_later_only_while_something_is_held() {
+        let mut caps = caps(&[(CapUnit::Pieces, 2, Window::Day)], &Ledger::default(), 1);
+        caps.reserve(0, 7, 1, 0);
+        assert_eq!(caps.room(&[(0, 1)]), Room::Free);
+        caps.reserve(0, 8, 1, 0);
+        assert_eq!((caps.room(&[(0, 1)]), caps.room(&[(0, 3)])), (Room::Later, Room::Never(0)));
+        caps.settle(0, 7, 1);
+        assert_eq!(caps.room(&[(0, 1)]), Room::Later);
+        caps.settle(0, 8, 0);
+        assert_eq!(caps.room(&[(0, 1)]), Room::Free);
+        caps.reserve(0, 9, 1, 0);
+        caps.settle(0, 9, 1);
+        assert_eq!(caps.room(&[(0, 1)]), Room::Never(0));
+        assert_eq!(caps.left(0), 0);
+    }
+
+    #[test]
+    fn the_ledger_goes_on_from_cycle_to_cycle_and_forgets_what_is_long_over() {
+        let units = Window::ALL.map(|window| (CapUnit::Pieces, 900, window));
+        let mut ledger = Ledger::default();
+        let mut months = BTreeMap::<String, i64>::new();
+        for cycle in 1..=800 {
+            let mut caps = caps(&units, &ledger, cycle);
+            for at in 0..units.len() {
+                caps.reserve(at, 1, 4, 0);
+                caps.settle(at, 1, 2);
+            }
+            assert_eq!(caps.slot(1).used, 2, "a new day has a new count");
+            let month = caps.slot(3);
+            let used = months.entry(month.window.clone()).or_default();
+            *used += 2;
+            assert_eq!(month.used, *used, "the count of a month goes on to its end");
+            ledger = caps.ledger();
+        }
+        assert_eq!(ledger.0["workflow"].len(), WINDOWS_KEPT);
+        assert_eq!(ledger.0["workflow"].keys().filter(|window| window.starts_with("cycle-")).count(), 1);
+    }
+}

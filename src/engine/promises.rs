@@ -6,7 +6,7 @@ use super::*;
 use crate::base::{RequestKey, StepId, TaskId, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::{CapUnit, Good, Window, Workflow};
-use crate::step::{FailureKind, Reply, Request};
+use crate::step::{FailureKind, Request};
 use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000;

@@ -3,9 +3,9 @@
 //! The world answers each request by what the request says, so the same request always gets the same answer. The
 //! process carries actions out as the runtime does, in a random order, and can be stopped at any journal entry.
 
-use super::testing::{NOW, pins, registry, step, workflow};
+use super::testing::{NOW, pins, registry, step};
 use super::*;
-use crate::base::{Digest, Money, RequestKey, Rng, StepId, Timestamp};
+use crate::base::{Digest, Money, RequestKey, Rng, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::Workflow;
 use crate::step::*;
