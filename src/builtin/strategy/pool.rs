@@ -1,12 +1,11 @@
 //! Signals of one topic as one, and the pillar that a topic belongs to.
 
 use crate::base::Timestamp;
-use crate::builtin::common::topic::stem;
+use crate::builtin::common::topic::stems;
 use crate::client_os::Pillar;
 use crate::model::Item;
 use crate::model::goods::{Evidence, Point, Signal};
 use crate::stats::summary::median;
-use crate::stats::text::tokens;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -87,10 +86,6 @@ pub fn pillar_of<'p>(pillars: &'p [Pillar], topic: &str, title: &str) -> Option<
     })
 }
 
-fn stems(text: &str) -> BTreeSet<String> {
-    tokens(text).iter().map(|word| stem(word)).collect()
-}
-
 /// Whether a text with these stems holds all words of a pillar's topic.
 fn holds(text: &BTreeSet<String>, topic: &str) -> bool {
     let topic = stems(topic);
@@ -125,6 +120,7 @@ pub fn as_of(signal: &Signal, at: usize) -> Signal {
         position: None,
         strength: None,
         novelty: None,
+        exposure: signal.exposure.iter().take(at + 1).copied().collect(),
         facts: Vec::new(),
         evidence: signal.evidence.iter().filter(|evidence| evidence.at <= then).cloned().collect(),
         series,
