@@ -81,9 +81,7 @@ fn mistakes(text: &str) -> Vec<String> {
         let files = MemoryFiles::new([("loop.kdl", text)]);
         let findings = compile(&files, "loop.kdl", loopctl::builtin::registry()).diagnostics;
         let elsewhere = ["loop::missing-file", "loop::missing-pillars"];
-        mistakes.extend(
-            findings.iter().filter(|finding| finding.is_error() && !elsewhere.contains(&finding.code)).map(shown),
-        );
+        mistakes.extend(findings.iter().filter(|finding| finding.is_error() && !elsewhere.contains(&finding.code)).map(shown));
     }
     mistakes
 }
