@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod diagnostics;
 mod dispatch;
+mod docs;
 mod house;
 mod journal_contract;
 mod kinds;
