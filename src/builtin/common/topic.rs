@@ -24,6 +24,16 @@ pub fn key(text: &str) -> String {
     chosen[..chosen.len().min(KEY_WORDS)].join("-")
 }
 
+/// The words of a text, lower-case and without diacritics.
+pub fn words(text: &str) -> Vec<String> {
+    tokens(text)
+}
+
+/// The stem of one lower-case word.
+pub fn stem(word: &str) -> String {
+    stem_with(&Stemmer::create(Algorithm::English), word)
+}
+
 /// The stems of the telling words, each once.
 pub fn stems(text: &str) -> BTreeSet<String> {
     stems_in_order(text).into_iter().collect()
@@ -32,10 +42,10 @@ pub fn stems(text: &str) -> BTreeSet<String> {
 /// The stems of the telling words, in the order of the text.
 pub fn stems_in_order(text: &str) -> Vec<String> {
     let stemmer = Stemmer::create(Algorithm::English);
-    tokens(text).iter().filter(|word| !is_stop_word(word)).map(|word| stem(&stemmer, word)).collect()
+    tokens(text).iter().filter(|word| !is_stop_word(word)).map(|word| stem_with(&stemmer, word)).collect()
 }
 
-fn stem(stemmer: &Stemmer, word: &str) -> String {
+fn stem_with(stemmer: &Stemmer, word: &str) -> String {
     // The stemmer keeps the plural of short forms such as `gpus`, because it takes `us` for Latin.
     match word.strip_suffix('s') {
         Some(one) if one.ends_with('u') && !one[..one.len() - 1].contains(['a', 'e', 'i', 'o', 'u', 'y']) => one.to_owned(),

@@ -430,10 +430,11 @@ mod tests {
     fn journeys_are_read_from_gzip() {
         let Some(bytes) = shared("learning/attribution/paths_10k.csv.gz") else { return };
         let step = r#"source "site" kind="csv" { path "p.csv.gz"; give "event"; shape { path "path" separator=" > "
-            column "total_conversions" as="conversions"; column "total_conversion_value" as="value"; column "total_null" as="nulls" } }"#;
+            conversions "total_conversions"; value "total_conversion_value"; nulls "total_null"; channel constant="site" } }"#;
         let output = Bench::new(&Csv, step).file("p.csv.gz", bytes).run("2026-10-01T00:00:00Z").unwrap();
         let rows = &events(&output).rows;
         assert_eq!(output.headline.as_deref(), Some("10,000 rows, 10,000 events"));
+        assert_eq!(rows[0].channel.as_deref(), Some("site"));
         assert_eq!(rows[0].path, ["eta", "iota", "alpha", "eta"]);
         assert_eq!((rows[0].conversions, rows[0].value, rows[0].nulls, rows[0].name.as_str()), (1.0, Some(0.244), 3.0, "path"));
     }

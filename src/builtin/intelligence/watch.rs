@@ -63,7 +63,7 @@ static SPEC: KindSpec = KindSpec {
         NodeSpec {
             props: &[
                 PropSpec {
-                    name: "page",
+                    name: "url",
                     ty: ValueType::Url,
                     required: false,
                     default: None,
@@ -75,7 +75,7 @@ static SPEC: KindSpec = KindSpec {
                 "history",
                 ValueType::File,
                 "Recorded revisions of a page, one JSON object a line with `date` and `text`.",
-                r#"history "data/pricing_history.jsonl" page="https://rival.example/pricing""#,
+                r#"history "data/pricing_history.jsonl" url="https://rival.example/pricing""#,
             )
             .many()
         },
@@ -98,6 +98,12 @@ static SPEC: KindSpec = KindSpec {
             example: r#"facts "price" "headline""#,
             ..NodeSpec::EMPTY
         },
+        NodeSpec::value(
+            "look-back",
+            ValueType::Duration,
+            "At the first sight of a `history`, the baseline is the revision in force this long before, so that what changed since then is told.",
+            r#"look-back "14d""#,
+        ),
         reading::EVERY,
     ],
     example: "watch \"rivals\" {\n    page \"https://rival.example/pricing\" select=\"main\"\n    sitemap \"https://rival.example/sitemap.xml\"\n}",
@@ -174,7 +180,7 @@ fn watched(config: &Config) -> Vec<Watched<'_>> {
             let is_file = matches!(name, "path" | "history");
             let target = if is_file { Target::File(text.to_owned()) } else { Target::Url(text.to_owned()) };
             let prop = |name: &str| node.prop(name).and_then(|value| value.text());
-            let link = if is_file { prop("page") } else { Some(text) };
+            let link = if is_file { prop("url") } else { Some(text) };
             all.push(Watched { role, target, select: prop("select"), link });
         }
     }
@@ -221,7 +227,7 @@ impl StepKind for Watch {
             };
             match one.role {
                 Role::Page => sight(cx, one, &outcome, &bytes::text(&outcome.bytes), cx.now, &mut kept, &mut tally, &mut output),
-                Role::History => match revision(&bytes::text(&outcome.bytes), cx) {
+                Role::History => match revision_of(one, &outcome, cx, &mut kept, &mut tally, &mut output) {
                     Ok(Some((at, text))) => sight(cx, one, &outcome, &text, at, &mut kept, &mut tally, &mut output),
                     Ok(None) => inform(&mut output, Some(outcome.place.clone()), "No revision is in force yet."),
                     Err(reason) => {
@@ -333,8 +339,29 @@ fn told<'a>(
     None
 }
 
-/// The revision in force: the last one that is not dated later. Of several on one day, the last in the file.
-fn revision(text: &str, cx: &StepContext<'_>) -> Result<Option<(Timestamp, String)>, String> {
+/// The revision in force now. At the first sight, the one in force `look-back` ago is taken in before it, as the baseline.
+fn revision_of(
+    one: &Watched<'_>,
+    document: &Document<'_>,
+    cx: &StepContext<'_>,
+    kept: &mut Kept,
+    tally: &mut Tally,
+    output: &mut Output,
+) -> Result<Option<(Timestamp, String)>, String> {
+    let text = bytes::text(&document.bytes);
+    let first_sight = kept.pages.get(&document.key).is_none_or(|page| page.text.is_none());
+    if let Some(look_back) = cx.config().duration("look-back").filter(|_| first_sight)
+        && let Some((at, old)) = revision(&text, cx.now - look_back, cx)?
+    {
+        sight(cx, one, document, &old, at, kept, tally, output);
+        // It is the same page a second time, and not a page more.
+        tally.pages -= usize::from(tally.pages > 0);
+    }
+    revision(&text, cx.now, cx)
+}
+
+/// The revision in force at a time: the last one that is not dated later. Of several on one day, the last in the file.
+fn revision(text: &str, now: Timestamp, cx: &StepContext<'_>) -> Result<Option<(Timestamp, String)>, String> {
     #[derive(Deserialize)]
     struct Line {
         #[serde(alias = "at", alias = "time")]
@@ -348,7 +375,7 @@ fn revision(text: &str, cx: &StepContext<'_>) -> Result<Option<(Timestamp, Strin
             serde_json::from_str(line).map_err(|_| format!("line {} is not an object with `date` and `text`", index + 1))?;
         let at = date::parse(&line.date, &[], &cx.workflow.zone)
             .ok_or_else(|| format!("expected a date in line {}, found `{}`", index + 1, line.date))?;
-        if at <= cx.now && found.as_ref().is_none_or(|(last, _)| at >= *last) {
+        if at <= now && found.as_ref().is_none_or(|(last, _)| at >= *last) {
             found = Some((at, line.text));
         }
     }
@@ -607,7 +634,7 @@ mod tests {
     #[test]
     fn a_history_plays_back() {
         let history = "{\"date\":\"2026-01-01\",\"text\":\"# P\\nPro $5/mo\"}\n{\"date\":\"2026-01-05\",\"text\":\"# P\\nPro $6/mo\"}\n{\"date\":\"2026-01-05\",\"text\":\"# P\\nPro $7/mo\"}\n";
-        let step = r#"watch "rivals" { history "h.jsonl" page="https://rival.example/pricing" }"#;
+        let step = r#"watch "rivals" { history "h.jsonl" url="https://rival.example/pricing" }"#;
         let mut bench = Bench::new(&Watch, step).file("h.jsonl", history);
         assert_eq!(bench.run("2025-12-31").unwrap().headline.as_deref(), Some("nothing in force yet"));
         assert_eq!(bench.run("2026-01-04").unwrap().goods.len(), 0);
@@ -616,6 +643,11 @@ mod tests {
         assert_eq!((found[0].facts[0].new.as_deref(), found[0].url.as_deref()), (Some("7"), Some(URL)));
         assert_eq!(found[0].at.to_string(), "2026-01-05T00:00:00Z");
         assert_eq!(bench.run("2026-02-01").unwrap().goods.len(), 0);
+        let step = r#"watch "rivals" { history "h.jsonl"; look-back "14d" }"#;
+        let output = Bench::new(&Watch, step).file("h.jsonl", history).run("2026-01-18").unwrap();
+        assert_eq!(signals(&output)[0].facts[0].old.as_deref(), Some("5"));
+        assert_eq!(output.headline.as_deref(), Some("1 page, 1 with changed facts, 1 seen first"));
+        assert_eq!(Bench::new(&Watch, step).file("h.jsonl", history).run("2026-03-01").unwrap().goods.len(), 0);
     }
 
     /// The price set by an independent and simpler reading: every dollar amount with the `/x` or `per x` that follows it, in the
