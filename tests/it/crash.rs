@@ -206,3 +206,78 @@ fn a_command_is_killed_until_it_is_done() {
     assert!(files_below(folder.path(), &[]).contains_key("log"));
     assert!(files_below(folder.path(), &["log"]).is_empty());
 }
+
+/// A new loop with recorded time, so that every run of it has the same outcome.
+fn new_loop(folder: &Path) {
+    let made = Command::new(LOOPCTL).args(["init", "tried"]).current_dir(folder).output().expect("loopctl starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = folder.join("tried/tried.kdl");
+    let text = std::fs::read_to_string(&file).expect("init wrote it");
+    let every = "every \"7d\" at=\"06:00\"";
+    assert!(text.contains(every), "the starter says how often");
+    let text = text.replace(every, &format!("{every}\n    recorded from=\"2026-11-22 06:00\""));
+    std::fs::write(&file, text).expect("writable");
+}
+
+const LOOPCTL: &str = env!("CARGO_BIN_EXE_loopctl");
+
+/// What was published. A kill between writing and naming a file may leave the unnamed one behind.
+fn published(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut files = files_below(&folder.join("tried/out"), &[]);
+    files.retain(|name, _| !name.ends_with(".loopctl-tmp"));
+    files
+}
+
+fn cycle_is_closed(folder: &Path) -> bool {
+    let status = Command::new(LOOPCTL).args(["status", "--json"]).current_dir(folder).output().expect("loopctl starts");
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
+    status["cycle"]["state"] == "closed"
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_publishes_the_same_pieces_once() {
+    let clean = tempfile::tempdir().expect("a folder");
+    new_loop(clean.path());
+    let run = Command::new(LOOPCTL).args(["run", "--approve-all"]).current_dir(clean.path().join("tried")).output().expect("it starts");
+    let expected = published(clean.path());
+    assert!(!expected.is_empty(), "{}", String::from_utf8_lossy(&run.stderr));
+    let mut kills = 0;
+    for seed in 0..6 {
+        let folder = tempfile::tempdir().expect("a folder");
+        new_loop(folder.path());
+        let inside = folder.path().join("tried");
+        let mut rng = Rng::new(seed);
+        loop {
+            // One attempt at a time: a cycle that was closed just before the kill must not be followed by the next one.
+            let longest = Duration::from_millis(40 + rng.below(300));
+            let attempt = kill_once(&inside, rng.next_u64(), longest);
+            kills += attempt.kills;
+            if attempt.kills == 0 || cycle_is_closed(&inside) {
+                break;
+            }
+        }
+        assert_eq!(published(folder.path()), expected, "seed {seed}");
+    }
+    assert!(kills > 0, "the kills came too late");
+}
+
+/// Runs once; killed or ended by itself.
+fn kill_once(folder: &Path, seed: u64, longest: Duration) -> Killed {
+    let mut child = Command::new(LOOPCTL)
+        .args(["run", "--approve-all"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("loopctl starts");
+    let after = Duration::from_micros(Rng::new(seed).below(longest.as_micros() as u64 + 1));
+    match wait_at_most(&mut child, after) {
+        Some(status) => Killed { code: status.code(), ..Killed::default() },
+        None => {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it is gone");
+            Killed { kills: 1, ..Killed::default() }
+        }
+    }
+}
