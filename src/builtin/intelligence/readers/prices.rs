@@ -330,7 +330,7 @@ pub fn changes(old: &[Price], new: &[Price]) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
     // The same plan with the same unit first, then the same plan, then the same unit under the same heading.
     let heading = |price: &Price| price.about.split(" › ").next().unwrap_or("").to_owned();
-    let same: [&dyn Fn(&Price, &Price) -> bool; 3] =
+    let same: [&Fits<'_>; 3] =
         [&|a, b| a.about == b.about && a.full_unit() == b.full_unit(), &|a, b| a.about == b.about, &|a, b| {
             heading(a) == heading(b) && a.full_unit() == b.full_unit()
         }];
@@ -366,6 +366,9 @@ pub fn changes(old: &[Price], new: &[Price]) -> Vec<Fact> {
     }
     facts
 }
+
+/// Whether an old and a new price belong together.
+type Fits<'a> = dyn Fn(&Price, &Price) -> bool + 'a;
 
 fn only(prices: &[Price], keep: impl Fn(&Price) -> bool) -> Vec<Option<&Price>> {
     // Each plan and price once, in the order of the page.
