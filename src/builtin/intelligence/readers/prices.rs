@@ -131,7 +131,7 @@ fn of_text(text: &str, next: &str, heading: &str, line: &str, prices: &mut Vec<P
         // Cards often put `/month` on a line of its own.
         let unit = UNIT.find(rest).or_else(|| if rest.trim().is_empty() { UNIT.find(next) } else { None });
         let unit = unit.map_or("", |unit| unit.as_str());
-        let prefix = before_price(&text[last_end..whole.start()]);
+        let prefix = before_price(&text[last_end.min(whole.start())..whole.start()]);
         let label = if prefix.is_empty() { after_price(rest, unit) } else { prefix.to_owned() };
         prices.push(Price {
             about: joined(&[heading, &label]),
@@ -421,6 +421,8 @@ mod tests {
         ] {
             assert_eq!(prices(text), [expected], "{text}");
         }
+        // What looks like a unit may be the next price.
+        assert_eq!(prices("$5/USD 10").len(), 2);
         assert_eq!(prices("5 people, 10 days, 3.5 GB, and $ alone"), Vec::<String>::new());
     }
 
