@@ -91,7 +91,7 @@ workflow "{name}"{mark} {{
     text.push_str(
         r#"
     intelligence {
-        source "notes" kind="folder" { path "data/notes" glob="*.md" }
+        source "notes" kind="folder" { folder "data/notes" glob="*.md" }
         source "demand" kind="csv" {
             path "data/demand.csv"
             give "signal"
