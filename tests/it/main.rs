@@ -8,3 +8,4 @@ mod docs;
 mod house;
 mod journal_contract;
 mod kinds;
+mod transcripts;
