@@ -95,6 +95,8 @@ pub fn number(value: f64) -> String {
             1
         } else if size >= 0.1 {
             2
+        } else if size >= 0.01 {
+            3
         } else {
             4
         };

@@ -61,7 +61,7 @@ pub fn looks_like(text: &str) -> bool {
 /// The text of a page or fragment in lines. Headings become `# …`, list items `- …`, table rows `| a | b |`.
 /// `select` narrows it to the elements that match a CSS selector; nothing matching gives an empty text.
 pub fn lines(html: &str, select: Option<&str>) -> String {
-    let document = Html::parse_document(bounded(html));
+    let document = Html::parse_document(&bounded(html));
     let mut out = Writer::default();
     match select.and_then(|css| Selector::parse(css).ok()) {
         Some(selector) => document.select(&selector).for_each(|element| out.element(element)),
@@ -75,7 +75,7 @@ pub fn line(html: &str) -> String {
     if !html.contains(['<', '&']) {
         return html.split_whitespace().collect::<Vec<_>>().join(" ");
     }
-    let fragment = Html::parse_fragment(bounded(html));
+    let fragment = Html::parse_fragment(&bounded(html));
     let mut out = Writer { plain: true, ..Writer::default() };
     out.element(fragment.root_element());
     out.finish().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -83,7 +83,7 @@ pub fn line(html: &str) -> String {
 
 /// The title of a page: its `<title>`, else its first heading.
 pub fn title(html: &str) -> Option<String> {
-    let document = Html::parse_document(bounded(html));
+    let document = Html::parse_document(&bounded(html));
     ["title", "h1"].iter().find_map(|css| {
         let selector = Selector::parse(css).ok()?;
         let text = document.select(&selector).next()?.text().collect::<String>();
