@@ -84,10 +84,10 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
     svg
 }
 
-/// Three significant digits, thousands without decimals.
+/// About three significant digits; whole numbers and thousands without decimals.
 pub fn number(value: f64) -> String {
     let size = value.abs();
-    if size >= 100.0 || value == 0.0 {
+    if size >= 100.0 || value.fract() == 0.0 {
         let whole = super::style::grouped(size.round() as usize);
         if value < 0.0 { format!("−{whole}") } else { whole }
     } else {

@@ -10,3 +10,4 @@ mod house;
 mod journal_contract;
 mod kinds;
 mod rehearsal;
+mod transcripts;
