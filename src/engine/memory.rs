@@ -1,6 +1,6 @@
 //! Memory: a task whose every dependency is as it was gives what it gave, without running.
 //!
-//! A task depends on its inputs and on the parts listed by [`parts_of_step`]. Each part has its own digest, so that
+//! A task depends on its inputs and on the parts listed by `parts_of_step`. Each part has its own digest, so that
 //! the question "why did this run again?" has an answer with names in it.
 
 use super::carry::{Carry, Memory};
@@ -146,7 +146,7 @@ pub(super) fn changed_task(
 }
 
 /// The names of parts that differ, appeared or went away.
-pub(super) fn changed(old: &BTreeMap<String, Digest>, new: &BTreeMap<String, Digest>) -> Vec<String> {
+fn changed(old: &BTreeMap<String, Digest>, new: &BTreeMap<String, Digest>) -> Vec<String> {
     let mut names: Vec<String> = old.keys().chain(new.keys()).filter(|name| old.get(*name) != new.get(*name)).cloned().collect();
     names.sort();
     names.dedup();

@@ -4,7 +4,7 @@
 //! sources have been read, so the answer is about steps: what has changed about the step itself.
 
 use super::carry::Carry;
-use super::memory::{changed, parts_of_step};
+use super::memory::changed_steps;
 use crate::base::StepId;
 use crate::client_os::Snapshot;
 use crate::model::Workflow;
@@ -23,6 +23,8 @@ pub enum Will {
     Publish,
     /// It keeps state from cycle to cycle, so it always runs.
     Remember,
+    /// What it says depends on the date, so it always runs.
+    FollowClock,
     /// Items that are as they were in the last cycle are not worked on again.
     ReuseUnchanged,
     /// These parts have changed since the last cycle, so everything is worked on again.
@@ -43,23 +45,22 @@ pub struct StepOutlook {
 
 /// The outlook of every step, in file order. `carry` is what the last closed cycle handed on.
 pub fn outlook(workflow: &Workflow, registry: &Registry, client_os: &Snapshot, carry: &Carry) -> Vec<StepOutlook> {
+    let mut changes = changed_steps(workflow, client_os, carry);
     workflow
         .steps
         .iter()
         .map(|step| {
-            let spec = registry.find(&step.verb, step.connector.as_deref()).map(|kind| kind.spec());
-            let will = match spec {
+            let kind = registry.find(&step.verb, step.connector.as_deref());
+            let will = match kind.map(|kind| kind.spec()) {
                 Some(spec) if spec.mode == Mode::Source => Will::Read,
                 Some(spec) if spec.decides => Will::Ask,
                 Some(spec) if spec.publishes => Will::Publish,
                 Some(spec) if spec.keeps.is_some() => Will::Remember,
-                _ => match carry.parts.get(&step.id) {
+                _ if kind.is_some_and(|kind| kind.reads_clock()) => Will::FollowClock,
+                _ => match changes.remove(&step.id) {
                     None => Will::RunFirst,
-                    Some(old) => {
-                        let now = parts_of_step(workflow, step, client_os, &carry.parameters, carry.states.get(&step.id));
-                        let parts = changed(old, &now);
-                        if parts.is_empty() { Will::ReuseUnchanged } else { Will::RunAgain(parts) }
-                    }
+                    Some(parts) if parts.is_empty() => Will::ReuseUnchanged,
+                    Some(parts) => Will::RunAgain(parts),
                 },
             };
             StepOutlook { step: step.id.clone(), will, deferred: carry.deferred.get(&step.id).map_or(0, Vec::len) }

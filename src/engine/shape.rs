@@ -90,7 +90,10 @@ impl Shape {
                 slots.dedup();
                 slots
             };
-            let parts = memory::parts_of_step(&workflow, step, &client_os, &carry.parameters, carry.states.get(&step.id));
+            let mut parts = memory::parts_of_step(&workflow, step, &client_os, &carry.parameters, carry.states.get(&step.id));
+            if kind.reads_clock() {
+                parts.insert("clock".to_owned(), Digest::of_json(&pins.now));
+            }
             steps.push(StepShape {
                 kind,
                 mode: kind.spec().mode,

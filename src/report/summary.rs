@@ -6,7 +6,7 @@
 use super::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, grouped, paint, plain};
 use super::view::{CycleState, CycleView, StepView};
 use crate::base::Timestamp;
-use crate::model::goods::{Insight, Verdict};
+use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{CapUnit, Layer};
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
@@ -208,6 +208,10 @@ fn learned(out: &mut String, view: &CycleView, width: usize) {
     let told = |insight: &&Insight| view.changes.iter().any(|change| change.evidence == insight.says);
     let (clear, open): (Vec<&Insight>, Vec<&Insight>) =
         view.insights.iter().filter(|insight| !told(insight)).partition(|insight| insight.verdict == Verdict::Clear);
+    // Alarms after what is about the loop itself: there may be many of them.
+    let (alarms, rest): (Vec<&Insight>, Vec<&Insight>) =
+        clear.iter().partition(|insight| matches!(insight.subject, Subject::Metric(_)));
+    let clear: Vec<&Insight> = rest.into_iter().chain(alarms).collect();
     for insight in clear.iter().take(SHOWN) {
         para(out, "  ", &insight.says, width);
     }
@@ -278,13 +282,16 @@ fn waiting(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
             }
             let first = view.waiting.first().map_or("ID", |gate| gate.id.as_str());
             writeln!(out, "\nWhat to type next").expect("writing to a string");
-            for (command, what) in [
+            let commands = [
                 (format!("loopctl gate show {file} {first}"), "read it with its evidence"),
                 (format!("loopctl gate approve {file} {first}"), "approve it (or --all)"),
                 (format!("loopctl gate edit {file} {first}"), "change it in your editor; your words win"),
                 (format!("loopctl run {file}"), "go on where it stopped"),
-            ] {
-                writeln!(out, "  {:<52} {}", paint(CODE, command), paint(DIM, what)).expect("writing to a string");
+            ];
+            let longest = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+            for (command, what) in commands {
+                writeln!(out, "  {}  {}", paint(CODE, format!("{command:<longest$}")), paint(DIM, what))
+                    .expect("writing to a string");
             }
         }
         CycleState::Closed => {

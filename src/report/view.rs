@@ -128,6 +128,18 @@ pub fn handle(item: &Item) -> String {
     format!("{}-{}", &item.kind().name()[..1], item.id.short())
 }
 
+/// The place of a piece in the cycle that chose it; what was chosen earlier and waited comes first.
+fn rank(good: &Good) -> u32 {
+    match good {
+        Good::Opportunity(opportunity) => opportunity.rank,
+        Good::Brief(brief) => brief.rank,
+        Good::Outline(outline) => outline.brief.rank,
+        Good::Draft(draft) => draft.brief.rank,
+        Good::Placement(placement) => placement.draft.brief.rank,
+        _ => 0,
+    }
+}
+
 /// All items of a cycle by id: those it made and those it got from the last one.
 pub fn items(entries: &[Entry]) -> BTreeMap<ItemId, &Item> {
     let mut items = BTreeMap::new();
@@ -239,6 +251,11 @@ impl CycleView {
             let id = items.get(&approve.item).map_or_else(|| approve.item.short(), |item| handle(item));
             view.waiting.push(GateView { id, step: key.task.step.clone(), key: key.clone(), approve: approve.clone() });
         }
+        // Answers arrive in any order; people read by step and rank.
+        let place = |step: &StepId, item: &ItemId| (index.get(step).copied(), items.get(item).map(|item| rank(&item.good)));
+        view.written.sort_by_key(|piece| place(&piece.step, &piece.item));
+        view.waiting.sort_by_key(|gate| place(&gate.step, &gate.approve.item));
+        view.published.sort_by_key(|receipt| items.get(&receipt.placement).map(|item| rank(&item.good)));
         view.caps = caps(workflow, &ledger, pins.now, pins.cycle);
         view.leads = leads(&items);
         view.state = match (closed, view.waiting.is_empty()) {

@@ -14,6 +14,11 @@ pub trait StepKind: Send + Sync {
     /// What only this kind knows to check about its own configuration. Names, types and required nodes are already checked.
     fn check(&self, _step: &Step, _workflow: &Workflow, _sink: &mut Vec<Diagnostic>) {}
 
+    /// Whether its output depends on the cycle's time, so that it is not reused in a later cycle though its input is the same.
+    fn reads_clock(&self) -> bool {
+        false
+    }
+
     /// The next requests, or the output. Called again with all replies so far after each turn is answered in full.
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError>;
 }

@@ -128,7 +128,7 @@ fn child_that_appends() {
     loop {
         let group: Vec<_> = (next..next + 1 + next % 5).map(note).collect();
         next += group.len() as u32;
-        let durable = next % 3 != 0;
+        let durable = !next.is_multiple_of(3);
         journal.append(&workflow(), CycleNo(1), &group, durable).expect("taken");
         if durable {
             writeln!(out, "acknowledged {next}").and_then(|()| out.flush()).expect("the parent listens");
@@ -205,4 +205,81 @@ fn a_command_is_killed_until_it_is_done() {
     assert!(killed.kills >= 2);
     assert!(files_below(folder.path(), &[]).contains_key("log"));
     assert!(files_below(folder.path(), &["log"]).is_empty());
+}
+
+/// A new loop with recorded time, so that every run of it has the same outcome.
+fn new_loop(folder: &Path) {
+    let made = Command::new(LOOPCTL).args(["init", "tried"]).current_dir(folder).output().expect("loopctl starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = folder.join("tried/tried.kdl");
+    let text = std::fs::read_to_string(&file).expect("init wrote it");
+    let every = "every \"7d\" at=\"06:00\"";
+    assert!(text.contains(every), "the starter says how often");
+    let text = text.replace(every, &format!("{every}\n    recorded from=\"2026-11-22 06:00\""));
+    std::fs::write(&file, text).expect("writable");
+}
+
+const LOOPCTL: &str = env!("CARGO_BIN_EXE_loopctl");
+
+/// What was published. A kill between writing and naming a file may leave the unnamed one behind.
+fn published(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut files = files_below(&folder.join("tried/out"), &[]);
+    files.retain(|name, _| !name.ends_with(".loopctl-tmp"));
+    files
+}
+
+fn cycle_is_closed(folder: &Path) -> bool {
+    let status = Command::new(LOOPCTL).args(["status", "--json"]).current_dir(folder).output().expect("loopctl starts");
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
+    status["cycle"]["state"] == "closed"
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_publishes_the_same_pieces_once() {
+    let clean = tempfile::tempdir().expect("a folder");
+    new_loop(clean.path());
+    let run =
+        Command::new(LOOPCTL).args(["run", "--approve-all"]).current_dir(clean.path().join("tried")).output().expect("it starts");
+    let expected = published(clean.path());
+    assert!(!expected.is_empty(), "{}", String::from_utf8_lossy(&run.stderr));
+    let mut kills = 0;
+    for seed in 0..3 {
+        let folder = tempfile::tempdir().expect("a folder");
+        new_loop(folder.path());
+        let inside = folder.path().join("tried");
+        let mut rng = Rng::new(seed);
+        for attempt in 0..5 {
+            // One attempt at a time: a cycle that was closed just before the kill must not be followed by the next one.
+            // The last one may take as long as it likes.
+            let longest = if attempt == 4 { None } else { Some(Duration::from_micros(rng.below(400_000))) };
+            let killed = kill_once(&inside, longest);
+            kills += u32::from(killed);
+            if !killed || cycle_is_closed(&inside) {
+                break;
+            }
+        }
+        assert_eq!(published(folder.path()), expected, "seed {seed}");
+    }
+    assert!(kills > 0, "the kills came too late");
+}
+
+/// Runs once, for at most `longest`, and says whether it had to be killed.
+fn kill_once(folder: &Path, longest: Option<Duration>) -> bool {
+    let mut child = Command::new(LOOPCTL)
+        .args(["run", "--approve-all"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("loopctl starts");
+    let ended = match longest {
+        Some(longest) => wait_at_most(&mut child, longest).is_some(),
+        None => child.wait().is_ok(),
+    };
+    if !ended {
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is gone");
+    }
+    !ended
 }

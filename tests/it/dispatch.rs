@@ -301,7 +301,8 @@ fn a_cycle_parks_at_its_gates_and_goes_on_when_people_have_decided() {
     let scene = Scene { gates: GatePolicy::Inbox, ..Scene::new(all_three()) };
     let mut journal = LogJournal::new(MemoryStore::new());
     let ran = scene.run(&mut journal).expect("up to the gates");
-    let until = Some(ran.cycle.pins().now + Duration::from_secs(3600));
+    let expiry = ran.cycle.pins().now + Duration::from_secs(3600);
+    let until = Some(expiry);
     assert_eq!(ran.outcome, Outcome::Parked { waiting: PAGES, until });
     assert_eq!(scene.world.count("publish"), 0);
 
@@ -314,7 +315,7 @@ fn a_cycle_parks_at_its_gates_and_goes_on_when_people_have_decided() {
     let gate = &gates[4];
     let wrong = decide(&mut journal, &workflow, cycle, &gate.key, approval(Digest::of("other")));
     assert!(wrong.expect_err("other pins").to_string().contains("changed since"));
-    let late = Decision { at: until.unwrap(), ..approval(gate.approve.pins) };
+    let late = Decision { at: expiry, ..approval(gate.approve.pins) };
     assert!(decide(&mut journal, &workflow, cycle, &gate.key, late).expect_err("late").to_string().contains("expired"));
     decide(&mut journal, &workflow, cycle, &gate.key, approval(gate.approve.pins)).expect("taken");
     assert!(decide(&mut journal, &workflow, cycle, &gate.key, approval(gate.approve.pins)).is_err());
@@ -324,7 +325,7 @@ fn a_cycle_parks_at_its_gates_and_goes_on_when_people_have_decided() {
     assert_eq!((scene.world.count("publish"), scene.world.count("fetch")), (1, PAGES));
 
     // The others expire, and the cycle comes to its end.
-    scene.clock.set(until.unwrap());
+    scene.clock.set(expiry);
     let ran = scene.run(&mut journal).expect("the end");
     assert_eq!(ran.outcome, Outcome::Finished);
     assert_eq!(outputs(&ran.cycle).len(), 1);

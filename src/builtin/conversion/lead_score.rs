@@ -7,8 +7,10 @@ use super::lead_table::{Encoding, outcome};
 use crate::model::goods::{Event, Insight, Lead, Reason, Subject, Verdict};
 use crate::model::{Good, GoodKind, Layer, Scalar};
 use crate::stats::calibration::Platt;
+use crate::stats::intervals::Interval;
 use crate::stats::logistic::{self, Model};
 use crate::stats::scoring::{auc, calibration_error, log_loss};
+use crate::stats::summary::{mean, variance};
 use crate::step::spec::no_tunables;
 use crate::step::{KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType};
 use std::collections::BTreeSet;
@@ -71,9 +73,18 @@ struct Fitted {
     platt: Option<Platt>,
     log_loss: f64,
     base_loss: f64,
+    /// How much log-loss it saves per lead against the base rate, with its 95 % interval.
+    saved: Interval,
     auc: f64,
     calibration: f64,
     judged: usize,
+}
+
+impl Fitted {
+    /// Better than the base rate beyond chance, and ranking the right way round.
+    fn wins(&self) -> bool {
+        self.saved.low > 0.0 && self.auc > 0.5
+    }
 }
 
 impl StepKind for LeadScore {
@@ -99,12 +110,12 @@ impl StepKind for LeadScore {
             fit(&known, &outcomes, &leave_out)
         };
         let insight = insight(cx, &fitted, outcomes.len(), won);
-        let scored = fitted.as_ref().ok().filter(|fitted| fitted.log_loss < fitted.base_loss);
+        let scored = fitted.as_ref().ok().filter(|fitted| fitted.wins());
         output.headline = Some(match scored {
             Some(fitted) => {
                 format!("{} open leads scored, AUC {:.2} on {} outcomes not seen", open.len(), fitted.auc, fitted.judged)
             }
-            None => format!("{} open leads, none scored: {}", open.len(), insight.says),
+            None => format!("{} open leads, none scored", open.len()),
         });
         for event in open {
             output.give(lead(event, scored), parents.clone());
@@ -133,7 +144,8 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>) -> Resul
     let newer = &outcomes[cut..];
     // The later half of the held-out rows judges the calibration that the earlier half taught.
     let half = newer.len() / 2;
-    let platt = Platt::fit(&log_odds[..half], &newer[..half]);
+    // A sigmoid that falls would turn the order round: then the model has nothing to calibrate.
+    let platt = Platt::fit(&log_odds[..half], &newer[..half]).filter(|platt| platt.slope > 0.0);
     let plain: Vec<f64> = log_odds[half..].iter().map(|eta| crate::stats::special::logistic(*eta)).collect();
     let bent: Option<Vec<f64>> = platt.map(|platt| log_odds[half..].iter().map(|eta| platt.apply(*eta)).collect());
     let judged = &newer[half..];
@@ -144,9 +156,12 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>) -> Resul
     let encoding_now = Encoding::learn(known, leave_out);
     let all = judge(known, &encoding_now)?;
     let fitted = logistic::fit(&all, outcomes, penalty).map_err(unfit)?;
+    let loss = |p: f64, won: bool| log_loss(&[p], &[won]);
+    let saved: Vec<f64> = predicted.iter().zip(judged).map(|(p, won)| loss(rate, *won) - loss(*p, *won)).collect();
     Ok(Fitted {
         log_loss: log_loss(&predicted, judged),
         base_loss: log_loss(&vec![rate; judged.len()], judged),
+        saved: mean_interval(&saved),
         auc: auc(&predicted, judged),
         calibration: calibration_error(&predicted, judged, 10),
         judged: judged.len(),
@@ -156,9 +171,16 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>) -> Resul
     })
 }
 
+/// The mean with its normal 95 % interval; hundreds of paired losses make the normal good enough.
+fn mean_interval(values: &[f64]) -> Interval {
+    let estimate = mean(values);
+    let half = 1.96 * (variance(values) / values.len().max(1) as f64).sqrt();
+    Interval { estimate, low: estimate - half, high: estimate + half }
+}
+
 fn insight(cx: &StepContext<'_>, fitted: &Result<Fitted, String>, outcomes: usize, won: usize) -> Insight {
     let (value, verdict, says) = match fitted {
-        Ok(fitted) if fitted.log_loss < fitted.base_loss => (
+        Ok(fitted) if fitted.wins() => (
             fitted.log_loss,
             Verdict::Clear,
             format!(
@@ -170,8 +192,8 @@ fn insight(cx: &StepContext<'_>, fitted: &Result<Fitted, String>, outcomes: usiz
             fitted.log_loss,
             Verdict::NotDistinguishable,
             format!(
-                "Lead scores do not beat the base rate (log-loss {:.4} against {:.4} on {} outcomes), so no lead is scored.",
-                fitted.log_loss, fitted.base_loss, fitted.judged
+                "Lead scores do not beat the base rate beyond chance (log-loss {:.4} against {:.4}, AUC {:.3} on {} outcomes), so no lead is scored.",
+                fitted.log_loss, fitted.base_loss, fitted.auc, fitted.judged
             ),
         ),
         Err(need) => (

@@ -48,6 +48,11 @@ impl StepKind for Qualify {
         &SPEC
     }
 
+    /// A rule may ask for the age of something.
+    fn reads_clock(&self) -> bool {
+        true
+    }
+
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let [item] = cx.inputs else { return Err(StepError::new("one lead is qualified at a time")) };
         let Good::Lead(lead) = &item.good else { return Err(StepError::new(format!("cannot qualify a {}", item.kind()))) };

@@ -7,6 +7,7 @@ use crate::base::{Digest, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
 use crate::model::{Good, GoodKind, Layer, Scalar, Untrusted};
 use crate::stats::anomaly::{Detector, Options, Verdict as Found};
+use crate::stats::special::poisson_at_least;
 use crate::step::spec::no_tunables;
 use crate::step::{ArgSpec, KindSpec, Mode, NodeSpec, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType};
 use jiff::tz::TimeZone;
@@ -71,6 +72,10 @@ impl StepKind for Anomaly {
         &SPEC
     }
 
+    fn reads_clock(&self) -> bool {
+        true
+    }
+
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let metric = cx.config().child("metric");
         let name = metric.and_then(|node| node.arg()).and_then(Scalar::text).unwrap_or("volume");
@@ -81,6 +86,7 @@ impl StepKind for Anomaly {
         let mut output = Output::default();
         let (mut short, mut alarms) = (0, 0);
         let followed = series.len();
+        let mut raised: Vec<(f64, String, Timestamp, Insight, Vec<ItemId>)> = Vec::new();
         for (subject, series) in series {
             let mut detector = Detector::new(Options {
                 period,
@@ -94,8 +100,16 @@ impl StepKind for Anomaly {
             }
             match last {
                 Some(Found::Alarm(reading)) => {
-                    alarms += 1;
                     let (at, value) = *series.points.last().unwrap_or(&(cx.now, 0.0));
+                    if is_chance(
+                        &series.points,
+                        value,
+                        reading.expected,
+                        detector.options.alarms_per_month / detector.options.points_per_month,
+                    ) {
+                        continue;
+                    }
+                    alarms += 1;
                     let direction = if value > reading.expected { "above" } else { "below" };
                     let says = format!(
                         "{subject}: {value:.0} is {direction} the usual {:.1} to {:.1} (expected {:.1}).",
@@ -103,8 +117,11 @@ impl StepKind for Anomaly {
                         reading.high,
                         reading.expected
                     );
-                    output.give(alarm(cx, &subject, at, &says), series.parents.clone());
-                    output.give(
+                    let surprise = (value - reading.expected).abs() / (reading.expected.max(0.0) + 1.0).sqrt();
+                    raised.push((
+                        surprise,
+                        subject.clone(),
+                        at,
                         Insight {
                             subject: Subject::Metric(subject),
                             measure: name.to_owned(),
@@ -118,11 +135,17 @@ impl StepKind for Anomaly {
                             plot: series.points.iter().rev().take(24).rev().map(|(at, value)| (at.to_string(), *value)).collect(),
                         },
                         series.parents,
-                    );
+                    ));
                 }
                 Some(Found::NotEnoughHistory { .. }) | None => short += 1,
                 Some(Found::Gap | Found::Usual(_) | Found::Quiet(_)) => {}
             }
+        }
+        // The most surprising first.
+        raised.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        for (_, subject, at, insight, parents) in raised {
+            output.give(alarm(cx, &subject, at, &insight.says), parents.clone());
+            output.give(insight, parents);
         }
         let mut headline = format!("{alarms} alarms in {followed} series");
         if short > 0 {
@@ -187,6 +210,17 @@ fn of_events(cx: &StepContext<'_>, name: &str, by: Option<&str>) -> BTreeMap<Str
 
 fn midnight(day: jiff::civil::Date, zone: &TimeZone) -> Option<Timestamp> {
     zone.to_zoned(day.at(0, 0, 0, 0)).ok().map(|zoned| zoned.timestamp().into())
+}
+
+/// Small counts jump by chance alone: a series that is mostly zero has no spread to judge a 2 by. A count is only unusual when a
+/// Poisson count around what was expected (and at least around the series' mean) would be that far off less often than `rate`.
+fn is_chance(points: &[(Timestamp, f64)], value: f64, expected: f64, rate: f64) -> bool {
+    let counts = points.iter().all(|(_, value)| *value >= 0.0 && value.fract() == 0.0);
+    if !counts || value < expected {
+        return false;
+    }
+    let mean = points.iter().map(|(_, value)| value).sum::<f64>() / points.len().max(1) as f64;
+    poisson_at_least(value as u64, expected.max(mean)) > rate
 }
 
 /// From the distance of the points; at least one.

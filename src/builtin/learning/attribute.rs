@@ -74,6 +74,10 @@ impl StepKind for Attribute {
         &SPEC
     }
 
+    fn reads_clock(&self) -> bool {
+        true
+    }
+
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let rules = journeys::Rules {
             conversion: cx.config().text("conversion").unwrap_or("qualified"),

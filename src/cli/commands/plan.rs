@@ -17,6 +17,7 @@ use serde_json::json;
 
 pub fn run(args: &Plan, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let project = Project::load(place, args.workflow.file.as_deref(), output)?;
+    project.tell_missing_secrets(output);
     CyclePlan::new(&project.workflow)
         .map_err(|error| Failure::new("cli::no-plan", error.to_string()).help("`loopctl validate` shows where"))?;
     let (carry, last, open) = if project.has_state() {
@@ -91,6 +92,7 @@ fn line(step: &StepOutlook) -> String {
         Will::Ask => (paint(WAIT, "◐"), "asks people about every item".to_owned()),
         Will::Publish => (paint(GOOD, "→"), "sends every new item, once".to_owned()),
         Will::Remember => (paint(GOOD, "→"), "runs: it keeps state from cycle to cycle".to_owned()),
+        Will::FollowClock => (paint(GOOD, "→"), "runs: what it says depends on the date".to_owned()),
         Will::ReuseUnchanged => (paint(DIM, "="), "nothing about it changed: only new or changed items run".to_owned()),
         Will::RunAgain(parts) => (paint(GOOD, "→"), format!("runs again: {} changed", parts.join(", "))),
         Will::RunFirst => (paint(GOOD, "→"), "runs: nothing is remembered of it".to_owned()),
