@@ -32,7 +32,8 @@ fn with_diff_nothing_is_written_and_the_findings_are_those_of_the_file() {
         .run(&format!("validate {FIRST} --fix --diff"))
         .exit(3)
         .says("--- workflows/first-loop.kdl")
-        .says("-    client_os \"first-loop/client-os\"\n+    client-os")
+        .says("\n-    client_os \"first-loop/client-os\"\n")
+        .says("\n+    client-os \"first-loop/client-os\"\n")
         .says("Would fix 4 mistakes.")
         .warns("4 errors");
     assert_eq!(place.read(FIRST), before);
