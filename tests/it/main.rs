@@ -1,5 +1,6 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
+mod cli;
 mod crash;
 mod damage;
 mod diagnostics;
@@ -8,4 +9,5 @@ mod docs;
 mod house;
 mod journal_contract;
 mod kinds;
+mod rehearsal;
 mod transcripts;
