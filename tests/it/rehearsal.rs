@@ -34,14 +34,13 @@ fn rehearse(file: &str) -> Place {
     place.run(&format!("gate edit {file} {edited} --file edited.md")).exit(0).says(&edited);
     place.run(&format!("gate reject {file} {rejected} --reason elsewhere")).exit(0).says(&rejected);
     place.run(&format!("gate approve {file} {approved}")).exit(0).says("Nothing else waits.");
-    let mut done = place.run(&format!("run {file}"));
     if file == B2B {
         // The pieces themselves are read as well before they go out.
-        done = done.exit(4);
+        place.run(&format!("run {file}")).exit(4);
         assert_eq!(published(&place, file), BTreeMap::new());
         place.run(&format!("gate approve {file} --all")).exit(0);
-        done = place.run(&format!("run {file}"));
     }
+    let done = place.run(&format!("run {file}"));
     golden(file, "cycle-1-done.txt", &done.exit(0).out);
 
     let first = place.cycle(file, 1);
@@ -62,7 +61,9 @@ fn rehearse(file: &str) -> Place {
     assert_eq!(published(&place, file), pieces, "what is out stays as it is");
     assert_eq!(place.cycle(file, 1), first, "a closed cycle stays as it is");
     let second = place.cycle(file, 2);
-    learned_is_in_force(&first, &second);
+    assert!(!list(&first["changes"]).is_empty(), "nothing was learned");
+    assert!(!list(&second["opportunities"]).is_empty(), "nothing was chosen by what was learned");
+    learned_is_in_force(&mut declared(&first), &first, &second);
     waited_is_first(&first, &second);
     place
 }
@@ -77,26 +78,40 @@ fn b2b_growth_turns() {
     rehearse(B2B);
 }
 
-/// What Learning changed in a cycle are the weights of the next.
-fn learned_is_in_force(before: &Value, after: &Value) {
-    let changes = list(&before["changes"]);
-    assert!(!changes.is_empty(), "nothing was learned");
-    let mut seen = 0;
-    for change in &changes {
-        let (path, new) = (text(&change["path"]), change["new"].as_f64().expect("a number"));
+/// What Learning changed in a cycle weighs in the next. `weights` are those in force before.
+fn learned_is_in_force(weights: &mut BTreeMap<String, f64>, before: &Value, after: &Value) {
+    for change in list(&before["changes"]) {
+        let (path, new) = (text(&change["path"]), number(&change["new"]));
         let (low, high) = bounds(&path);
         assert!((low..=high).contains(&new), "{path} is {new}, outside {low} to {high}");
         assert_ne!(change["old"], change["new"], "{path}: what did not move is no change");
         assert_ne!(text(&change["evidence"]), "");
-        let Some(rule) = path.strip_prefix("opportunities.") else { continue };
-        for opportunity in list(&after["opportunities"]) {
-            let breakdown = list(&opportunity["breakdown"]);
-            let found = breakdown.iter().find(|part| part["rule"] == rule).expect("every rule is in the breakdown");
-            assert_eq!(found["weight"].as_f64(), Some(new), "{path} in `{}`", opportunity["title"]);
-            seen += 1;
+        if let Some(rule) = path.strip_prefix("opportunities.") {
+            let old = weights.insert(rule.to_owned(), new);
+            assert_eq!(old, Some(number(&change["old"])), "{path} was told to be something else");
         }
     }
-    assert!(seen > 0, "no opportunity shows a learned weight");
+    // A breakdown shows shares, so that scores stay between 0 and 1.
+    let sum: f64 = weights.values().sum();
+    for opportunity in list(&after["opportunities"]) {
+        for part in list(&opportunity["breakdown"]) {
+            let (rule, share) = (text(&part["rule"]), number(&part["weight"]));
+            assert!((share - weights[&rule] / sum).abs() < 1e-12, "{rule} is {share} in {opportunity}, not {weights:?}");
+        }
+    }
+}
+
+/// The weights that the bundled workflows start from, as the first cycle shows them.
+fn declared(first: &Value) -> BTreeMap<String, f64> {
+    let breakdown = list(&list(&first["opportunities"])[0]["breakdown"]);
+    let weights: BTreeMap<_, _> = breakdown.iter().map(|part| (text(&part["rule"]), number(&part["weight"]))).collect();
+    let declared = [("demand", 0.4), ("growth", 0.2), ("fit", 0.2), ("evidence", 0.2)];
+    assert_eq!(weights, declared.map(|(rule, weight)| (rule.to_owned(), weight)).into());
+    weights
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("not a number: {value}"))
 }
 
 /// As the bundled workflows declare them.
@@ -143,10 +158,9 @@ fn turn_often(file: &str) {
     }
     assert!(weeks.values().all(|pieces| *pieces <= 3), "{weeks:?}");
     assert!(weeks.len() >= 4, "{weeks:?}");
+    let mut weights = declared(&five[0]);
     for pair in five.windows(2) {
-        if !list(&pair[0]["changes"]).is_empty() {
-            learned_is_in_force(&pair[0], &pair[1]);
-        }
+        learned_is_in_force(&mut weights, &pair[0], &pair[1]);
     }
 
     let pieces = published(&here, file);

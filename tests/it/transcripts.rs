@@ -136,26 +136,24 @@ fn with_sections(text: &str, block: &str) -> String {
     old.into_iter().map(|(name, body)| new.get(&name).map_or(body, |new| format!("{}\n\n", new.trim_end()))).collect()
 }
 
-/// Whether the lines shown are those printed, but for what `…` leaves out. Gives the first line that is not.
+/// The first line shown that is not printed, but for what `…` leaves out.
 fn difference<'a>(shown: &'a [String], printed: &[String]) -> Option<&'a str> {
-    let mut at = 0;
-    let mut loose = false;
-    for line in shown {
-        if line.trim() == LEFT_OUT {
-            loose = true;
-            continue;
-        }
-        let found = match loose {
-            true => printed[at..].iter().position(|other| other == line).map(|ahead| at + ahead),
-            false => (printed.get(at) == Some(line)).then_some(at),
-        };
-        at = match found {
-            Some(found) => found + 1,
-            None => return Some(line),
-        };
-        loose = false;
+    let parts: Vec<&[String]> = shown.split(|line| line.trim() == LEFT_OUT).collect();
+    let (first, rest) = parts.split_first().expect("a split has a part");
+    if let Some(at) = (0..first.len()).find(|at| printed.get(*at) != Some(&first[*at])) {
+        return Some(&first[at]);
     }
-    (!loose && at < printed.len()).then_some("(the page ends before the output does)")
+    let mut left = &printed[first.len()..];
+    let Some((last, middle)) = rest.split_last() else {
+        return (!left.is_empty()).then_some("(the page ends before the output does)");
+    };
+    for part in middle {
+        match left.windows(part.len().max(1)).position(|lines| lines == *part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return part.first().map(String::as_str),
+        }
+    }
+    (!left.ends_with(last)).then(|| last.first().map_or("", String::as_str))
 }
 
 /// The output again, with as many lines before and after each `…` as the page shows now.
@@ -306,6 +304,8 @@ fn a_line_that_is_not_printed_is_noticed() {
     assert_eq!(difference(&lines("a\n…"), &printed), None);
     assert_eq!(difference(&lines("a\nc\n…"), &printed), Some("c"));
     assert_eq!(difference(&lines("…\nx"), &printed), Some("x"));
+    assert_eq!(difference(&lines("a\n…\nc\n…\nd"), &printed), None);
+    assert_eq!(difference(&lines("a\n…\nx\n…\nd"), &printed), Some("x"));
     assert!(difference(&lines("a\nb"), &printed).is_some());
     assert_eq!(shown_again(&lines("x\n…\ny"), &printed), lines("a\n…\nd"));
     assert_eq!(with_sections("# t\n\n## A\nold\n\n## B\nkept\n", "## A\nnew\n"), "# t\n\n## A\nnew\n\n## B\nkept\n");
