@@ -294,10 +294,15 @@ pub struct Report {
 #[command(after_long_help = "Examples:
   loopctl kinds
   loopctl kinds score
-  loopctl kinds \"source kind=csv\"")]
+  loopctl kinds \"source kind=csv\"
+  loopctl kinds --schema                    all of the language as JSON, for editors and tools")]
 pub struct Kinds {
     /// A verb, such as `score`
     pub kind: Vec<String>,
+
+    /// Print the whole language as JSON: every setting and every kind, with types, defaults and examples
+    #[arg(long, conflicts_with = "kind")]
+    pub schema: bool,
 
     /// Write all reference pages as Markdown files to this folder
     #[arg(long, value_name = "DIR", hide = true)]
