@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod explain;
+pub mod fmt;
 pub mod gate;
 pub mod graph;
 pub mod init;
