@@ -2,10 +2,13 @@
 
 mod crash;
 mod damage;
+mod desk;
 mod diagnostics;
 mod dispatch;
 mod docs;
+mod durability;
 mod house;
 mod journal_contract;
+mod kill;
 mod kinds;
 mod transcripts;
