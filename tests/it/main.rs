@@ -1,5 +1,6 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
+mod cli;
 mod crash;
 mod damage;
 mod desk;
@@ -11,4 +12,5 @@ mod house;
 mod journal_contract;
 mod kill;
 mod kinds;
+mod rehearsal;
 mod transcripts;
