@@ -8,7 +8,7 @@ use crate::cli::project::{Place, Project, long_handle, pick, split_words};
 use crate::model::goods::Evidence;
 use crate::model::{Good, Item};
 use crate::report::style::{CODE, DIM, GOOD, TITLE, WAIT, count, fit, paint, plain};
-use crate::report::{CycleView, GateView};
+use crate::report::{CycleView, GateView, summary};
 use crate::runtime::{self, Clock as _, Journal};
 use crate::step::{Decision, Verdict};
 use crate::world::SystemClock;
@@ -72,8 +72,11 @@ impl Open {
         let mut waiting: Vec<&GateView> = self.view.waiting.iter().collect();
         waiting.sort_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
         output.either("waiting", &waiting, || {
+            let mut doubts = String::new();
+            let setting = summary::Setting { width: output.width(), file: &self.project.file, store: &self.project.store_name() };
+            summary::in_doubt(&mut doubts, &self.view, &setting);
             if waiting.is_empty() {
-                return "Nothing waits for a person.".to_owned();
+                return if doubts.is_empty() { "Nothing waits for a person.".to_owned() } else { doubts.trim_start().to_owned() };
             }
             let mut text = format!(
                 "{}\n",
@@ -102,9 +105,9 @@ impl Open {
                 paint(CODE, format!("loopctl gate show {file} {}", waiting[0].id)),
                 paint(DIM, "then approve, edit or reject")
             ));
-            text
+            text + "\n" + &doubts
         });
-        Ok(if waiting.is_empty() { Exit::Ok } else { Exit::Waiting })
+        Ok(if waiting.is_empty() && self.view.in_doubt.is_empty() { Exit::Ok } else { Exit::Waiting })
     }
 
     fn show(&self, gate: &GateView, output: &Output) -> Result<Exit, Failure> {
@@ -176,7 +179,7 @@ fn one(words: &[String]) -> Result<String, Failure> {
 }
 
 /// Who decides: named, or the login name.
-fn who(by: Option<&str>) -> String {
+pub(super) fn who(by: Option<&str>) -> String {
     by.map(str::to_owned)
         .or_else(|| ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()))
         .filter(|name| !name.trim().is_empty())
