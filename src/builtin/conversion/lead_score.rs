@@ -133,7 +133,12 @@ enum Reading {
         trained: f64,
         now: f64,
     },
-    Bent(Platt),
+    /// A sigmoid over the log-odds as a model trained at this base rate would give them; `now` is where this one was trained.
+    Bent {
+        platt: Platt,
+        trained: f64,
+        now: f64,
+    },
 }
 
 impl Reading {
@@ -141,7 +146,7 @@ impl Reading {
         match self {
             Reading::AsIs => probability(log_odds),
             Reading::Rate { trained, now } => probability(shift_base_rate(log_odds, trained, now)),
-            Reading::Bent(platt) => platt.apply(log_odds),
+            Reading::Bent { platt, trained, now } => platt.apply(shift_base_rate(log_odds, now, trained)),
         }
     }
 
@@ -149,7 +154,7 @@ impl Reading {
         match self {
             Reading::AsIs => "",
             Reading::Rate { .. } => " with the newest base rate",
-            Reading::Bent(_) => ", calibrated",
+            Reading::Bent { .. } => ", calibrated",
         }
     }
 
@@ -158,12 +163,19 @@ impl Reading {
         match self {
             Reading::AsIs => Some(Reading::AsIs),
             Reading::Rate { .. } => Some(Reading::Rate { trained, now: rate(outcomes) }),
-            Reading::Bent(_) => Platt::fit(log_odds, outcomes).filter(|platt| platt.slope > 0.0).map(Reading::Bent),
+            Reading::Bent { .. } => Platt::fit(log_odds, outcomes).filter(|platt| platt.slope > 0.0).map(|platt| Reading::Bent {
+                platt,
+                trained,
+                now: trained,
+            }),
         }
     }
 
-    const SORTS: [Reading; 3] =
-        [Reading::AsIs, Reading::Rate { trained: 0.5, now: 0.5 }, Reading::Bent(Platt { slope: 1.0, intercept: 0.0 })];
+    const SORTS: [Reading; 3] = [
+        Reading::AsIs,
+        Reading::Rate { trained: 0.5, now: 0.5 },
+        Reading::Bent { platt: Platt { slope: 1.0, intercept: 0.0 }, trained: 0.5, now: 0.5 },
+    ];
 }
 
 /// The share that won, with one win and one loss added: a rate of 0 or 1 has no log-odds.
@@ -297,10 +309,12 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>, seed: u6
     let saved: Vec<f64> = predicted.iter().zip(judged).map(|(p, won)| loss(rival, *won) - loss(*p, *won)).collect();
     let encoding = Encoding::learn(known, leave_out);
     let model = Model::fit(sort, known, outcomes, &encoding, penalty, seed).map_err(unfit)?;
-    let reading = match candidate {
-        // The final model has seen all outcomes, so what it was trained at has moved too.
+    // The final model has seen all outcomes, so the base rate in it has moved: what was learned about the scores of the one
+    // before is brought to it by that difference.
+    let reading = match candidate.learn(trained, &log_odds, newer_outcomes).unwrap_or(Reading::AsIs) {
+        Reading::AsIs => Reading::AsIs,
         Reading::Rate { .. } => Reading::Rate { trained: rate(outcomes), now: rate(&newer_outcomes[half..]) },
-        other => other.learn(trained, &log_odds, newer_outcomes).unwrap_or(Reading::AsIs),
+        Reading::Bent { platt, trained, .. } => Reading::Bent { platt, trained, now: rate(outcomes) },
     };
     Ok(Fitted {
         log_loss: log_loss(&predicted, judged),
