@@ -26,6 +26,8 @@ pub struct LeadScore;
 const CLASS_MIN: usize = 10;
 /// The newest share of outcomes, kept back for judging.
 const HELD_OUT: f64 = 0.2;
+/// Blocks in which the judging outcomes arrive.
+const BLOCKS: usize = 5;
 /// Reasons kept per lead.
 const REASONS: usize = 3;
 /// Trees need this many older outcomes, and this many of the rarer sort; with fewer, a line is as good and steadier.
@@ -296,29 +298,43 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>, seed: u6
         }
     }
     let (sort, candidate, log_odds, _) = best.ok_or_else(|| unfit(Unfit::Shape))?;
-    let reading = candidate.learn(trained, &log_odds[..half], &newer_outcomes[..half]).unwrap_or(Reading::AsIs);
+    // Judged block by block, because each cycle reads the scores anew: before each block the reading and the rivals know what had
+    // happened by then. The rival is all outcomes, or only the newest, whichever serves it better in the end.
     let judged = &newer_outcomes[half..];
-    let predicted: Vec<f64> = log_odds[half..].iter().map(|eta| reading.apply(*eta)).collect();
-    // The rival knows the outcomes up to the same day: all of them, or only the newest, whichever serves it better.
-    let rivals = [rate(&outcomes[..cut + half]), rate(&newer_outcomes[..half])];
-    let rival = rivals.into_iter().min_by(|a, b| {
-        let of = |rate: f64| log_loss(&vec![rate; judged.len()], judged);
-        of(*a).total_cmp(&of(*b))
-    });
-    let rival = rival.unwrap_or(trained);
-    let saved: Vec<f64> = predicted.iter().zip(judged).map(|(p, won)| loss(rival, *won) - loss(*p, *won)).collect();
+    let (mut predicted, mut rivals) = (Vec::new(), [Vec::new(), Vec::new()]);
+    let block = judged.len().div_ceil(BLOCKS).max(1);
+    for from in (half..newer.len()).step_by(block) {
+        let to = (from + block).min(newer.len());
+        let (window, newest) = (from - half, from - quarter);
+        let reading = match candidate {
+            Reading::Rate { .. } => candidate.learn(trained, &[], &newer_outcomes[newest..from]),
+            _ => candidate.learn(trained, &log_odds[window..from], &newer_outcomes[window..from]),
+        };
+        let reading = reading.unwrap_or(Reading::AsIs);
+        predicted.extend(log_odds[from..to].iter().map(|eta| reading.apply(*eta)));
+        rivals[0].extend(std::iter::repeat_n(rate(&outcomes[..cut + from]), to - from));
+        rivals[1].extend(std::iter::repeat_n(rate(&newer_outcomes[newest..from]), to - from));
+    }
+    let [all, newest] = &rivals;
+    let rival = if log_loss(newest, judged) < log_loss(all, judged) { newest } else { all };
+    let saved: Vec<f64> =
+        predicted.iter().zip(rival).zip(judged).map(|((p, rival), won)| loss(*rival, *won) - loss(*p, *won)).collect();
+    let base_loss = log_loss(rival, judged);
     let encoding = Encoding::learn(known, leave_out);
     let model = Model::fit(sort, known, outcomes, &encoding, penalty, seed).map_err(unfit)?;
     // The final model has seen all outcomes, so the base rate in it has moved: what was learned about the scores of the one
     // before is brought to it by that difference.
-    let reading = match candidate.learn(trained, &log_odds, newer_outcomes).unwrap_or(Reading::AsIs) {
+    let reading = match candidate
+        .learn(trained, &log_odds[newer.len() - half..], &newer_outcomes[newer.len() - half..])
+        .unwrap_or(Reading::AsIs)
+    {
         Reading::AsIs => Reading::AsIs,
-        Reading::Rate { .. } => Reading::Rate { trained: rate(outcomes), now: rate(&newer_outcomes[half..]) },
+        Reading::Rate { .. } => Reading::Rate { trained: rate(outcomes), now: rate(&newer_outcomes[newer.len() - quarter..]) },
         Reading::Bent { platt, trained, .. } => Reading::Bent { platt, trained, now: rate(outcomes) },
     };
     Ok(Fitted {
         log_loss: log_loss(&predicted, judged),
-        base_loss: log_loss(&vec![rival; judged.len()], judged),
+        base_loss,
         saved: mean_interval(&saved),
         auc: auc(&predicted, judged),
         calibration: calibration_error(&predicted, judged, 10),
@@ -520,7 +536,9 @@ mod tests {
         assert_eq!(learned(&output).verdict, Verdict::Clear, "{}", learned(&output).says);
         let leads = scored(&output);
         let mean = leads.iter().filter_map(|lead| lead.score).sum::<f64>() / leads.len() as f64;
-        assert!((mean - 0.18).abs() < 0.08, "{mean} {}", learned(&output).says);
+        let chance = |lead: &&Lead| probability(2.5 * lead.fields["size"].parse::<f64>().unwrap() - 2.2);
+        let truth = leads.iter().map(chance).sum::<f64>() / leads.len() as f64;
+        assert!((mean - truth).abs() < 0.06, "{mean} {truth} {}", learned(&output).says);
     }
 
     fn bank() -> Option<(Vec<Event>, Vec<bool>)> {
