@@ -11,10 +11,11 @@ use crate::diag::Sources;
 use crate::engine::Entry;
 use crate::model::{Item, Workflow};
 use crate::report::CycleView;
+use crate::report::style::{CODE, WAIT, paint};
 use crate::report::view::handle;
 use crate::runtime::{CycleStatus, Journal};
 use crate::store;
-use crate::world::DiskFiles;
+use crate::world::{DiskFiles, Secrets, missing_secrets};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -158,6 +159,14 @@ impl Project {
             sources: pins.sources.clone(),
             state: self.state.clone(),
         }))
+    }
+
+    /// Says which secrets cannot be read, before a model is asked or a piece is sent without them. What does not need them goes on.
+    pub fn tell_missing_secrets(&self, output: &Output) {
+        for (place, error) in missing_secrets(&self.workflow, &Secrets::new(&self.root)) {
+            output.progress(&format!("{} {place}: {error}", paint(WAIT, "warning:")));
+            output.progress(&format!("  {} {}", paint(CODE, "help:"), error.help()));
+        }
     }
 
     pub fn store_name(&self) -> String {
