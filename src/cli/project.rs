@@ -89,6 +89,27 @@ pub fn split_path(path: &Path) -> (PathBuf, String) {
     (folder, name)
 }
 
+/// The texts of a workflow under the paths that the user would type, for pointing at mistakes in them.
+pub fn as_typed(sources: &Sources, path: &Path) -> Sources {
+    let (folder, _) = split_path(path);
+    let folder = folder.strip_prefix(".").unwrap_or(&folder);
+    sources.renamed(|name| folder.join(name).display().to_string())
+}
+
+/// Shows what is wrong with a workflow. The failure that ends the command has the findings in its JSON, so that there is one
+/// document.
+pub fn invalid(path: &Path, compiled: &Compiled, output: &Output) -> Failure {
+    let sources = as_typed(&compiled.sources, path);
+    let failure = Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display()))
+        .help("mend what is shown above; `loopctl explain CODE` tells more")
+        .exit(Exit::InvalidWorkflow);
+    if output.json {
+        return failure.with(crate::diag::formats::json_value(&compiled.diagnostics, &sources)["diagnostics"].take());
+    }
+    output.diagnostics(&sources, &compiled.diagnostics);
+    failure
+}
+
 /// Compiles a workflow file from disk.
 pub fn compile(path: &Path) -> Result<(DiskFiles, Compiled), Failure> {
     let (folder, name) = split_path(path);
@@ -107,10 +128,7 @@ impl Project {
         let path = find(file)?;
         let (files, compiled) = compile(&path)?;
         let Some(workflow) = compiled.workflow else {
-            output.diagnostics(&compiled.sources, &compiled.diagnostics);
-            return Err(Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display()))
-                .help("mend what is shown above; `loopctl explain CODE` tells more")
-                .exit(Exit::InvalidWorkflow));
+            return Err(invalid(&path, &compiled, output));
         };
         let (client_os, _) = match &workflow.client_os {
             Some(folder) => client_os::read(&files, folder),

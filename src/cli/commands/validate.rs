@@ -12,16 +12,17 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     let (_, compiled) = project::compile(&path)?;
     let diagnostics = judged(compiled.diagnostics, args)?;
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let sources = project::as_typed(&compiled.sources, &path);
     let format = if output.json { Format::Json } else { args.format };
     match format {
         Format::Human if diagnostics.is_empty() => {
             let steps = compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len());
             output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), path.display(), count(steps, "step")));
         }
-        Format::Human => output.diagnostics(&compiled.sources, &diagnostics),
-        Format::Json => output.text(&render_json(&diagnostics, &compiled.sources)),
-        Format::Sarif => output.text(&render_sarif(&diagnostics, &compiled.sources)),
-        Format::Github => output.text(&render_github(&diagnostics, &compiled.sources)),
+        Format::Human => output.diagnostics(&sources, &diagnostics),
+        Format::Json => output.text(&render_json(&diagnostics, &sources)),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, &sources)),
+        Format::Github => output.text(&render_github(&diagnostics, &sources)),
     }
     Ok(if errors > 0 { Exit::InvalidWorkflow } else { Exit::Ok })
 }

@@ -41,7 +41,7 @@ fn after_a_cycle_it_says_what_is_unchanged_and_what_a_change_touches() {
     let template = "workflows/first-loop/templates/draft.hbs";
     place.write(template, place.read(template) + "\nRead on.\n");
     let after = plan(&place);
-    let parts = list(&step(&after, "drafts")["will"]["run-again"]);
+    let parts = list(&step(&after, "drafts")["because"]);
     assert!(parts.iter().any(|part| text(part).contains("template")), "{parts:?}");
     assert_eq!(step(&after, "outlines")["will"], "reuse-unchanged", "{after}");
     place.run(&format!("plan {FIRST}")).exit(0).says("runs again: template");

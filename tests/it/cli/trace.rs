@@ -15,7 +15,7 @@ fn a_published_piece_tells_its_whole_story() {
         .says("rule demand")
         .says("× weight 0.400")
         .says("Client OS ")
-        .says("by template")
+        .says("(template)")
         .says("signal by ")
         .says(&text(&receipt["title"]));
 }

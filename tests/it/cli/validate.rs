@@ -7,7 +7,7 @@ use serde_json::Value;
 fn broken() -> Place {
     let place = Place::new();
     place.edit(FIRST, "keep 10 above=0.4", "kepe 10 above=0.4");
-    place.edit(FIRST, "cap 3 per=\"week\"", "cap 3 per=\"fortnight\"");
+    place.edit(FIRST, "half-life \"10d\"", "half-life \"10 fortnights\"");
     place
 }
 
@@ -25,7 +25,7 @@ fn the_bundled_workflows_are_valid() {
 fn people_see_every_mistake_with_its_place_and_help() {
     let ran = broken().run(&format!("validate {FIRST}")).exit(3);
     assert_eq!(ran.out, "", "findings belong on standard error");
-    for part in ["`kepe`", "did you mean `keep`?", "`fortnight`", "first-loop.kdl:", "2 errors"] {
+    for part in ["`kepe`", "did you mean `keep`?", "10 fortnights", "workflows/first-loop.kdl:", "2 errors"] {
         assert!(ran.err.contains(part), "{part}\n{}", ran.told());
     }
 }
@@ -47,7 +47,7 @@ fn machines_get_json_sarif_and_github_annotations() {
     let github = place.run(&format!("validate {FIRST} --format github")).exit(3);
     let lines: Vec<&str> = github.out.lines().collect();
     assert_eq!(lines.len(), 2, "{}", github.told());
-    assert!(lines.iter().all(|line| line.starts_with("::error file=") && line.contains("line=")), "{}", github.told());
+    assert!(lines.iter().all(|line| line.starts_with("::error file=workflows/first-loop.kdl,") && line.contains("line=")), "{}", github.told());
 }
 
 #[test]
