@@ -13,8 +13,23 @@ fn every_kind_is_listed_and_explained() {
     }
     // Kinds that this house promises from its first issue.
     for kind in [
-        "source", "watch", "intent", "aggregate", "score", "brief", "outline", "gate", "draft", "route", "publish", "lead-score",
-        "qualify", "attribute", "anomaly", "feedback", "report",
+        "source",
+        "watch",
+        "intent",
+        "aggregate",
+        "score",
+        "brief",
+        "outline",
+        "gate",
+        "draft",
+        "route",
+        "publish",
+        "lead-score",
+        "qualify",
+        "attribute",
+        "anomaly",
+        "feedback",
+        "report",
     ] {
         let pages = list(&place.run(&format!("kinds {kind} --json")).exit(0).json()["kinds"]);
         assert!(!pages.is_empty(), "{kind}");

@@ -47,7 +47,11 @@ fn machines_get_json_sarif_and_github_annotations() {
     let github = place.run(&format!("validate {FIRST} --format github")).exit(3);
     let lines: Vec<&str> = github.out.lines().collect();
     assert_eq!(lines.len(), 2, "{}", github.told());
-    assert!(lines.iter().all(|line| line.starts_with("::error file=workflows/first-loop.kdl,") && line.contains("line=")), "{}", github.told());
+    assert!(
+        lines.iter().all(|line| line.starts_with("::error file=workflows/first-loop.kdl,") && line.contains("line=")),
+        "{}",
+        github.told()
+    );
 }
 
 #[test]
