@@ -48,6 +48,7 @@ pub enum ColorChoice {
 pub enum Command {
     Run(Run),
     Validate(Validate),
+    Fmt(Fmt),
     Plan(Plan),
     Status(Status),
     Gate(Gate),
@@ -104,7 +105,9 @@ pub struct Run {
 #[command(after_long_help = "Examples:
   loopctl validate workflows/first-loop.kdl
   loopctl validate --format github          annotations in a pull request
-  loopctl validate --deny warnings          for CI")]
+  loopctl validate --deny warnings          for CI
+  loopctl validate --fix                    mend what is certain, then tell what is left
+  loopctl validate --fix --diff             show what would be mended")]
 pub struct Validate {
     #[command(flatten)]
     pub workflow: WorkflowFile,
@@ -120,6 +123,39 @@ pub struct Validate {
     /// Leave a warning out
     #[arg(long, value_name = "CODE")]
     pub allow: Vec<String>,
+
+    /// Apply the fixes that are certain, and look again
+    #[arg(long)]
+    pub fix: bool,
+
+    /// With `--fix`: change nothing; show what would change
+    #[arg(long, requires = "fix")]
+    pub diff: bool,
+}
+
+/// Lay KDL files out: four spaces a level, one node a line; comments and spelling stay
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl fmt                               everything below this folder
+  loopctl fmt workflows/first-loop.kdl
+  loopctl fmt --check                       for CI: exit code 1 when something would change
+  loopctl fmt --diff workflows              show the changes without writing
+  loopctl fmt - < draft.kdl                 from standard input to standard output
+
+A block that was written on one line stays there while the line is no wider than 120 characters.
+A file with syntax errors is left alone, with exit code 3.")]
+pub struct Fmt {
+    /// Files or folders; `-` is standard input
+    #[arg(value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+
+    /// Change nothing; list the files that would change
+    #[arg(long)]
+    pub check: bool,
+
+    /// Change nothing; show what would change
+    #[arg(long)]
+    pub diff: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,9 +3,11 @@
 pub mod args;
 pub mod commands;
 pub mod exit;
+pub mod mending;
 pub mod output;
 pub mod progress;
 pub mod project;
+pub mod rewrite;
 
 use args::{Args, Command};
 use clap::Parser as _;
@@ -31,6 +33,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
     match &args.command {
         Command::Run(command) => commands::run::run(command, &place, output),
         Command::Validate(command) => commands::validate::run(command, output),
+        Command::Fmt(command) => commands::fmt::run(command, output),
         Command::Plan(command) => commands::plan::run(command, &place, output),
         Command::Status(command) => commands::status::run(command, &place, output),
         Command::Gate(command) => commands::gate::run(command, &place, output),

@@ -83,7 +83,7 @@ impl Open {
                 paint(TITLE, format!("{} · cycle {}: {}", self.view.workflow, self.view.cycle, count(waiting.len(), "decision")))
             );
             for gate in &waiting {
-                let expires = gate.approve.expires.map_or_else(String::new, |at| format!(" · expires {at}"));
+                let expires = gate.approve.expires.map_or_else(String::new, |at| format!(" · expires {}", at.friendly(&self.project.workflow.zone)));
                 text.push_str(&format!(
                     "  {}  {}\n            {}\n",
                     paint(WAIT, &gate.id),
@@ -147,7 +147,7 @@ impl Open {
                 let place = evidence.url.clone().unwrap_or_else(|| evidence.source.clone());
                 text.push_str(&format!(
                     "            {}\n",
-                    paint(DIM, fit(&format!("{} · {place}", evidence.at), width.saturating_sub(14)))
+                    paint(DIM, fit(&format!("{} · {place}", evidence.at.friendly(&self.project.workflow.zone)), width.saturating_sub(14)))
                 ));
             }
             let file = &self.project.file;
@@ -204,6 +204,10 @@ fn decide_all(
     } else {
         words.iter().map(|word| open.gate(word).cloned()).collect::<Result<_, _>>()?
     };
+    if chosen.is_empty() {
+        output.either("decided", &json!({"items": [], "left": 0}), || "Nothing waits for a person.".to_owned());
+        return Ok(Exit::Ok);
+    }
     // A recording has a clock of its own; a decision in it happens at the recording's time.
     let at = open.now();
     for gate in &chosen {

@@ -2,6 +2,7 @@
 
 pub mod effect;
 pub mod explain;
+pub mod fmt;
 pub mod gate;
 pub mod graph;
 pub mod init;
