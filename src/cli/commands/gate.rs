@@ -71,7 +71,7 @@ impl Open {
     fn list(&self, output: &Output) -> Result<Exit, Failure> {
         let mut waiting: Vec<&GateView> = self.view.waiting.iter().collect();
         waiting.sort_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
-        output.either("waiting", &waiting, || {
+        let text = || {
             let mut doubts = String::new();
             let setting = summary::Setting { width: output.width(), file: &self.project.file, store: &self.project.store_name() };
             summary::in_doubt(&mut doubts, &self.view, &setting);
@@ -83,7 +83,10 @@ impl Open {
                 paint(TITLE, format!("{} · cycle {}: {}", self.view.workflow, self.view.cycle, count(waiting.len(), "decision")))
             );
             for gate in &waiting {
-                let expires = gate.approve.expires.map_or_else(String::new, |at| format!(" · expires {}", at.friendly(&self.project.workflow.zone)));
+                let expires = gate
+                    .approve
+                    .expires
+                    .map_or_else(String::new, |at| format!(" · expires {}", at.friendly(&self.project.workflow.zone)));
                 text.push_str(&format!(
                     "  {}  {}\n            {}\n",
                     paint(WAIT, &gate.id),
@@ -106,7 +109,12 @@ impl Open {
                 paint(DIM, "then approve, edit or reject")
             ));
             text + "\n" + &doubts
-        });
+        };
+        if output.json {
+            output.document(&[("waiting", json!(waiting)), ("in_doubt", json!(self.view.in_doubt))]);
+        } else {
+            output.text(&text());
+        }
         Ok(if waiting.is_empty() && self.view.in_doubt.is_empty() { Exit::Ok } else { Exit::Waiting })
     }
 
@@ -147,7 +155,13 @@ impl Open {
                 let place = evidence.url.clone().unwrap_or_else(|| evidence.source.clone());
                 text.push_str(&format!(
                     "            {}\n",
-                    paint(DIM, fit(&format!("{} · {place}", evidence.at.friendly(&self.project.workflow.zone)), width.saturating_sub(14)))
+                    paint(
+                        DIM,
+                        fit(
+                            &format!("{} · {place}", evidence.at.friendly(&self.project.workflow.zone)),
+                            width.saturating_sub(14)
+                        )
+                    )
                 ));
             }
             let file = &self.project.file;
