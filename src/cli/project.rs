@@ -11,10 +11,11 @@ use crate::diag::Sources;
 use crate::engine::Entry;
 use crate::model::{Item, Workflow};
 use crate::report::CycleView;
+use crate::report::style::{CODE, WAIT, paint};
 use crate::report::view::handle;
 use crate::runtime::{CycleStatus, Journal};
 use crate::store;
-use crate::world::DiskFiles;
+use crate::world::{DiskFiles, Secrets, missing_secrets};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -131,8 +132,13 @@ impl Project {
     pub fn as_pinned(&self, journal: &dyn Journal) -> Result<Option<Project>, Failure> {
         let cycles = journal.cycles(&self.workflow.id)?;
         let Some((open, _)) = cycles.into_iter().find(|(_, status)| *status == CycleStatus::Open) else { return Ok(None) };
-        let entries = journal.read(&self.workflow.id, open)?;
+        self.as_of(&journal.read(&self.workflow.id, open)?)
+    }
+
+    /// The project as a cycle was pinned to it; `None` when nothing has changed since, or the cycle does not say.
+    pub fn as_of(&self, entries: &[Entry]) -> Result<Option<Project>, Failure> {
         let Some(Entry::Opened { pins, .. }) = entries.first() else { return Ok(None) };
+        let open = pins.cycle;
         if (pins.workflow_digest, pins.client_os_digest) == (self.workflow.digest(), self.client_os.digest())
             || pins.sources.is_empty()
         {
@@ -158,6 +164,14 @@ impl Project {
             sources: pins.sources.clone(),
             state: self.state.clone(),
         }))
+    }
+
+    /// Says which secrets cannot be read, before a model is asked or a piece is sent without them. What does not need them goes on.
+    pub fn tell_missing_secrets(&self, output: &Output) {
+        for (place, error) in missing_secrets(&self.workflow, &Secrets::new(&self.root)) {
+            output.progress(&format!("{} {place}: {error}", paint(WAIT, "warning:")));
+            output.progress(&format!("  {} {}", paint(CODE, "help:"), error.help()));
+        }
     }
 
     pub fn store_name(&self) -> String {

@@ -1,6 +1,6 @@
 //! The sessions shown in README.md and docs/tutorial.md are real: every command is run, and what it prints is what the page shows.
 //!
-//! A ```` ```console ```` block holds commands (`$ loopctl …`) and what they print on standard output. A line `…` stands for lines
+//! A ```` ```console ```` block holds commands (`$ loopctl …`) and what they print. A line `…` stands for lines
 //! left out. An instruction for the reader to change a file is a block below a comment that says which:
 //! `<!-- write FILE -->`, `<!-- section of FILE -->` (the sections of the block replace those of the same name), or
 //! `<!-- below "words" in FILE -->` (the lines go below the first line with these words).
@@ -82,7 +82,9 @@ impl Place {
         self.status = output.status.code().unwrap_or(-1);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(matches!(self.status, 0 | 4), "`{command}` ended with {}:\n{errors}", self.status);
-        let printed = String::from_utf8(output.stdout).expect("text");
+        // What is found in a workflow goes to standard error; it is shown where there is nothing else.
+        let printed = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+        let printed = String::from_utf8(printed).expect("text");
         printed.trim_matches('\n').lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
@@ -134,26 +136,24 @@ fn with_sections(text: &str, block: &str) -> String {
     old.into_iter().map(|(name, body)| new.get(&name).map_or(body, |new| format!("{}\n\n", new.trim_end()))).collect()
 }
 
-/// Whether the lines shown are those printed, but for what `…` leaves out. Gives the first line that is not.
+/// The first line shown that is not printed, but for what `…` leaves out.
 fn difference<'a>(shown: &'a [String], printed: &[String]) -> Option<&'a str> {
-    let mut at = 0;
-    let mut loose = false;
-    for line in shown {
-        if line.trim() == LEFT_OUT {
-            loose = true;
-            continue;
-        }
-        let found = match loose {
-            true => printed[at..].iter().position(|other| other == line).map(|ahead| at + ahead),
-            false => (printed.get(at) == Some(line)).then_some(at),
-        };
-        at = match found {
-            Some(found) => found + 1,
-            None => return Some(line),
-        };
-        loose = false;
+    let parts: Vec<&[String]> = shown.split(|line| line.trim() == LEFT_OUT).collect();
+    let (first, rest) = parts.split_first().expect("a split has a part");
+    if let Some(at) = (0..first.len()).find(|at| printed.get(*at) != Some(&first[*at])) {
+        return Some(&first[at]);
     }
-    (!loose && at < printed.len()).then_some("(the page ends before the output does)")
+    let mut left = &printed[first.len()..];
+    let Some((last, middle)) = rest.split_last() else {
+        return (!left.is_empty()).then_some("(the page ends before the output does)");
+    };
+    for part in middle {
+        match left.windows(part.len().max(1)).position(|lines| lines == *part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return part.first().map(String::as_str),
+        }
+    }
+    (!left.ends_with(last)).then(|| last.first().map_or("", String::as_str))
 }
 
 /// The output again, with as many lines before and after each `…` as the page shows now.
@@ -182,10 +182,32 @@ fn shown_again(shown: &[String], printed: &[String]) -> Vec<String> {
     lines
 }
 
-/// Handles such as `o-7f3a1c`, in order.
-fn handles(lines: &[String]) -> Vec<String> {
-    let handle = regex::Regex::new(r"\b[a-z]-[0-9a-f]{6,}\b").expect("a valid pattern");
-    lines.iter().flat_map(|line| handle.find_iter(line).map(|found| found.as_str().to_owned())).collect()
+fn handle() -> regex::Regex {
+    regex::Regex::new(r"\b[a-z]-[0-9a-f]{6,}\b").expect("a valid pattern")
+}
+
+/// Which handle of the page is which handle of the output: the one on a line with the same words, or else on the line in its place.
+fn renamed(shown: &[String], again: &[String], renamed: &mut BTreeMap<String, String>) {
+    let handle = handle();
+    let marked = |lines: &[String]| -> Vec<(String, String)> {
+        let marked = lines.iter().filter_map(|line| {
+            // A list has the handle first; elsewhere it only comes after such a list.
+            let found = handle.find(line).filter(|found| line[..found.start()].trim().is_empty())?;
+            Some((line.replacen(found.as_str(), "", 1), found.as_str().to_owned()))
+        });
+        marked.collect()
+    };
+    let (old, mut new) = (marked(shown), marked(again));
+    let mut left = Vec::new();
+    for (words, handle) in old {
+        match new.iter().position(|(other, _)| *other == words) {
+            Some(at) => drop(renamed.entry(handle).or_insert(new.remove(at).1)),
+            None => left.push(handle),
+        }
+    }
+    for (old, (_, new)) in left.into_iter().zip(new) {
+        renamed.entry(old).or_insert(new);
+    }
 }
 
 /// Walks through a page. Gives what differs and the page as it should be.
@@ -194,11 +216,13 @@ fn walk(page: &str) -> (Vec<String>, String) {
     let mut place = Place::new();
     let mut wrong = Vec::new();
     let mut fresh: Vec<String> = Vec::new();
-    let mut renamed: BTreeMap<String, String> = BTreeMap::new();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
     let mut instruction: Option<String> = None;
     let mut lines = page.lines().enumerate().peekable();
-    let rename = |line: &str, renamed: &BTreeMap<String, String>| {
-        renamed.iter().fold(line.to_owned(), |line, (old, new)| line.replace(old, new))
+    let handle = handle();
+    let rename = |line: &str, names: &BTreeMap<String, String>| {
+        let new = |found: &regex::Captures<'_>| names.get(&found[0]).cloned().unwrap_or_else(|| found[0].to_owned());
+        handle.replace_all(line, new).into_owned()
     };
     while let Some((number, line)) = lines.next() {
         fresh.push(line.to_owned());
@@ -231,15 +255,13 @@ fn walk(page: &str) -> (Vec<String>, String) {
                 shown.pop();
             }
             rest = &after[end..];
-            let command = if update { rename(command, &renamed) } else { command.clone() };
+            let command = if update { rename(command, &names) } else { command.clone() };
             let printed = place.run(&command[2..]);
             if let Some(line) = difference(&shown, &printed).filter(|_| !update) {
                 wrong.push(format!("line {number}: `{command}` does not print `{line}`; it prints:\n{}", printed.join("\n")));
             }
             let again = shown_again(&shown, &printed);
-            for (old, new) in handles(&shown).into_iter().zip(handles(&again)) {
-                renamed.insert(old, new);
-            }
+            renamed(&shown, &again, &mut names);
             fresh.push(command);
             fresh.extend(again);
             if !rest.is_empty() && after[..end].last().is_some_and(|(_, line)| line.is_empty()) {
@@ -282,6 +304,8 @@ fn a_line_that_is_not_printed_is_noticed() {
     assert_eq!(difference(&lines("a\n…"), &printed), None);
     assert_eq!(difference(&lines("a\nc\n…"), &printed), Some("c"));
     assert_eq!(difference(&lines("…\nx"), &printed), Some("x"));
+    assert_eq!(difference(&lines("a\n…\nc\n…\nd"), &printed), None);
+    assert_eq!(difference(&lines("a\n…\nx\n…\nd"), &printed), Some("x"));
     assert!(difference(&lines("a\nb"), &printed).is_some());
     assert_eq!(shown_again(&lines("x\n…\ny"), &printed), lines("a\n…\nd"));
     assert_eq!(with_sections("# t\n\n## A\nold\n\n## B\nkept\n", "## A\nnew\n"), "# t\n\n## A\nnew\n\n## B\nkept\n");

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let project = Project::load(place, args.workflow.file.as_deref(), output)?;
+    project.tell_missing_secrets(output);
     let mut journal = project.open()?;
     let reactor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
         Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
@@ -97,7 +98,7 @@ fn one_cycle(
 }
 
 /// Real time; over a recording, the time that the cycle has, which stands still.
-fn clock(project: &Project, journal: &dyn Journal) -> Result<Arc<dyn Clock>, Failure> {
+pub(super) fn clock(project: &Project, journal: &dyn Journal) -> Result<Arc<dyn Clock>, Failure> {
     if project.workflow.recorded_from.is_none() {
         return Ok(Arc::new(SystemClock));
     }
