@@ -250,7 +250,10 @@ fn why_tells_what_ran_what_was_reused_and_what_is_not_there() {
         .collect();
     assert!(told.len() > 10, "{told:?}");
     assert!(told.iter().all(|topic| topic["is"] != "unseen" && topic["is"] != "unknown"), "{told:?}");
-    assert!(told.iter().any(|topic| ["beyond", "below", "left-out"].contains(&topic["is"].as_str().expect("a word"))), "{told:?}");
+    assert!(
+        told.iter().any(|topic| ["beyond", "below", "left-out"].contains(&topic["is"].as_str().expect("a word"))),
+        "{told:?}"
+    );
     desk.run(&format!("why {FIRST} no-such-thing-anywhere")).exit(2).warns("no step, item or topic of cycle 1");
 
     desk.run(&format!("run {FIRST} --approve-all")).exit(0);

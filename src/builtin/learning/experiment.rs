@@ -193,8 +193,9 @@ struct Comparison {
     p_always: f64,
     /// As if this were the only look: p and interval.
     one_look: Option<(f64, Interval)>,
-    /// That the arm is better than the control.
-    chance_to_win: f64,
+    /// What is believed of both rates after a flat prior; `None` for values and adjusted rates, whose means are taken as normal.
+    beliefs: Option<[Arm; 2]>,
+    more_is_better: bool,
     /// The share of variance that the covariate took out.
     explained: Option<f64>,
     /// The error this comparison may make.
@@ -202,6 +203,16 @@ struct Comparison {
 }
 
 impl Comparison {
+    /// How likely it is that the arm is better than the control.
+    fn chance_to_win(&self) -> f64 {
+        let up = match (self.beliefs, welch(self.treatment, self.control, 0.95)) {
+            (Some(beliefs), _) => probabilities_of_best(&beliefs).map_or(0.5, |best| best[0]),
+            (None, Some(difference)) => normal_cdf(difference.interval.estimate / difference.standard_error),
+            (None, None) => 0.5,
+        };
+        if self.more_is_better { up } else { 1.0 - up }
+    }
+
     fn is_clear(&self) -> bool {
         self.p_always <= self.alpha && self.interval.is_some_and(|interval| !interval.contains(0.0))
     }
@@ -255,22 +266,21 @@ fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, share: f64, 
     });
     let evidence =
         if asked.metric.value { values.log_evidence() } else { sequential::log_evidence_of_counts(counts[0], counts[1], share) };
-    let up = if asked.metric.value || adjusted.is_some() {
-        one_look.map_or(0.5, |difference| normal_cdf(difference.interval.estimate / difference.standard_error))
-    } else {
-        let belief = |side: usize| Arm {
-            successes: counts[side] + 1.0,
-            failures: (arms[side].len() as f64 - counts[side]).max(0.0) + 1.0,
-        };
-        probabilities_of_best(&[belief(0), belief(1)]).map_or(0.5, |best| best[0])
-    };
+    let rates = !asked.metric.value && adjusted.is_none();
+    let belief =
+        |side: usize| Arm { successes: counts[side] + 1.0, failures: (arms[side].len() as f64 - counts[side]).max(0.0) + 1.0 };
+    // The interval of a rate takes the binomial variance, as experiment platforms do; its p-value the sample variance, as
+    // statistics packages do, so both can be compared with what others print.
+    let unbiased = |sample: Sample| Sample { variance: sample.variance * sample.count / (sample.count - 1.0), ..sample };
+    let by_sample = if rates { welch(unbiased(treatment), unbiased(control), 1.0 - alpha) } else { one_look };
     Comparison {
         treatment,
         control,
         interval,
         p_always: sequential::p_value(evidence),
-        one_look: one_look.map(|difference| (difference.p_value, difference.interval)),
-        chance_to_win: if asked.more_is_better { up } else { 1.0 - up },
+        one_look: one_look.zip(by_sample).map(|(difference, by_sample)| (by_sample.p_value, difference.interval)),
+        beliefs: rates.then(|| [belief(0), belief(1)]),
+        more_is_better: asked.more_is_better,
         explained: adjusted.map(|adjusted| adjusted.explained),
         alpha,
     }
@@ -511,7 +521,8 @@ fn words(
     match decision {
         Decision::Ship { arm, why } => {
             let name = &trial.arms[*arm];
-            let win = comparisons.iter().find(|(of, at, _)| of == arm && *at == 0).map_or(0.0, |(.., found)| found.chance_to_win);
+            let win =
+                comparisons.iter().find(|(of, at, _)| of == arm && *at == 0).map_or(0.0, |(.., found)| found.chance_to_win());
             let says = format!("Ship {name}: {why}, chance to beat {} {}.", trial.arms[0], chance(win));
             (format!("ship {name}"), Verdict::Clear, says)
         }
@@ -536,6 +547,7 @@ fn chance(share: f64) -> String {
 }
 
 fn insight(cx: &StepContext<'_>, trial: &Trial, asked: &Asked<'_>, arm: usize, comparison: &Comparison) -> Insight {
+    let win = comparison.chance_to_win();
     let (name, control, metric) = (&trial.arms[arm], &trial.arms[0], asked.metric.name);
     let n = comparison.treatment.count + comparison.control.count;
     let explained = comparison
@@ -550,19 +562,19 @@ fn insight(cx: &StepContext<'_>, trial: &Trial, asked: &Asked<'_>, arm: usize, c
         (Verdict::Clear, _) => format!(
             "{name} changes {metric} against {control}{}, whenever one looks; chance to win {}.{explained}",
             range(comparison),
-            chance(comparison.chance_to_win)
+            chance(win)
         ),
         (_, Some(_)) => format!(
             "{name} does not clearly change {metric} against {control}{}; chance to win {}.{explained}",
             range(comparison),
-            chance(comparison.chance_to_win)
+            chance(win)
         ),
         (_, None) => format!("There are too few outcomes to say what {name} does to {metric}."),
     };
     let mut plot = vec![
         (name.clone(), comparison.treatment.mean),
         (control.clone(), comparison.control.mean),
-        ("chance to win".to_owned(), comparison.chance_to_win),
+        ("chance to win".to_owned(), win),
         ("p, at any time".to_owned(), comparison.p_always),
     ];
     if let Some((p, interval)) = comparison.one_look {
@@ -676,7 +688,7 @@ mod tests {
         let mens = found[1];
         assert_eq!((mens.subject.to_string(), &mens.verdict), ("metric visit: Mens E-Mail".into(), &Verdict::Clear));
         close(mens.value, 0.0749891398383893, 1e-12);
-        close(part(mens, "p, one look"), 8.309934e-55, 1e-4);
+        close(part(mens, "p, one look"), 8.309934114575706e-55, 1e-9);
         assert!(part(mens, "p, at any time") > part(mens, "p, one look"));
         let (low, high) = mens.interval.unwrap();
         // Two arms share the error here; alone, the one-look interval is that of the reference.

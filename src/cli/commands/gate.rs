@@ -83,7 +83,10 @@ impl Open {
                 paint(TITLE, format!("{} · cycle {}: {}", self.view.workflow, self.view.cycle, count(waiting.len(), "decision")))
             );
             for gate in &waiting {
-                let expires = gate.approve.expires.map_or_else(String::new, |at| format!(" · expires {}", at.friendly(&self.project.workflow.zone)));
+                let expires = gate
+                    .approve
+                    .expires
+                    .map_or_else(String::new, |at| format!(" · expires {}", at.friendly(&self.project.workflow.zone)));
                 text.push_str(&format!(
                     "  {}  {}\n            {}\n",
                     paint(WAIT, &gate.id),
@@ -147,7 +150,13 @@ impl Open {
                 let place = evidence.url.clone().unwrap_or_else(|| evidence.source.clone());
                 text.push_str(&format!(
                     "            {}\n",
-                    paint(DIM, fit(&format!("{} · {place}", evidence.at.friendly(&self.project.workflow.zone)), width.saturating_sub(14)))
+                    paint(
+                        DIM,
+                        fit(
+                            &format!("{} · {place}", evidence.at.friendly(&self.project.workflow.zone)),
+                            width.saturating_sub(14)
+                        )
+                    )
                 ));
             }
             let file = &self.project.file;
