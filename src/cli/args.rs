@@ -207,14 +207,29 @@ pub struct Gate {
 #[derive(Debug, Subcommand)]
 pub enum GateCommand {
     /// List what waits, the most urgent first
+    #[command(after_long_help = "Examples:
+  loopctl gate list workflows/first-loop.kdl
+  loopctl gate list --json                    for scripts")]
     List(WorkflowFile),
     /// Show one item with its evidence
+    #[command(after_long_help = "Examples:
+  loopctl gate show o-7f3a1c
+  loopctl gate show workflows/first-loop.kdl o-7f3a1c")]
     Show(GateItem),
     /// Approve items as they are
+    #[command(after_long_help = "Examples:
+  loopctl gate approve o-7f3a1c o-90be12
+  loopctl gate approve --all --as Ada")]
     Approve(GateDecision),
     /// Reject items
+    #[command(after_long_help = "Examples:
+  loopctl gate reject o-7f3a1c --reason \"off our pillar\"")]
     Reject(GateReject),
     /// Change an item's text and approve it; your words win over anything generated
+    #[command(after_long_help = "Examples:
+  loopctl gate edit o-7f3a1c                 opens $EDITOR
+  loopctl gate edit o-7f3a1c --file new.md
+  loopctl gate edit o-7f3a1c --file -        from standard input")]
     Edit(GateEdit),
 }
 
@@ -355,6 +370,8 @@ pub struct Init {
 
 /// Look after the Client OS
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl os check workflows/first-loop.kdl")]
 pub struct Os {
     #[command(subcommand)]
     pub command: OsCommand,

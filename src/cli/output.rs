@@ -77,12 +77,8 @@ impl Output {
         }
     }
 
-    /// Diagnostics of a workflow, on standard error; with `--json` on standard output.
+    /// Diagnostics of a workflow for people, on standard error.
     pub fn diagnostics(&self, sources: &Sources, diagnostics: &[Diagnostic]) {
-        if self.json {
-            self.text(&crate::diag::render_json(diagnostics, sources));
-            return;
-        }
         let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         let style = crate::diag::Style { width: self.width(), color, unicode: true };
         anstream::eprint!("{}", crate::diag::render(diagnostics, sources, &style));
@@ -93,7 +89,14 @@ impl Output {
 
     pub fn failure(&self, failure: &Failure) {
         if self.json {
-            self.facts("error", &serde_json::json!({"code": failure.code, "message": failure.message, "help": failure.help}));
+            let mut document = serde_json::json!({
+                "version": JSON_VERSION,
+                "error": {"code": failure.code, "message": failure.message, "help": failure.help},
+            });
+            if let Some(diagnostics) = &failure.diagnostics {
+                document["diagnostics"] = diagnostics.clone();
+            }
+            self.text(&format!("{document:#}"));
             return;
         }
         anstream::eprintln!("{}: {}", paint(BAD, format!("error[{}]", failure.code)), failure.message);

@@ -257,7 +257,10 @@ fn missing(out: &mut String, view: &CycleView, width: usize) {
     for warning in warnings.iter().take(SHOWN) {
         let place = warning.note.place.as_deref().map_or_else(String::new, |place| format!(" ({place})"));
         let text = format!("{}: {}{place}", warning.step, warning.note.text);
-        para(out, "  ! ", &text, width);
+        let wrap = textwrap::Options::new(width.max(30)).initial_indent("  ! ").subsequent_indent("    ");
+        for line in textwrap::wrap(&plain(&text), wrap) {
+            writeln!(out, "{}", paint(DIM, line)).expect("writing to a string");
+        }
     }
     more(out, warnings.len(), "note");
 }

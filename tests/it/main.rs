@@ -1,5 +1,6 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
+mod bad_input;
 mod cli;
 mod crash;
 mod damage;

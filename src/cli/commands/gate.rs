@@ -49,7 +49,7 @@ struct Open {
 
 impl Open {
     fn load(place: &Place, file: Option<&Path>, output: &Output) -> Result<Open, Failure> {
-        let project = Project::load(place, file, output)?;
+        let (project, _) = Project::load_or_pinned(place, file, output)?;
         if !project.has_state() {
             return Err(project.nothing_yet());
         }
