@@ -8,6 +8,8 @@ const NAME: &[ArgSpec] = &[ArgSpec { name: "name", ty: ValueType::Text, required
 
 const WINDOW_NAMES: &[&str] = &["cycle", "day", "week", "month"];
 
+const LAYER_NAMES: &[&str] = &["intelligence", "strategy", "production", "distribution", "conversion", "learning"];
+
 const PER_DAY: PropSpec = PropSpec {
     name: "per",
     ty: ValueType::Choice(WINDOW_NAMES),
@@ -85,6 +87,15 @@ pub const SETTINGS: &[NodeSpec] = &[
         }],
         doc: "The data is a recording: cycle 1 opens at this time and each next one `every` later, whatever the clock says.",
         example: "recorded from=\"2026-06-29 06:00\"",
+        ..NodeSpec::EMPTY
+    },
+    NodeSpec {
+        name: "without",
+        args: &[ArgSpec { name: "layer", ty: ValueType::Choice(LAYER_NAMES), required: true }],
+        rest: Some(ValueType::Choice(LAYER_NAMES)),
+        occurs: Occurs::Many,
+        doc: "Layers that are missing on purpose, so that nothing is said about them.",
+        example: "without \"conversion\"",
         ..NodeSpec::EMPTY
     },
     NodeSpec {
@@ -262,6 +273,11 @@ mod tests {
             visit(spec);
             each(spec.children, visit);
         }
+    }
+
+    #[test]
+    fn the_words_after_without_are_the_layers() {
+        assert_eq!(LAYER_NAMES, Layer::ALL.map(Layer::name));
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Sketch {
         self.layers.iter().any(|block| block.layer == layer && block.steps > 0)
     }
 
+    /// Whether the file says that this layer is missing on purpose.
+    pub fn is_without(&self, layer: Layer) -> bool {
+        self.settings.texts("without").contains(&layer.name())
+    }
+
     /// Some step was not understood at all.
     pub fn has_unknown_kinds(&self) -> bool {
         self.steps.iter().any(|step| step.kind.is_none())

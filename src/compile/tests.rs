@@ -268,3 +268,27 @@ fn broken_text_never_panics_and_keeps_its_own_diagnostics() {
         compiled(&format!("{left}{right}"));
     }
 }
+
+#[test]
+fn a_layer_that_is_missing_on_purpose_is_not_missed() {
+    const WITHOUT: &str = "    conversion { lead-score \"fit\" { from \"site\" } }\n";
+    let missed = changed(WITHOUT, "");
+    assert_eq!(missed, ["loop::missing-layer [workflow \"first-loop\"] layer Conversion is missing"]);
+    assert!(
+        compiled(&LOOP.replacen(WITHOUT, "", 1)).diagnostics[0]
+            .help
+            .as_ref()
+            .unwrap()
+            .ends_with("say so: `without \"conversion\"`")
+    );
+    assert_eq!(changed(WITHOUT, "    without \"conversion\"\n"), Vec::<String>::new());
+    // One misspelling is said once, without its consequence.
+    assert_eq!(
+        changed(WITHOUT, "    without \"conversoin\"\n"),
+        ["loop::unknown-choice [\"conversoin\"] `without` cannot be `conversoin`"]
+    );
+    assert_eq!(
+        changed(WITHOUT, &format!("{WITHOUT} without \"learning\"\n")),
+        ["loop::needless-without [\"learning\"] layer Learning is here, and `without` says that it is missing"]
+    );
+}

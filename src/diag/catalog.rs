@@ -66,6 +66,7 @@ pub const LOOP: &[Entry] = &[
     entry("loop::missing-property", "a line lacks a property it needs"),
     entry("loop::mixed-currencies", "amounts of money are in two currencies"),
     entry("loop::module-unavailable", "a module cannot be loaded"),
+    entry("loop::needless-without", "a layer is said to be missing and is there"),
     entry("loop::no-client-os", "text is generated without a Client OS"),
     entry("loop::no-workflow", "the file holds no workflow"),
     entry("loop::open-loop", "nothing flows from Learning back"),

@@ -1,7 +1,7 @@
 //! `Cycle`: one rotation of the loop as a pure state machine. Events go in, actions come out; there is no clock, no
 //! disk and no network in here.
 //!
-//! What lasts is in [`Fold`] and changes only by journal entries. What this file holds beside it is the schedule of
+//! What lasts is in `Fold` and changes only by journal entries. What this file holds beside it is the schedule of
 //! the moment: which tasks can go on, what is being performed, who waits for room under a cap. A crash forgets the
 //! schedule and nothing else; it is worked out again from the fold.
 

@@ -1,6 +1,6 @@
 //! The fold: a cycle's state as a function of its journal, and of nothing else.
 //!
-//! [`Fold::apply`] is the only way to change this state. The live cycle applies an entry in the moment in which it
+//! `Fold::apply` is the only way to change this state. The live cycle applies an entry in the moment in which it
 //! records it, and recovery applies the same entries again, so both arrive at the same state by construction.
 
 use super::caps::Caps;

@@ -1,6 +1,6 @@
 //! Memory: a task whose every dependency is as it was gives what it gave, without running.
 //!
-//! A task depends on its inputs and on the parts listed by [`parts_of_step`]. Each part has its own digest, so that
+//! A task depends on its inputs and on the parts listed by `parts_of_step`. Each part has its own digest, so that
 //! the question "why did this run again?" has an answer with names in it.
 
 use super::carry::{Carry, Memory};

@@ -1,4 +1,4 @@
-//! The tasks of a cycle and their states. Every change of a state passes through [`Tasks::set`], where the counts are
+//! The tasks of a cycle and their states. Every change of a state passes through `Tasks::set`, where the counts are
 //! kept, so that "is this step finished?" never needs a walk over its tasks.
 
 use crate::base::{Digest, TaskId};

@@ -30,7 +30,7 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
     const ROW: f64 = 26.0;
     const LABEL: f64 = 170.0;
     const PLOT: f64 = 420.0;
-    const NUMBER: f64 = 130.0;
+    const NUMBER: f64 = 190.0;
     let ends = |bar: &Bar| match bar.interval {
         Some((low, high)) if low.is_finite() && high.is_finite() => (low.min(bar.value), high.max(bar.value)),
         _ => (bar.value, bar.value),
@@ -84,10 +84,10 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
     svg
 }
 
-/// Three significant digits, thousands without decimals.
+/// About three significant digits; whole numbers and thousands without decimals.
 pub fn number(value: f64) -> String {
     let size = value.abs();
-    if size >= 100.0 || value == 0.0 {
+    if size >= 100.0 || value.fract() == 0.0 {
         let whole = super::style::grouped(size.round() as usize);
         if value < 0.0 { format!("−{whole}") } else { whole }
     } else {
@@ -95,6 +95,8 @@ pub fn number(value: f64) -> String {
             1
         } else if size >= 0.1 {
             2
+        } else if size >= 0.01 {
+            3
         } else {
             4
         };
@@ -119,6 +121,6 @@ mod tests {
     fn numbers_are_short() {
         assert_eq!(number(19_785.0), "19,785");
         assert_eq!(number(0.558_399), "0.56");
-        assert_eq!(number(-0.01234), "−0.0123");
+        assert_eq!(number(-0.01234), "−0.012");
     }
 }

@@ -35,7 +35,7 @@ type RawVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError> + 'a;
 /// Says in words what is missing, from the note of the last acknowledged batch and what is there.
 pub type Explain = dyn Fn(&SledStore, &[u8]) -> String;
 
-/// A store on a disk. See [`super::open`].
+/// A store on a disk. See [`super::open()`].
 pub struct SledStore {
     folder: PathBuf,
     db: Db,

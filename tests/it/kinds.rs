@@ -28,7 +28,7 @@ const AGAINST_THE_SPEC: &[&str] = &[
 
 fn against_the_spec(text: &str) -> Vec<String> {
     let files = MemoryFiles::new([("loop.kdl", text)]);
-    let compiled = compile(&files, "loop.kdl", &loopctl::builtin::registry());
+    let compiled = compile(&files, "loop.kdl", loopctl::builtin::registry());
     let findings = compiled.diagnostics.into_iter().filter(|finding| {
         let slug = finding.code.trim_start_matches("loop::");
         finding.code.starts_with("kdl::") || AGAINST_THE_SPEC.contains(&slug)
@@ -38,7 +38,7 @@ fn against_the_spec(text: &str) -> Vec<String> {
 
 #[test]
 fn every_default_is_a_value_of_its_type() {
-    assert_eq!(language::wrong_defaults(&loopctl::builtin::registry()), Vec::<String>::new());
+    assert_eq!(language::wrong_defaults(loopctl::builtin::registry()), Vec::<String>::new());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Pages as text: what a reader sees, in lines, with tables kept as rows.
 
+use super::depth::bounded;
 use scraper::{ElementRef, Html, Selector, node::Node};
 
 /// A node of the parsed tree.
@@ -60,7 +61,7 @@ pub fn looks_like(text: &str) -> bool {
 /// The text of a page or fragment in lines. Headings become `# …`, list items `- …`, table rows `| a | b |`.
 /// `select` narrows it to the elements that match a CSS selector; nothing matching gives an empty text.
 pub fn lines(html: &str, select: Option<&str>) -> String {
-    let document = Html::parse_document(html);
+    let document = Html::parse_document(&bounded(html));
     let mut out = Writer::default();
     match select.and_then(|css| Selector::parse(css).ok()) {
         Some(selector) => document.select(&selector).for_each(|element| out.element(element)),
@@ -74,7 +75,7 @@ pub fn line(html: &str) -> String {
     if !html.contains(['<', '&']) {
         return html.split_whitespace().collect::<Vec<_>>().join(" ");
     }
-    let fragment = Html::parse_fragment(html);
+    let fragment = Html::parse_fragment(&bounded(html));
     let mut out = Writer { plain: true, ..Writer::default() };
     out.element(fragment.root_element());
     out.finish().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -82,7 +83,7 @@ pub fn line(html: &str) -> String {
 
 /// The title of a page: its `<title>`, else its first heading.
 pub fn title(html: &str) -> Option<String> {
-    let document = Html::parse_document(html);
+    let document = Html::parse_document(&bounded(html));
     ["title", "h1"].iter().find_map(|css| {
         let selector = Selector::parse(css).ok()?;
         let text = document.select(&selector).next()?.text().collect::<String>();

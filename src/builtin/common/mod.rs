@@ -6,6 +6,7 @@ pub mod providers;
 
 pub mod bytes;
 pub mod date;
+pub mod depth;
 pub mod html;
 pub mod links;
 pub mod number;

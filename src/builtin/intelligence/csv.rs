@@ -430,7 +430,7 @@ mod tests {
     fn journeys_are_read_from_gzip() {
         let Some(bytes) = shared("learning/attribution/paths_10k.csv.gz") else { return };
         let step = r#"source "site" kind="csv" { path "p.csv.gz"; give "event"; shape { path "path" separator=" > "
-            conversions "total_conversions"; value "total_conversion_value"; nulls "total_null"; channel constant="site" } }"#;
+            column "total_conversions" as="conversions"; column "total_conversion_value" as="value"; column "total_null" as="nulls"; constant "site" as="channel" } }"#;
         let output = Bench::new(&Csv, step).file("p.csv.gz", bytes).run("2026-10-01T00:00:00Z").unwrap();
         let rows = &events(&output).rows;
         assert_eq!(output.headline.as_deref(), Some("10,000 rows, 10,000 events"));

@@ -28,7 +28,7 @@ static SPEC: KindSpec = KindSpec {
     doc: "Each query signal gets an intent: by a classifier learned from your own labelled `examples`, or without them by a table of \
         words (informational, navigational, commercial, transactional). `unsure` is an answer.\n\n\
         Queries with the same words in another order or number share one topic, which keeps its name from cycle to cycle.\n\n\
-        With `emerging`, a topic whose latest window rose beyond chance is marked: counts are compared with the topic's share of all \
+        With `emerging`, a topic that rose beyond chance is marked: the counts of a period (at least a week) are compared with the topic's share of all \
         that was counted before, new topics among themselves, at a bounded rate of false alarms. The mark stays for `within`. Signals \
         that are not queries pass unchanged.",
     takes: &[GoodKind::Signal],
@@ -43,14 +43,14 @@ static SPEC: KindSpec = KindSpec {
                     ty: ValueType::Duration,
                     required: false,
                     default: Some("28d"),
-                    doc: "The length of a window, and how long the mark stays.",
+                    doc: "How recent the rise must be.",
                 },
                 PropSpec {
                     name: "history",
                     ty: ValueType::Integer,
                     required: false,
                     default: Some("24"),
-                    doc: "Windows of history before anything is said.",
+                    doc: "Periods of history before anything is said.",
                 },
                 PropSpec {
                     name: "floor",
@@ -276,10 +276,9 @@ fn mark_rising(
     }
     for (source, members) in &sources {
         let of_source: Vec<&Signal> = members.iter().map(|index| &signals[*index].0).collect();
-        match rising::detect(&of_source, within, &options) {
+        match rising::detect(&of_source, within, cx.now, &options) {
             Ok(found) => {
-                for index in found.into_iter().map(|index| members[index]) {
-                    let at = signals[index].0.at;
+                for (index, at) in found.into_iter().map(|(index, at)| (members[index], at)) {
                     if let Some(known) = kept.topics.get_mut(&topic::cluster(signals[index].0.title.as_data())) {
                         known.rose = Some(known.rose.map_or(at, |rose| rose.max(at)));
                     }
@@ -288,7 +287,7 @@ fn mark_rising(
             }
             Err(little) => {
                 let text = format!(
-                    "Not enough history of `{source}` to tell what is rising: {} of {} windows.",
+                    "Not enough history of `{source}` to tell what is rising: {} of {} periods.",
                     little.have, little.need
                 );
                 inform(output, None, text);
@@ -403,7 +402,8 @@ mod tests {
         let mut intent = Bench::new(&Intent, r#"intent "queries" { from "demand"; emerging within="28d" }"#);
         let mut first: BTreeMap<String, String> = BTreeMap::new();
         let months: Vec<String> = text.lines().skip(1).map(|line| line[..7].to_owned()).collect();
-        for pair in months.windows(2) {
+        // Before there are 24 months of history nothing can be said.
+        for pair in months.windows(2).skip(23) {
             let now = format!("{}-01T00:00:00Z", pair[1]);
             let found: Vec<Signal> = signals(&source.run(&now).unwrap()).into_iter().cloned().collect();
             intent.inputs(found);

@@ -84,8 +84,8 @@ impl StepKind for SearchConsole {
                 }
             };
             let shape = match shape_of(&table) {
-                Known::By(shape) => shape,
-                Known::Other => {
+                Some(shape) => shape,
+                None => {
                     let text =
                         format!("This is not a table of queries or pages (`{}`); it is left out.", table.header.join("`, `"));
                     inform(&mut output, Some(document.place.clone()), text);
@@ -121,14 +121,9 @@ impl StepKind for SearchConsole {
     }
 }
 
-enum Known {
-    By(Shape),
-    /// Dates, countries, devices.
-    Other,
-}
-
-/// The shape by known headers, else by the order of the columns: key, clicks, impressions, CTR, position.
-fn shape_of(table: &Table) -> Known {
+/// The shape by known headers, else by the order of the columns: key, clicks, impressions, CTR, position. `None` for tables of
+/// dates, countries and devices.
+fn shape_of(table: &Table) -> Option<Shape> {
     let mut shape = Shape::default();
     for (meaning, names) in ALIASES {
         if let Some(index) = table.column(names) {
@@ -137,21 +132,21 @@ fn shape_of(table: &Table) -> Known {
     }
     let has = |meaning: &str| shape.columns.contains_key(meaning);
     if (has("topic") || has("url")) && has("volume") {
-        return Known::By(shape);
+        return Some(shape);
     }
     let distinct: BTreeSet<&String> = table.header.iter().collect();
-    let Some(first) = table.rows.first().map(|row| row.cells[0].as_str()) else { return Known::Other };
+    let first = table.rows.first().map(|row| row.cells[0].as_str())?;
     let is_date = date::parse(first, &[], &jiff::tz::TimeZone::UTC).is_some();
     let others = ["country", "countries", "device", "devices", "date", "search appearance", "země", "zařízení", "datum"];
     if table.header.len() != 5 || distinct.len() != 5 || is_date || others.contains(&table.header[0].to_lowercase().as_str()) {
-        return Known::Other;
+        return None;
     }
     let key = if first.contains("://") { "url" } else { "topic" };
     shape.columns = [(key, 0), ("clicks", 1), ("volume", 2), ("position", 4)]
         .into_iter()
         .map(|(meaning, index)| (meaning.to_owned(), vec![table.header[index].clone()]))
         .collect();
-    Known::By(shape)
+    Some(shape)
 }
 
 /// Reads with the decimal mark that leaves fewer rows aside; a semicolon as delimiter speaks for the comma.

@@ -63,7 +63,7 @@ static SPEC: KindSpec = KindSpec {
         NodeSpec {
             props: &[
                 PropSpec {
-                    name: "url",
+                    name: "page",
                     ty: ValueType::Url,
                     required: false,
                     default: None,
@@ -75,7 +75,7 @@ static SPEC: KindSpec = KindSpec {
                 "history",
                 ValueType::File,
                 "Recorded revisions of a page, one JSON object a line with `date` and `text`.",
-                r#"history "data/pricing_history.jsonl" url="https://rival.example/pricing""#,
+                r#"history "data/pricing_history.jsonl" page="https://rival.example/pricing""#,
             )
             .many()
         },
@@ -180,7 +180,7 @@ fn watched(config: &Config) -> Vec<Watched<'_>> {
             let is_file = matches!(name, "path" | "history");
             let target = if is_file { Target::File(text.to_owned()) } else { Target::Url(text.to_owned()) };
             let prop = |name: &str| node.prop(name).and_then(|value| value.text());
-            let link = if is_file { prop("url") } else { Some(text) };
+            let link = if is_file { prop("page") } else { Some(text) };
             all.push(Watched { role, target, select: prop("select"), link });
         }
     }
@@ -634,7 +634,7 @@ mod tests {
     #[test]
     fn a_history_plays_back() {
         let history = "{\"date\":\"2026-01-01\",\"text\":\"# P\\nPro $5/mo\"}\n{\"date\":\"2026-01-05\",\"text\":\"# P\\nPro $6/mo\"}\n{\"date\":\"2026-01-05\",\"text\":\"# P\\nPro $7/mo\"}\n";
-        let step = r#"watch "rivals" { history "h.jsonl" url="https://rival.example/pricing" }"#;
+        let step = r#"watch "rivals" { history "h.jsonl" page="https://rival.example/pricing" }"#;
         let mut bench = Bench::new(&Watch, step).file("h.jsonl", history);
         assert_eq!(bench.run("2025-12-31").unwrap().headline.as_deref(), Some("nothing in force yet"));
         assert_eq!(bench.run("2026-01-04").unwrap().goods.len(), 0);

@@ -152,19 +152,17 @@ fn values(cx: &StepContext<'_>, outline: &Outline) -> Value {
     })
 }
 
-/// The claims that the text cites, with a label for the list of sources.
+/// The claims that the text cites, with a label for the list of sources. Claims from one place stand together.
 fn cited(brief: &Brief, text: &str) -> Vec<Value> {
-    brief
-        .claims
-        .iter()
-        .filter(|claim| text.contains(&format!("[{}]", claim.id)))
-        .map(|claim| {
-            let evidence = brief.evidence.iter().find(|evidence| evidence.signal == claim.signal);
-            let label = evidence.map_or_else(
-                || claim.quote.quoted(80),
-                |evidence| format!("{} ({})", evidence.title.quoted(80), evidence.source),
-            );
-            json!({"id": claim.id, "url": claim.url, "label": label})
-        })
-        .collect()
+    let mut sources: Vec<(Vec<&str>, Option<&str>, String)> = Vec::new();
+    for claim in brief.claims.iter().filter(|claim| text.contains(&format!("[{}]", claim.id))) {
+        let evidence = brief.evidence.iter().find(|evidence| evidence.signal == claim.signal);
+        let label = evidence
+            .map_or_else(|| claim.quote.quoted(80), |evidence| format!("{} ({})", evidence.title.quoted(80), evidence.source));
+        match sources.iter_mut().find(|(_, url, known)| *url == claim.url.as_deref() && *known == label) {
+            Some((ids, ..)) => ids.push(&claim.id),
+            None => sources.push((vec![&claim.id], claim.url.as_deref(), label)),
+        }
+    }
+    sources.into_iter().map(|(ids, url, label)| json!({"id": ids.join(", "), "url": url, "label": label})).collect()
 }

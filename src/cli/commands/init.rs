@@ -75,7 +75,12 @@ workflow "{name}"{mark} {{
     about "What this loop is for, in one sentence."
     client-os "client-os"
     every "7d" at="06:00"
-"#,
+{without}"#,
+        without = match phase {
+            1 => "",
+            _ =>
+                "    // Take this line out when you add the layer that turns attention into leads: `loopctl kinds lead-score`.\n    without \"conversion\"\n",
+        },
         mark = if phase < 3 { format!(" phase={phase}") } else { String::new() }
     );
     if phase >= 3 {
@@ -127,7 +132,12 @@ workflow "{name}"{mark} {{
         brief "briefs" { from "opportunities" }
         outline "outlines" { from "briefs"; provider "drafter"; template "templates/outline.hbs"; cap 3 per="week" }
         gate "editor" { from "outlines"; by "content-team" }
-        draft "drafts" { from "editor"; provider "drafter"; template "templates/draft.hbs"; check "forbidden" "grounding" }
+        draft "drafts" {
+            from "editor"
+            provider "drafter"
+            template "templates/draft.hbs"
+            check "forbidden" "grounding"
+        }
         gate "publisher" { from "drafts"; by "content-team" }
     }
 
@@ -139,7 +149,7 @@ workflow "{name}"{mark} {{
         );
     }
     text.push_str(match phase {
-        1 => "\n    learning {\n        anomaly \"alarms\" { from \"demand\"; metric \"volume\" }\n        report \"weekly\" { from \"alarms\" }\n    }\n}\n",
+        1 => "\n    learning {\n        anomaly \"alarms\" { from \"market\"; metric \"volume\" }\n        report \"weekly\" { from \"alarms\" }\n    }\n}\n",
         2 => {
             "\n    learning {\n        feedback \"aim\" { from \"opportunities\"; tune \"opportunities.demand\" { rate 0.2; within 0.1 0.8 } }\n        report \"weekly\" { from \"opportunities\" }\n    }\n}\n"
         }
@@ -153,6 +163,18 @@ workflow "{name}"{mark} {{
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::files::MemoryFiles;
+
+    #[test]
+    fn every_phase_is_valid_without_a_warning() {
+        for phase in 1..=3 {
+            let mut files = vec![(PathBuf::from("loop.kdl"), workflow("loop", phase))];
+            collect(&STARTER, Path::new(""), &mut files);
+            let files = files.iter().map(|(path, text)| (path.to_str().expect("plain names"), text.as_str()));
+            let compiled = crate::compile::compile(&MemoryFiles::new(files), "loop.kdl", crate::builtin::registry());
+            assert!(compiled.diagnostics.is_empty(), "phase {phase}: {:#?}", compiled.diagnostics);
+        }
+    }
 
     #[test]
     fn names_become_slugs() {

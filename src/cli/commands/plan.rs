@@ -17,6 +17,7 @@ use serde_json::json;
 
 pub fn run(args: &Plan, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let project = Project::load(place, args.workflow.file.as_deref(), output)?;
+    project.tell_missing_secrets(output);
     CyclePlan::new(&project.workflow)
         .map_err(|error| Failure::new("cli::no-plan", error.to_string()).help("`loopctl validate` shows where"))?;
     let (carry, last, open) = if project.has_state() {

@@ -82,9 +82,9 @@ fn wire_towards(sketch: &Sketch, at: usize) -> Span {
     step.wires.first().map_or(step.name_span, |wire| wire.span)
 }
 
-/// In an early phase the layer that will read a step may not be there yet.
+/// In an early phase, or `without` a layer, what would read a step may not be there.
 fn could_be_read(cx: &CheckContext<'_>, step: &StepSketch) -> bool {
-    cx.sketch.phase.is_none() || !readers(cx, step).is_empty()
+    (cx.sketch.phase.is_none() && !cx.sketch.settings.has("without")) || !readers(cx, step).is_empty()
 }
 
 /// Names a step that could read what `step` gives.

@@ -8,8 +8,9 @@ use crate::step::ValueType;
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let sketch = cx.sketch;
     let learning = sketch.layers.iter().find(|block| block.layer == Layer::Learning && block.steps > 0);
-    // Before Strategy there is nothing to aim.
-    let (Some(learning), false, false) = (learning, sketch.phase == Some(1), sketch.has_unknown_kinds()) else { return };
+    // Without Strategy there is nothing to aim.
+    let without_strategy = sketch.phase == Some(1) || sketch.is_without(Layer::Strategy);
+    let (Some(learning), false, false) = (learning, without_strategy, sketch.has_unknown_kinds()) else { return };
     // A step that could close the loop and does not is reported for itself.
     let closes = |step: &super::StepSketch| {
         step.config.has("amend")

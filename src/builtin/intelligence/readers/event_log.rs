@@ -98,7 +98,7 @@ fn from_ga4(object: &Map<String, Value>, piece: &str) -> Result<Raw, (usize, Str
     let extras = [
         ("medium", medium),
         ("campaign", campaign),
-        ("page", page.as_deref().map(|page| links::key(page))),
+        ("page", page.as_deref().map(links::key)),
         ("device", path(["device", "category"])),
         ("country", path(["geo", "country"])),
         ("platform", object.get("platform").and_then(Value::as_str).map(str::to_owned)),

@@ -131,7 +131,7 @@ fn of_text(text: &str, next: &str, heading: &str, line: &str, prices: &mut Vec<P
         // Cards often put `/month` on a line of its own.
         let unit = UNIT.find(rest).or_else(|| if rest.trim().is_empty() { UNIT.find(next) } else { None });
         let unit = unit.map_or("", |unit| unit.as_str());
-        let prefix = before_price(&text[last_end..whole.start()]);
+        let prefix = before_price(&text[last_end.min(whole.start())..whole.start()]);
         let label = if prefix.is_empty() { after_price(rest, unit) } else { prefix.to_owned() };
         prices.push(Price {
             about: joined(&[heading, &label]),
@@ -330,7 +330,7 @@ pub fn changes(old: &[Price], new: &[Price]) -> Vec<Fact> {
     let mut facts: Vec<Fact> = Vec::new();
     // The same plan with the same unit first, then the same plan, then the same unit under the same heading.
     let heading = |price: &Price| price.about.split(" › ").next().unwrap_or("").to_owned();
-    let same: [&dyn Fn(&Price, &Price) -> bool; 3] =
+    let same: [&Fits<'_>; 3] =
         [&|a, b| a.about == b.about && a.full_unit() == b.full_unit(), &|a, b| a.about == b.about, &|a, b| {
             heading(a) == heading(b) && a.full_unit() == b.full_unit()
         }];
@@ -366,6 +366,9 @@ pub fn changes(old: &[Price], new: &[Price]) -> Vec<Fact> {
     }
     facts
 }
+
+/// Whether an old and a new price belong together.
+type Fits<'a> = dyn Fn(&Price, &Price) -> bool + 'a;
 
 fn only(prices: &[Price], keep: impl Fn(&Price) -> bool) -> Vec<Option<&Price>> {
     // Each plan and price once, in the order of the page.
@@ -418,6 +421,8 @@ mod tests {
         ] {
             assert_eq!(prices(text), [expected], "{text}");
         }
+        // What looks like a unit may be the next price.
+        assert_eq!(prices("$5/USD 10").len(), 2);
         assert_eq!(prices("5 people, 10 days, 3.5 GB, and $ alone"), Vec::<String>::new());
     }
 

@@ -37,25 +37,6 @@ const AS: PropSpec =
 
 const TEXT: &[ArgSpec] = &[ArgSpec { name: "column", ty: ValueType::Text, required: true }];
 
-/// A node that is named by the meaning of its column.
-const fn meaning(name: &'static str, doc: &'static str, example: &'static str) -> NodeSpec {
-    NodeSpec {
-        name,
-        args: &[ArgSpec { name: "column", ty: ValueType::Text, required: false }],
-        rest: Some(ValueType::Text),
-        props: &[PropSpec {
-            name: "constant",
-            ty: ValueType::Text,
-            required: false,
-            default: None,
-            doc: "The same value in each row, instead of a column.",
-        }],
-        doc,
-        example,
-        ..NodeSpec::EMPTY
-    }
-}
-
 /// The node `shape`.
 pub const SHAPE: NodeSpec = NodeSpec {
     name: "shape",
@@ -101,17 +82,6 @@ pub const SHAPE: NodeSpec = NodeSpec {
             example: r#"column "Amount spent (*)" "Cost" as="value""#,
             ..NodeSpec::EMPTY
         },
-        meaning("who", "The column that names a person; it is hashed.", r#"who "visitor_id""#),
-        meaning("name", "The column that says what happened, or a constant.", r#"name constant="purchase""#),
-        meaning("channel", "The column with the channel.", r#"channel "utm_source""#),
-        meaning("piece", "The column with the piece it came through.", r#"piece "utm_content""#),
-        meaning("value", "The column with the value.", r#"value "revenue""#),
-        meaning(
-            "conversions",
-            "The column that counts journeys that ended in a conversion.",
-            r#"conversions "total_conversions""#,
-        ),
-        meaning("nulls", "The column that counts journeys that ended in none.", r#"nulls "total_null""#),
         NodeSpec {
             name: "constant",
             args: &[ArgSpec { name: "value", ty: ValueType::Text, required: true }],
@@ -245,16 +215,6 @@ impl Shape {
         }
         for node in config.all("constant") {
             shape.constants.insert(prop(node, "as").unwrap_or_default(), words(node).concat());
-        }
-        for meaning in MEANINGS {
-            for node in config.all(meaning) {
-                if let Some(constant) = prop(node, "constant") {
-                    shape.constants.insert((*meaning).to_owned(), constant);
-                }
-                if !node.args.is_empty() {
-                    shape.columns.entry((*meaning).to_owned()).or_default().extend(words(node));
-                }
-            }
         }
         for node in config.all("date") {
             shape.columns.entry("at".to_owned()).or_default().extend(words(node));
