@@ -56,6 +56,15 @@ impl Output {
         self.text(&format!("{document:#}"));
     }
 
+    /// Writes several kinds of facts as one document, `{"version":1,"KIND":…,"KIND":…}`.
+    pub fn document(&self, kinds: &[(&str, serde_json::Value)]) {
+        let mut document = serde_json::json!({"version": JSON_VERSION});
+        for (kind, value) in kinds {
+            document[*kind] = value.clone();
+        }
+        self.text(&format!("{document:#}"));
+    }
+
     /// Writes facts as JSON with `--json`, else the text.
     pub fn either<T: Serialize>(&self, kind: &str, value: &T, text: impl FnOnce() -> String) {
         if self.json { self.facts(kind, value) } else { self.text(&text()) }

@@ -71,7 +71,7 @@ impl Open {
     fn list(&self, output: &Output) -> Result<Exit, Failure> {
         let mut waiting: Vec<&GateView> = self.view.waiting.iter().collect();
         waiting.sort_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
-        output.either("waiting", &waiting, || {
+        let text = || {
             let mut doubts = String::new();
             let setting = summary::Setting { width: output.width(), file: &self.project.file, store: &self.project.store_name() };
             summary::in_doubt(&mut doubts, &self.view, &setting);
@@ -109,7 +109,12 @@ impl Open {
                 paint(DIM, "then approve, edit or reject")
             ));
             text + "\n" + &doubts
-        });
+        };
+        if output.json {
+            output.document(&[("waiting", json!(waiting)), ("in_doubt", json!(self.view.in_doubt))]);
+        } else {
+            output.text(&text());
+        }
         Ok(if waiting.is_empty() && self.view.in_doubt.is_empty() { Exit::Ok } else { Exit::Waiting })
     }
 
