@@ -12,13 +12,13 @@ use std::path::PathBuf;
     about,
     max_term_width = 100,
     after_help = Exit::TABLE,
-    after_long_help = concat!("Examples:
+    after_long_help = format!("Examples:
   loopctl init my-loop                     a new loop, ready to run
   loopctl run workflows/first-loop.kdl     one cycle, or on with the open one
   loopctl gate list                        what waits for a person
   loopctl trace d-7f3a1c                   where a piece comes from
 
-"),
+{}", Exit::TABLE),
 )]
 pub struct Args {
     #[command(subcommand)]
