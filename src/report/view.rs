@@ -48,6 +48,8 @@ pub struct PieceView {
     pub title: String,
     pub words: usize,
     pub model: String,
+    /// Read and written by the model, over all attempts.
+    pub tokens: u64,
     pub cost: Option<Money>,
     pub edited: bool,
     pub findings: Vec<Finding>,
@@ -276,6 +278,7 @@ impl CycleView {
                     title: title.to_owned(),
                     words: text.split_whitespace().count(),
                     model: writer.model.clone(),
+                    tokens: writer.tokens,
                     cost: writer.cost.clone(),
                     edited: matches!(revision, Revision::Edited { .. }),
                     findings: findings.to_vec(),
@@ -285,7 +288,14 @@ impl CycleView {
             Good::Opportunity(opportunity) => self.opportunities.push(opportunity.clone()),
             // A gate hands on what was written before; only the writing counts.
             Good::Outline(outline) if outline.approved_by.is_none() => {
-                self.written.push(piece("outline", &outline.title, &outline.text, &outline.writer, &outline.revision, &[]));
+                self.written.push(piece(
+                    "outline",
+                    &outline.title,
+                    &outline.text,
+                    &outline.writer,
+                    &outline.revision,
+                    &outline.findings,
+                ));
             }
             Good::Draft(draft) if draft.approved_by.is_none() => {
                 self.written.push(piece("draft", &draft.title, &draft.text, &draft.writer, &draft.revision, &draft.findings));
