@@ -43,6 +43,13 @@ impl Output {
         let _ = out.flush();
     }
 
+    /// Writes text to the letter: nothing is taken out of it and no new line is put behind it.
+    pub fn exactly(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        // A reader that went away is no failure of ours.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
     /// Writes `{"version":1,"KIND":…}`.
     pub fn facts<T: Serialize>(&self, kind: &str, value: &T) {
         let document = serde_json::json!({"version": JSON_VERSION, kind: value});
@@ -61,12 +68,8 @@ impl Output {
         }
     }
 
-    /// Diagnostics of a workflow, on standard error; with `--json` on standard output.
+    /// Diagnostics of a workflow for people, on standard error.
     pub fn diagnostics(&self, sources: &Sources, diagnostics: &[Diagnostic]) {
-        if self.json {
-            self.text(&crate::diag::render_json(diagnostics, sources));
-            return;
-        }
         let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         let style = crate::diag::Style { width: self.width(), color, unicode: true };
         anstream::eprint!("{}", crate::diag::render(diagnostics, sources, &style));
@@ -77,7 +80,14 @@ impl Output {
 
     pub fn failure(&self, failure: &Failure) {
         if self.json {
-            self.facts("error", &serde_json::json!({"code": failure.code, "message": failure.message, "help": failure.help}));
+            let mut document = serde_json::json!({
+                "version": JSON_VERSION,
+                "error": {"code": failure.code, "message": failure.message, "help": failure.help},
+            });
+            if let Some(diagnostics) = &failure.diagnostics {
+                document["diagnostics"] = diagnostics.clone();
+            }
+            self.text(&format!("{document:#}"));
             return;
         }
         anstream::eprintln!("{}: {}", paint(BAD, format!("error[{}]", failure.code)), failure.message);

@@ -1,13 +1,17 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
+mod bad_input;
 mod cli;
 mod crash;
 mod damage;
+mod desk;
 mod diagnostics;
 mod dispatch;
 mod docs;
+mod durability;
 mod house;
 mod journal_contract;
+mod kill;
 mod kinds;
 mod rehearsal;
 mod transcripts;
