@@ -166,7 +166,8 @@ impl Fold {
                 let at = self.find(task)?;
                 let record = self.tasks.get_mut(at);
                 record.reason = Some((message.clone(), help.clone()));
-                record.away = record.is_left_alone();
+                let spec = self.shape.steps[record.step].spec();
+                record.away = (spec.generates || spec.publishes) && record.is_left_alone();
                 self.finish(at, TaskState::Failed);
             }
             Entry::Deferred { task, reason } => {

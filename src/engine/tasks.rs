@@ -153,10 +153,8 @@ impl Task {
 
     /// Whether a question about its item went unanswered that may be answered another day.
     pub fn is_left_alone(&self) -> bool {
-        let alone = |asked: &Asked| {
-            matches!(&asked.reply, Some(Reply::Failed(failure)) if failure.kind == FailureKind::Transient)
-                && matches!(asked.request.as_deref(), Some(Request::Generate(_) | Request::Publish(_)))
-        };
+        let alone =
+            |asked: &Asked| matches!(&asked.reply, Some(Reply::Failed(failure)) if failure.kind == FailureKind::Transient);
         self.id.item.is_some() && self.asked.values().any(alone)
     }
 

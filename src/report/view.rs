@@ -32,6 +32,9 @@ pub struct StepView {
     pub recalled: usize,
     pub failed: usize,
     pub deferred: usize,
+    /// Why the last of those deferred has to wait: `the cap of 300 tokens a day is reached`.
+    #[serde(skip)]
+    pub deferred_reason: Option<String>,
     pub waiting: usize,
     pub items: usize,
     /// What the step says of itself.
@@ -243,8 +246,11 @@ impl CycleView {
                     step(&task.step, &mut |step| step.failed += 1);
                     view.failures.push(FailureView { task: task.clone(), message: message.clone(), help: help.clone() });
                 }
-                Entry::Deferred { task, .. } => {
-                    step(&task.step, &mut |step| step.deferred += 1);
+                Entry::Deferred { task, reason } => {
+                    step(&task.step, &mut |step| {
+                        step.deferred += 1;
+                        step.deferred_reason = Some(reason.clone());
+                    });
                     let title = task.item.and_then(|id| items.get(&id)).map_or_else(String::new, |item| item.good.title());
                     view.deferred.push((task.step.clone(), title));
                 }
@@ -375,6 +381,7 @@ impl StepView {
             recalled: 0,
             failed: 0,
             deferred: 0,
+            deferred_reason: None,
             waiting: 0,
             items: 0,
             headline: None,

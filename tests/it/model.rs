@@ -143,7 +143,11 @@ fn shows_findings(place: &Place, id: &str, piece: &Value) {
     let findings = list(&piece["findings"]);
     assert_eq!(shown.out.contains("What the checks found"), !findings.is_empty(), "{piece}\n{}", shown.told());
     for finding in findings {
-        shown.out.lines().find(|line| line.contains(&text(&finding["message"]))).unwrap_or_else(|| panic!("{finding} is not shown"));
+        shown
+            .out
+            .lines()
+            .find(|line| line.contains(&text(&finding["message"])))
+            .unwrap_or_else(|| panic!("{finding} is not shown"));
     }
 }
 
@@ -151,8 +155,13 @@ fn shows_findings(place: &Place, id: &str, piece: &Value) {
 fn a_server_that_is_not_there_is_told_calmly_and_asked_again_in_the_next_cycle() {
     let place = place(&closed(), 50_000);
     let away = run(&place, &format!("run {FIRST}")).exit(1);
-    assert!(away.out.contains("connection refused") && away.out.contains("help: check that a server is running"), "{}", away.told());
-    let missed: Vec<String> = list(&place.cycle(FIRST, 1)["failures"]).iter().map(|failure| text(&failure["task"]["item"])).collect();
+    assert!(
+        away.out.contains("connection refused") && away.out.contains("help: check that a server is running"),
+        "{}",
+        away.told()
+    );
+    let missed: Vec<String> =
+        list(&place.cycle(FIRST, 1)["failures"]).iter().map(|failure| text(&failure["task"]["item"])).collect();
     assert_eq!(missed.len(), 2);
 
     // The right port in the same file: what was missed comes first.
@@ -185,7 +194,7 @@ fn an_answer_that_nobody_can_use_is_told_and_paid_for() {
 fn a_budget_that_is_too_small_for_one_text_asks_nobody() {
     let wire = Wire::open(Mood::Say("# Never asked for"));
     let place = place(&wire.url, 300);
-    run(&place, &format!("run {FIRST}")).exit(5).says("over a cap");
+    run(&place, &format!("run {FIRST}")).exit(5).says("2 deferred, the cap of 300 tokens a day is reached");
     assert_eq!(wire.asked(), 0);
     let cycle = place.cycle(FIRST, 1);
     assert_eq!((cap(&cycle, "tokens"), list(&cycle["deferred"]).len()), (0, 2));
