@@ -232,3 +232,21 @@ fn price(provider: &Provider, tokens_in: i64, tokens_out: i64) -> Option<Money> 
     };
     Some(part("input", tokens_in)? + part("output", tokens_out)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Config;
+
+    #[test]
+    fn a_price_for_a_million_tokens_is_a_price_for_each() {
+        let props = [("input".to_owned(), Scalar::Number(0.15)), ("output".to_owned(), Scalar::Integer(2))].into();
+        let node = Config { name: "price".to_owned(), props, ..Config::default() };
+        let config = Config { children: vec![node], ..Config::default() };
+        let provider = Provider { name: "drafter".to_owned(), kind: "openai-chat".to_owned(), config };
+        let usd = |micros| Some(Money { currency: "usd".to_owned(), micros });
+        assert_eq!(price(&provider, 1_000_000, 1_000_000), usd(2_150_000));
+        assert_eq!(price(&provider, 1, 0), usd(1), "rounded up");
+        assert_eq!(price(&Provider { config: Config::default(), ..provider }, 1, 1), None);
+    }
+}

@@ -199,3 +199,19 @@ fn a_budget_that_is_too_small_for_one_text_asks_nobody() {
     let cycle = place.cycle(FIRST, 1);
     assert_eq!((cap(&cycle, "tokens"), list(&cycle["deferred"]).len()), (0, 2));
 }
+
+#[test]
+fn a_draft_that_could_not_be_mended_is_shown_as_it_is() {
+    let wire = Wire::open(Mood::Say("Sure, here it is:\n\n# A title\n\n## Why\n- it matters [c1]"));
+    let place = place(&wire.url, 50_000);
+    run(&place, &format!("run {FIRST}")).exit(4);
+    run(&place, &format!("gate approve {FIRST} --all")).exit(0);
+    wire.set(Mood::Last("It matters to 4711 people [c99]."));
+    run(&place, &format!("run {FIRST}")).exit(4).says("could not be mended");
+    let gate = waiting_at(&place, "publisher");
+    assert_eq!(gate["approve"]["text"], "# A title\n\nIt matters to 4711 people [c99].", "with the title that was approved");
+    let drafts = written(&place.cycle(FIRST, 1), "draft");
+    assert_eq!(tokens(&drafts), 140);
+    assert!(!list(&drafts[0]["findings"]).is_empty(), "{}", drafts[0]);
+    shows_findings(&place, &text(&gate["id"]), &drafts[0]);
+}

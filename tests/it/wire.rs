@@ -18,6 +18,8 @@ pub enum Mood {
     Break,
     /// Answers with this text, as 40 tokens for 100.
     Say(&'static str),
+    /// The same once; from then on it breaks.
+    Last(&'static str),
 }
 
 pub struct Wire {
@@ -40,7 +42,14 @@ impl Wire {
                 std::thread::spawn(move || {
                     if let Some(question) = read(&stream) {
                         count.fetch_add(1, Ordering::SeqCst);
-                        let mood = moods.lock().expect("nobody panics with it").clone();
+                        let mood = {
+                            let mut mood = moods.lock().expect("nobody panics with it");
+                            let now = mood.clone();
+                            if let Mood::Last(_) = now {
+                                *mood = Mood::Break;
+                            }
+                            now
+                        };
                         // Whoever hung up needs no answer.
                         let _ = answer(stream, &mood, &question);
                     }
@@ -83,7 +92,7 @@ fn read(stream: &TcpStream) -> Option<Vec<u8>> {
 fn answer(mut stream: TcpStream, mood: &Mood, question: &[u8]) -> std::io::Result<()> {
     match mood {
         Mood::Break => Ok(()),
-        Mood::Say(text) => {
+        Mood::Say(text) | Mood::Last(text) => {
             let body = json!({
                 "model": "played",
                 "choices": [{ "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
