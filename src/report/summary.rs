@@ -91,7 +91,9 @@ pub fn step_line(view: &CycleView, step: &StepView, width: usize) -> String {
     }
     if step.deferred > 0 {
         let cap = view.caps.iter().find(|cap| cap.cap == step.step.as_str() && cap.unit == CapUnit::Pieces);
-        let cap = cap.map_or_else(|| "over a cap".to_owned(), |cap| format!("cap {} per {}", cap.most, cap.per));
+        // A step with places left waits for the money or the tokens of the whole workflow.
+        let cap = cap.filter(|cap| cap.used >= cap.most).map(|cap| format!("cap {} per {}", cap.most, cap.per));
+        let cap = cap.or_else(|| step.deferred_reason.clone()).unwrap_or_else(|| "over a cap".to_owned());
         facts.push(format!("{} deferred, {cap}", step.deferred));
     }
     if step.failed > 0 {
