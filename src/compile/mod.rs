@@ -17,6 +17,7 @@ mod resolve;
 mod scalar;
 mod secrets;
 mod sketch;
+pub mod test_file;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(test)]
