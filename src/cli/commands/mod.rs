@@ -12,5 +12,6 @@ pub mod report;
 pub mod run;
 pub mod shell;
 pub mod status;
+pub mod test;
 pub mod trace;
 pub mod validate;
