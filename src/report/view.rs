@@ -251,7 +251,21 @@ impl CycleView {
             let id = items.get(&approve.item).map_or_else(|| approve.item.short(), |item| handle(item));
             view.waiting.push(GateView { id, step: key.task.step.clone(), key: key.clone(), approve: approve.clone() });
         }
-        // Answers arrive in any order; people read by step and rank.
+        // Answers arrive in any order; people read by step and rank, and two runs of the same thing read the same.
+        let done = entries.iter().filter_map(|entry| match entry {
+            Entry::Done { task, items, .. } => Some((index.get(&task.step), items)),
+            _ => None,
+        });
+        let mut made: Vec<(Option<&usize>, &Item)> =
+            done.flat_map(|(at, items)| items.iter().map(move |item| (at, item))).collect();
+        made.sort_by_key(|(at, _)| *at);
+        view.insights = made
+            .into_iter()
+            .filter_map(|(_, item)| if let Good::Insight(insight) = &item.good { Some(insight.clone()) } else { None })
+            .collect();
+        view.notes.sort_by_key(|note| index.get(&note.step).copied());
+        view.failures.sort_by_key(|failure| (index.get(&failure.task.step).copied(), failure.task.item));
+        view.deferred.sort_by_key(|(step, _)| index.get(step).copied());
         let place = |step: &StepId, item: &ItemId| (index.get(step).copied(), items.get(item).map(|item| rank(&item.good)));
         view.written.sort_by_key(|piece| place(&piece.step, &piece.item));
         view.waiting.sort_by_key(|gate| place(&gate.step, &gate.approve.item));
@@ -291,7 +305,8 @@ impl CycleView {
                 self.written.push(piece("draft", &draft.title, &draft.text, &draft.writer, &draft.revision, &draft.findings));
             }
             Good::Receipt(receipt) => self.published.push(receipt.clone()),
-            Good::Insight(insight) => self.insights.push(insight.clone()),
+            // Taken in order of the steps when all entries are read.
+            Good::Insight(_) => {}
             Good::Report(report) => self.reports.push(report.clone()),
             _ => {}
         }
