@@ -7,10 +7,11 @@ use crate::client_os::Snapshot;
 use crate::compile::test_file::{Expectation, Expected, Items, Range, Test};
 use crate::diag::{Diagnostic, Span};
 use crate::engine::Entry;
-use crate::model::{Good, Item};
+use crate::model::{Good, GoodKind, Item};
 use crate::report::style::count;
 use crate::step::expression::{self, Program, Scope};
 use crate::step::fields;
+use std::collections::BTreeSet;
 
 /// So many of what was found are shown.
 const SHOWN: usize = 5;
@@ -39,6 +40,7 @@ struct Judge<'j> {
 /// One thing that a step gave: a whole item, or one event of a batch.
 struct Given<'g> {
     scope: Scope,
+    kind: GoodKind,
     title: String,
     texts: Vec<&'g str>,
 }
@@ -138,7 +140,9 @@ impl<'j> Judge<'j> {
                 _ => None,
             })
             .flatten()
+            .filter(|item| items.kind.is_none_or(|kind| item.kind() == kind))
             .collect();
+        let kinds: BTreeSet<GoodKind> = made.iter().map(|item| item.kind()).collect();
         let view = cycle.view.step(&items.step);
         let (deferred, failed) = view.map_or((0, 0), |view| (view.deferred, view.failed));
         let notes: Vec<String> =
@@ -149,8 +153,12 @@ impl<'j> Judge<'j> {
             .filter(|failure| failure.task.step == items.step)
             .map(|failure| failure.message.clone())
             .collect();
-        let given: Vec<Given<'_>> =
+        let mut given: Vec<Given<'_>> =
             made.iter().flat_map(|item| given(item, &test.client_os, cycle.view.now)).collect();
+        if kinds.len() > 1 {
+            // So that it is seen what `kind=` would take out.
+            given.iter_mut().for_each(|given| given.title.insert_str(0, &format!("{}: ", given.kind)));
+        }
         let total = given.len();
         if let Some(range) = items.count {
             let filter = program(items.filter.as_deref());
@@ -159,7 +167,7 @@ impl<'j> Judge<'j> {
                     && items.contains.as_deref().is_none_or(|words| given.has(words))
             };
             let (kept, others): (Vec<_>, Vec<_>) = given.into_iter().partition(|given| fits(given));
-            let narrowed = items.filter.is_some() || items.contains.is_some();
+            let narrowed = items.kind.is_some() || items.filter.is_some() || items.contains.is_some();
             if !range.holds(kept.len()) {
                 let which = if narrowed { " like this" } else { "" };
                 let message = format!("expected {}{which} from `{step}`, found {}", words(range), kept.len());
@@ -257,6 +265,7 @@ fn given<'g>(item: &'g Item, client_os: &Snapshot, now: crate::base::Timestamp) 
     if let Good::Events(events) = good {
         let one = |event| Given {
             scope: Scope::new(now).with("event", fields::event(event)),
+            kind: GoodKind::Events,
             title: format!("{} {}", event.name, event.who),
             texts: event.fields.values().map(String::as_str).chain([event.name.as_str(), event.who.as_str()]).collect(),
         };
@@ -273,7 +282,7 @@ fn given<'g>(item: &'g Item, client_os: &Snapshot, now: crate::base::Timestamp) 
     if let Some(pillar) = pillar {
         scope = scope.with("pillar", fields::pillar(pillar));
     }
-    vec![Given { scope, title: good.title(), texts: texts(good) }]
+    vec![Given { scope, kind: good.kind(), title: good.title(), texts: texts(good) }]
 }
 
 impl Given<'_> {

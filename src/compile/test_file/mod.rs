@@ -13,7 +13,7 @@ pub use read::read;
 use crate::base::StepId;
 use crate::client_os::Snapshot;
 use crate::diag::{Diagnostic, Sources, Span};
-use crate::model::Workflow;
+use crate::model::{GoodKind, Workflow};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -115,6 +115,8 @@ pub struct Items {
     pub step: StepId,
     /// From 1; the last one when left out.
     pub cycle: Option<u32>,
+    /// Only goods of this kind count.
+    pub kind: Option<GoodKind>,
     pub filter: Option<String>,
     pub contains: Option<String>,
     /// `None` when the line says nothing about items.

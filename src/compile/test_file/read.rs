@@ -385,7 +385,20 @@ impl Reader<'_> {
 
     fn items(&mut self, line: &Line<'_>, workflow: &Workflow, cycles: u32) -> Option<Expected> {
         let (step, spec) = self.step(line.arg(0), line.arg_span(0), workflow)?;
-        let gives = gives(step, spec);
+        let mut gives = gives(step, spec);
+        let kind = line.text("kind").and_then(|name| GoodKind::ALL.iter().copied().find(|kind| kind.name() == name));
+        if let Some(kind) = kind {
+            if !gives.contains(&kind) {
+                let names = scalar::one_of(gives.iter().map(|kind| kind.name()));
+                self.sink.push(
+                    Diagnostic::error("loop::unknown-choice", format!("`{}` gives no `{kind}`", step.id))
+                        .at(line.prop_span("kind"), format!("expected {names}"))
+                        .help(format!("write {names}")),
+                );
+                return None;
+            }
+            gives = vec![kind];
+        }
         for name in ["where", "all"] {
             if let Some(reference) = line.reference(name) {
                 self.expression(reference, &gives);
@@ -398,7 +411,7 @@ impl Reader<'_> {
         let note = line.text("note");
         // `expect "outlines" deferred=7` says nothing about what the step gives.
         let about_others = deferred.is_some() || failed.is_some() || note.is_some();
-        let about_items = filter.is_some() || contains.is_some() || all.is_some() || !range.is_open();
+        let about_items = kind.is_some() || filter.is_some() || contains.is_some() || all.is_some() || !range.is_open();
         let count = match (range.is_open(), about_items || !about_others) {
             (false, _) => Some(range),
             (true, true) => Some(Range { least: Some(1), most: None }),
@@ -408,6 +421,7 @@ impl Reader<'_> {
         Some(Expected::Items(Box::new(Items {
             step: step.id.clone(),
             cycle,
+            kind,
             filter,
             contains,
             count,

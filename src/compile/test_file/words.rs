@@ -20,6 +20,21 @@ const LEAST: PropSpec = prop("least", ValueType::Integer, "At least so many.");
 
 const MOST: PropSpec = prop("most", ValueType::Integer, "At most so many.");
 
+/// The names of all goods; a test keeps them so.
+const KINDS: &[&str] = &[
+    "signal",
+    "event",
+    "opportunity",
+    "brief",
+    "outline",
+    "draft",
+    "placement",
+    "receipt",
+    "lead",
+    "insight",
+    "report",
+];
+
 /// What stands in the block of `test`.
 pub const INSIDE: &[NodeSpec] = &[
     NodeSpec::value(
@@ -85,6 +100,7 @@ pub const INSIDE: &[NodeSpec] = &[
         name: "expect",
         args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
         props: &[
+            prop("kind", ValueType::Choice(KINDS), "Only goods of this kind count; for steps that give several."),
             prop("where", ValueType::Expression, "Only items for which this holds count."),
             CONTAINS,
             COUNT,
@@ -146,6 +162,12 @@ pub const TEST: NodeSpec = NodeSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GoodKind;
+
+    #[test]
+    fn the_words_for_goods_are_those_of_the_model() {
+        assert_eq!(KINDS, GoodKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>());
+    }
 
     #[test]
     fn every_word_of_a_test_is_described() {
