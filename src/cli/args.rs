@@ -49,16 +49,22 @@ pub enum Command {
     Run(Run),
     Validate(Validate),
     Test(Test),
+    Fmt(Fmt),
     Plan(Plan),
     Status(Status),
     Gate(Gate),
+    Effect(Effect),
     Trace(Trace),
+    Why(Why),
+    Log(Log),
+    Retry(Retry),
     Report(Report),
     Kinds(Kinds),
     Explain(Explain),
     Graph(Graph),
     Init(Init),
     Os(Os),
+    Store(Store),
     Completions(Completions),
     Man(Man),
 }
@@ -100,7 +106,9 @@ pub struct Run {
 #[command(after_long_help = "Examples:
   loopctl validate workflows/first-loop.kdl
   loopctl validate --format github          annotations in a pull request
-  loopctl validate --deny warnings          for CI")]
+  loopctl validate --deny warnings          for CI
+  loopctl validate --fix                    mend what is certain, then tell what is left
+  loopctl validate --fix --diff             show what would be mended")]
 pub struct Validate {
     #[command(flatten)]
     pub workflow: WorkflowFile,
@@ -116,6 +124,39 @@ pub struct Validate {
     /// Leave a warning out
     #[arg(long, value_name = "CODE")]
     pub allow: Vec<String>,
+
+    /// Apply the fixes that are certain, and look again
+    #[arg(long)]
+    pub fix: bool,
+
+    /// With `--fix`: change nothing; show what would change
+    #[arg(long, requires = "fix")]
+    pub diff: bool,
+}
+
+/// Lay KDL files out: four spaces a level, one node a line; comments and spelling stay
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl fmt                               everything below this folder
+  loopctl fmt workflows/first-loop.kdl
+  loopctl fmt --check                       for CI: exit code 1 when something would change
+  loopctl fmt --diff workflows              show the changes without writing
+  loopctl fmt - < draft.kdl                 from standard input to standard output
+
+A block that was written on one line stays there while the line is no wider than 120 characters.
+A file with syntax errors is left alone, with exit code 3.")]
+pub struct Fmt {
+    /// Files or folders; `-` is standard input
+    #[arg(value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+
+    /// Change nothing; list the files that would change
+    #[arg(long)]
+    pub check: bool,
+
+    /// Change nothing; show what would change
+    #[arg(long)]
+    pub diff: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -349,6 +390,178 @@ pub enum OsCommand {
   loopctl os check workflows/first-loop.kdl
   loopctl os check --json")]
     Check(WorkflowFile),
+}
+
+/// Decide about pieces of which nobody knows whether they went out
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl effect list
+  loopctl effect confirm e87a533d42bf5655 --location https://example.com/pricing
+  loopctl effect retry e87a533d42bf5655     send it again under the same id
+  loopctl effect drop e87a533d42bf5655      it did not go out, and it shall not
+
+A piece is in doubt when its channel broke off between taking it and answering. Nothing is sent again by itself.")]
+pub struct Effect {
+    #[command(subcommand)]
+    pub command: EffectCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EffectCommand {
+    /// List what is in doubt
+    #[command(after_long_help = "Examples:
+  loopctl effect list
+  loopctl effect list workflows/first-loop.kdl --json")]
+    List(WorkflowFile),
+    /// It went out
+    #[command(after_long_help = "Examples:
+  loopctl effect confirm e87a533d42bf5655 --location https://example.com/pricing
+  loopctl effect confirm --all")]
+    Confirm(EffectConfirm),
+    /// It did not go out: send it again, under the same id
+    #[command(after_long_help = "Examples:
+  loopctl effect retry e87a533d42bf5655
+  loopctl effect retry --all")]
+    Retry(EffectDecision),
+    /// It did not go out, and it shall not
+    #[command(after_long_help = "Examples:
+  loopctl effect drop e87a533d42bf5655 --as ana")]
+    Drop(EffectDecision),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct EffectDecision {
+    /// Optionally the workflow file, then the pieces' keys
+    #[arg(value_name = "[WORKFLOW] KEY")]
+    pub words: Vec<String>,
+
+    /// Everything that is in doubt
+    #[arg(long)]
+    pub all: bool,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct EffectConfirm {
+    #[command(flatten)]
+    pub decision: EffectDecision,
+
+    /// Where it is: a URL or a path
+    #[arg(long, value_name = "PLACE")]
+    pub location: Option<String>,
+}
+
+/// Say why an item or a step ran, was reused, was deferred, failed, or is not there
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl why outlines                      a step
+  loopctl why o-7f3a1c                      an item
+  loopctl why \"edge functions\"             a topic that is not there
+  loopctl why outlines --cycle 2 --json")]
+pub struct Why {
+    /// Optionally the workflow file, then a step, an item or a topic
+    #[arg(value_name = "[WORKFLOW] WHAT", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// A cycle other than the last
+    #[arg(long, value_name = "N")]
+    pub cycle: Option<u32>,
+}
+
+/// List what people decided and what learning changed, over all cycles, the latest first
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl log
+  loopctl log --cycle 2
+  loopctl log workflows/first-loop.kdl --json")]
+pub struct Log {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// Only this cycle
+    #[arg(long, value_name = "N")]
+    pub cycle: Option<u32>,
+}
+
+/// Try again what failed
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl retry                             everything that failed in the last cycle
+  loopctl retry out                         what failed in one step
+  loopctl retry p-7f3a1c                    one item
+
+The work is done by the next `loopctl run`.")]
+pub struct Retry {
+    /// Optionally the workflow file, then steps or items; left out, everything that failed
+    #[arg(value_name = "[WORKFLOW] STEP|ITEM")]
+    pub words: Vec<String>,
+}
+
+/// Look after the durable state: check, back up, bring back, tidy
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl store verify
+  loopctl store export backup.jsonl
+  loopctl store import backup.jsonl --state elsewhere
+  loopctl store gc
+  loopctl store recover")]
+pub struct Store {
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Read everything and compare it with its checksums
+    #[command(after_long_help = "Examples:
+  loopctl store verify
+  loopctl store verify workflows/first-loop.kdl --json
+  loopctl store verify --state /var/lib/loopctl")]
+    Verify(WorkflowFile),
+    /// Write everything to a file, for a backup or for moving
+    #[command(after_long_help = "Examples:
+  loopctl store export backup.jsonl
+  loopctl store export - | gzip > backup.jsonl.gz")]
+    Export(StoreFile),
+    /// Fill an empty state folder from an export
+    #[command(after_long_help = "Examples:
+  loopctl store import backup.jsonl
+  gunzip -c backup.jsonl.gz | loopctl store import -
+
+The export is checked as a whole before anything is written.")]
+    Import(StoreFile),
+    /// Give back the room that overwritten values still take
+    #[command(after_long_help = "Examples:
+  loopctl store gc
+  loopctl store gc --json")]
+    Gc(WorkflowFile),
+    /// Go on with what is readable of a damaged or outdated store, and say what is lost
+    #[command(after_long_help = "Examples:
+  loopctl store recover
+  loopctl store recover --no-copy           the folder is already saved elsewhere
+
+A store that is whole is left alone. The folder is copied first.")]
+    Recover(StoreRecover),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct StoreFile {
+    /// Optionally the workflow file, then the export; `-` is standard input or output
+    #[arg(value_name = "[WORKFLOW] FILE", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct StoreRecover {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// Do not keep a copy of the folder as it was
+    #[arg(long)]
+    pub no_copy: bool,
 }
 
 /// Print a completion script for your shell

@@ -3,9 +3,11 @@
 pub mod args;
 pub mod commands;
 pub mod exit;
+pub mod mending;
 pub mod output;
 pub mod progress;
 pub mod project;
+pub mod rewrite;
 
 use args::{Args, Command};
 use clap::Parser as _;
@@ -32,16 +34,22 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Run(command) => commands::run::run(command, &place, output),
         Command::Validate(command) => commands::validate::run(command, output),
         Command::Test(command) => commands::test::run(command, output),
+        Command::Fmt(command) => commands::fmt::run(command, output),
         Command::Plan(command) => commands::plan::run(command, &place, output),
         Command::Status(command) => commands::status::run(command, &place, output),
         Command::Gate(command) => commands::gate::run(command, &place, output),
+        Command::Effect(command) => commands::effect::run(command, &place, output),
         Command::Trace(command) => commands::trace::run(command, &place, output),
+        Command::Why(command) => commands::why::run(command, &place, output),
+        Command::Log(command) => commands::log::run(command, &place, output),
+        Command::Retry(command) => commands::retry::run(command, &place, output),
         Command::Report(command) => commands::report::run(command, &place, output),
         Command::Kinds(command) => commands::kinds::run(command, output),
         Command::Explain(command) => commands::explain::run(command, output),
         Command::Graph(command) => commands::graph::run(command, output),
         Command::Init(command) => commands::init::run(command, output),
         Command::Os(command) => commands::os::run(command, output),
+        Command::Store(command) => commands::store::run(command, &place, output),
         Command::Completions(command) => commands::shell::completions(command),
         Command::Man(command) => commands::shell::man(command),
     }

@@ -43,6 +43,13 @@ impl Output {
         let _ = out.flush();
     }
 
+    /// Writes text to the letter: nothing is taken out of it and no new line is put behind it.
+    pub fn exactly(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        // A reader that went away is no failure of ours.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
     /// Writes `{"version":1,"KIND":…}`.
     pub fn facts<T: Serialize>(&self, kind: &str, value: &T) {
         let document = serde_json::json!({"version": JSON_VERSION, kind: value});

@@ -132,8 +132,13 @@ impl Project {
     pub fn as_pinned(&self, journal: &dyn Journal) -> Result<Option<Project>, Failure> {
         let cycles = journal.cycles(&self.workflow.id)?;
         let Some((open, _)) = cycles.into_iter().find(|(_, status)| *status == CycleStatus::Open) else { return Ok(None) };
-        let entries = journal.read(&self.workflow.id, open)?;
+        self.as_of(&journal.read(&self.workflow.id, open)?)
+    }
+
+    /// The project as a cycle was pinned to it; `None` when nothing has changed since, or the cycle does not say.
+    pub fn as_of(&self, entries: &[Entry]) -> Result<Option<Project>, Failure> {
         let Some(Entry::Opened { pins, .. }) = entries.first() else { return Ok(None) };
+        let open = pins.cycle;
         if (pins.workflow_digest, pins.client_os_digest) == (self.workflow.digest(), self.client_os.digest())
             || pins.sources.is_empty()
         {

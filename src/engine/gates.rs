@@ -1,8 +1,10 @@
 //! Gates: what waits for people. A gate is an `Approve` request that has been asked and not been answered; it is
 //! journaled with all that a person must see, so it outlives the process that opened it.
 
+use super::entry::Entry;
+use super::fold::probed_key;
 use crate::base::{RequestKey, StepId, Timestamp};
-use crate::step::{Approve, Decision, Publish};
+use crate::step::{Approve, Decision, Failure, FailureKind, Publish, Reply, Request};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One item that waits for a decision.
@@ -38,6 +40,48 @@ pub enum Void {
     Expired(Timestamp),
     #[error("there is no effect in doubt under `{0}`")]
     NoDoubt(Box<RequestKey>),
+}
+
+/// The effects in doubt of a cycle from its journal alone, in the order of their keys: what [`super::Cycle::in_doubt`] says
+/// of the same entries, without the workflow.
+pub fn doubts(entries: &[Entry]) -> Vec<Doubt> {
+    let mut sent: BTreeMap<&RequestKey, &Publish> = BTreeMap::new();
+    let mut doubts: BTreeMap<RequestKey, Doubt> = BTreeMap::new();
+    for entry in entries {
+        match entry {
+            Entry::Asked { key, request: Some(request), .. } => {
+                if let Request::Publish(publish) = request.as_ref() {
+                    sent.insert(key, publish);
+                }
+            }
+            Entry::Replied { key, reply } => {
+                let probed = probed_key(key);
+                let message = match reply {
+                    Reply::Failed(Failure { kind: FailureKind::InDoubt, message, .. }) => Some(Some(message.clone())),
+                    Reply::Failed(failure) if probed.is_some() => Some(Some(failure.message.clone())),
+                    Reply::Placed(_) => None,
+                    // A channel that answers a question with something else has not answered it.
+                    _ if probed.is_some() => Some(None),
+                    _ => None,
+                };
+                let key = probed.unwrap_or_else(|| key.clone());
+                match (message, sent.get(&key)) {
+                    (Some(message), Some(publish)) => {
+                        let step = key.task.step.clone();
+                        let doubt = Doubt { key: key.clone(), step, publish: Publish::clone(publish), message };
+                        doubts.entry(key).or_insert(doubt);
+                    }
+                    _ => {
+                        doubts.remove(&key);
+                    }
+                }
+            }
+            Entry::Failed { task, .. } => doubts.retain(|key, _| key.task != *task),
+            Entry::Closed { .. } => doubts.clear(),
+            _ => {}
+        }
+    }
+    doubts.into_values().collect()
 }
 
 /// All that waits for people.

@@ -31,7 +31,7 @@ pub use carry::{Carry, Ledger, Memory};
 pub use cycle::{Cycle, TaskReport};
 pub use entry::{Entry, Pins};
 pub use error::EngineError;
-pub use gates::{Doubt, OpenGate, Void};
+pub use gates::{Doubt, OpenGate, Void, doubts};
 pub use lineage::Items;
 pub use memory::Why;
 pub use outlook::{StepOutlook, Will, outlook};

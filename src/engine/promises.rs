@@ -257,6 +257,44 @@ fn an_effect_in_doubt_waits_for_a_person_who_confirms_retries_or_drops_it() {
 }
 
 #[test]
+fn the_journal_alone_tells_what_is_in_doubt() {
+    let mut simulation = doubtful();
+    let said = |simulation: &Simulation| {
+        let doubts = simulation.cycle.in_doubt();
+        assert_eq!(crate::engine::doubts(&simulation.journal), doubts);
+        doubts
+    };
+    let both = said(&simulation);
+    assert_eq!(both.len(), 2);
+    simulation.event(Event::Resolve { key: both[0].key.clone(), resolution: Resolution::Retry });
+    assert_eq!(said(&simulation).len(), 1);
+    let (key, _) = simulation.pending.pop().expect("it is sent again");
+    simulation.event(Event::Replied { key, reply: failed(FailureKind::InDoubt) });
+    assert_eq!(said(&simulation).len(), 2, "in doubt for the second time");
+    let confirmed = Resolution::Confirm(published(&both[1].publish.key));
+    simulation.event(Event::Resolve { key: both[1].key.clone(), resolution: confirmed });
+    simulation.event(Event::Resolve { key: both[0].key.clone(), resolution: Resolution::Drop { by: "ann".to_owned() } });
+    assert!(said(&simulation).is_empty() && simulation.finished);
+}
+
+#[test]
+fn a_crash_on_the_way_to_a_mute_channel_is_a_doubt_that_the_journal_tells() {
+    let mut simulation = Simulation::new(sending(), Carry::default(), 1, 1);
+    simulation.world.mute = true;
+    simulation.event(Event::Start);
+    while let Some(at) = simulation.pending.iter().position(|(_, request)| !request.is_effect()) {
+        let (key, request) = simulation.pending.remove(at);
+        let reply = simulation.world.perform(&key, &request);
+        simulation.event(Event::Replied { key, reply });
+    }
+    simulation.durable = simulation.journal.len();
+    simulation.crash();
+    answer_all(&mut simulation);
+    assert_eq!(simulation.cycle.in_doubt().len(), 2);
+    assert_eq!(crate::engine::doubts(&simulation.journal), simulation.cycle.in_doubt());
+}
+
+#[test]
 fn a_retry_decided_between_two_runs_is_sent_even_when_the_channel_cannot_say() {
     let mut simulation = doubtful();
     simulation.world.mute = true;

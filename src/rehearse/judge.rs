@@ -57,8 +57,10 @@ impl<'j> Judge<'j> {
         let waited: Vec<String> = (played.cycles.iter())
             .map(|cycle| {
                 let number = (cycle.entries.iter())
-                    .filter(|entry| matches!(entry, Entry::Asked { key, request: Some(request), .. }
-                        if key.task.step.as_str() == gate && matches!(**request, crate::step::Request::Approve(_))))
+                    .filter(|entry| {
+                        matches!(entry, Entry::Asked { key, request: Some(request), .. }
+                        if key.task.step.as_str() == gate && matches!(**request, crate::step::Request::Approve(_)))
+                    })
                     .count();
                 format!("cycle {}: {} waited at `{gate}`", cycle.view.cycle, count(number, "item"))
             })
@@ -153,8 +155,7 @@ impl<'j> Judge<'j> {
             .filter(|failure| failure.task.step == items.step)
             .map(|failure| failure.message.clone())
             .collect();
-        let mut given: Vec<Given<'_>> =
-            made.iter().flat_map(|item| given(item, &test.client_os, cycle.view.now)).collect();
+        let mut given: Vec<Given<'_>> = made.iter().flat_map(|item| given(item, &test.client_os, cycle.view.now)).collect();
         if kinds.len() > 1 {
             // So that it is seen what `kind=` would take out.
             given.iter_mut().for_each(|given| given.title.insert_str(0, &format!("{}: ", given.kind)));
@@ -171,7 +172,8 @@ impl<'j> Judge<'j> {
             if !range.holds(kept.len()) {
                 let which = if narrowed { " like this" } else { "" };
                 let message = format!("expected {}{which} from `{step}`, found {}", words(range), kept.len());
-                let label = if narrowed { format!("{} of {}", kept.len(), count(total, "item")) } else { format!("found {total}") };
+                let label =
+                    if narrowed { format!("{} of {}", kept.len(), count(total, "item")) } else { format!("found {total}") };
                 // What is missing is among the others; what is too much is among those that count.
                 let shown = if kept.len() as u64 > range.least.unwrap_or(0) { &kept } else { &others };
                 let mut found = titles(shown, total);

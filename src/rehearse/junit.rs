@@ -69,8 +69,7 @@ fn write_case(writer: &mut Writer<Vec<u8>>, case: &Case<'_>) -> io::Result<()> {
         return Ok(());
     }
     element.write_inner_content(|writer| {
-        let messages: Vec<&str> =
-            case.verdict.failures.iter().map(|failure| failure.diagnostic.message.as_str()).collect();
+        let messages: Vec<&str> = case.verdict.failures.iter().map(|failure| failure.diagnostic.message.as_str()).collect();
         let (message, told) = (allowed(&messages.join("; ")), allowed(&case.told));
         let failure = writer.create_element("failure").with_attribute(("message", message.as_str()));
         failure.write_inner_content(|writer| writer.write_event(Event::Text(BytesText::new(&told))))?;

@@ -1,6 +1,7 @@
 //! What happened, for people and machines: a cycle's entries become one view, and the view becomes progress lines, the summary,
 //! Markdown, HTML and JSON.
 
+pub mod because;
 pub mod html;
 pub mod lineage;
 pub mod markdown;
@@ -9,4 +10,4 @@ pub mod style;
 pub mod summary;
 pub mod view;
 
-pub use view::{CycleState, CycleView, GateView, StepView};
+pub use view::{CycleState, CycleView, DoubtView, GateView, StepView};

@@ -264,7 +264,9 @@ fn missing(out: &mut String, view: &CycleView, width: usize) {
 
 fn waiting(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
     let file = setting.file;
+    in_doubt(out, view, setting);
     match view.state {
+        CycleState::Waiting if view.waiting.is_empty() => {}
         CycleState::Waiting => {
             let by: std::collections::BTreeSet<&str> =
                 view.waiting.iter().flat_map(|gate| gate.approve.by.iter().map(String::as_str)).collect();
@@ -288,11 +290,7 @@ fn waiting(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
                 (format!("loopctl gate edit {file} {first}"), "change it in your editor; your words win"),
                 (format!("loopctl run {file}"), "go on where it stopped"),
             ];
-            let longest = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
-            for (command, what) in commands {
-                writeln!(out, "  {}  {}", paint(CODE, format!("{command:<longest$}")), paint(DIM, what))
-                    .expect("writing to a string");
-            }
+            typed(out, &commands);
         }
         CycleState::Closed => {
             writeln!(out, "\n{} The cycle is complete.  {}", paint(GOOD, "✓"), paint(CODE, format!("loopctl report {file}")))
@@ -302,6 +300,47 @@ fn waiting(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
             writeln!(out, "\nThe cycle is not finished.  {}", paint(CODE, format!("loopctl run {file}")))
                 .expect("writing to a string");
         }
+    }
+}
+
+/// Pieces of which nobody knows whether they went out, and what to type about them.
+pub fn in_doubt(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
+    let Some(first) = view.in_doubt.first() else { return };
+    section(out, &format!("In doubt: {}", count(view.in_doubt.len(), "piece")));
+    for doubt in &view.in_doubt {
+        writeln!(
+            out,
+            "  {}  {}  {}",
+            paint(WAIT, &doubt.id),
+            fit(&doubt.title, setting.width.saturating_sub(50)),
+            paint(DIM, format!("to {}", doubt.channel))
+        )
+        .expect("writing to a string");
+        if let Some(message) = &doubt.message {
+            para(out, "    ", message, setting.width);
+        }
+    }
+    para(
+        out,
+        "  ",
+        "Look at the receiver for this id, then say what you found there. Nothing is sent again by itself.",
+        setting.width,
+    );
+    let (file, id) = (setting.file, &first.id);
+    let commands = [
+        (format!("loopctl effect confirm {file} {id}"), "it arrived"),
+        (format!("loopctl effect retry {file} {id}"), "it did not: send it again under the same id"),
+        (format!("loopctl effect drop {file} {id}"), "it did not, and it shall not go out"),
+        (format!("loopctl run {file}"), "then go on where it stopped"),
+    ];
+    typed(out, &commands);
+}
+
+/// Commands, and what each is for.
+fn typed(out: &mut String, commands: &[(String, &str)]) {
+    let longest = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (command, what) in commands {
+        writeln!(out, "  {}  {}", paint(CODE, format!("{command:<longest$}")), paint(DIM, what)).expect("writing to a string");
     }
 }
 

@@ -1,7 +1,7 @@
 //! One cycle as facts: everything the summary, the pages and `--json` say, gathered once from the journal.
 
 use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
-use crate::engine::Entry;
+use crate::engine::{Entry, doubts};
 use crate::model::goods::report::{Bar, Section};
 use crate::model::goods::{Finding, Insight, Opportunity, Receipt, Report, Revision};
 use crate::model::{CapUnit, Good, Item, Layer, Workflow};
@@ -63,6 +63,18 @@ pub struct GateView {
     pub approve: Approve,
 }
 
+/// A piece of which nobody knows whether it went out.
+#[derive(Clone, Debug, Serialize)]
+pub struct DoubtView {
+    /// What people type: the piece's key, which the receiver got as well.
+    pub id: String,
+    pub step: StepId,
+    pub channel: String,
+    pub title: String,
+    /// What the channel said, when it said something.
+    pub message: Option<String>,
+}
+
 /// A cap and how much of it is used in the window of this cycle.
 #[derive(Clone, Debug, Serialize)]
 pub struct CapView {
@@ -111,6 +123,7 @@ pub struct CycleView {
     pub opportunities: Vec<Opportunity>,
     pub written: Vec<PieceView>,
     pub waiting: Vec<GateView>,
+    pub in_doubt: Vec<DoubtView>,
     pub published: Vec<Receipt>,
     pub leads: Vec<LeadsView>,
     pub insights: Vec<Insight>,
@@ -168,6 +181,7 @@ impl CycleView {
             opportunities: Vec::new(),
             written: Vec::new(),
             waiting: Vec::new(),
+            in_doubt: Vec::new(),
             published: Vec::new(),
             leads: Vec::new(),
             insights: Vec::new(),
@@ -251,6 +265,19 @@ impl CycleView {
             let id = items.get(&approve.item).map_or_else(|| approve.item.short(), |item| handle(item));
             view.waiting.push(GateView { id, step: key.task.step.clone(), key: key.clone(), approve: approve.clone() });
         }
+        for doubt in doubts(entries) {
+            unanswered.retain(|key| **key != doubt.key);
+            if let Some(at) = index.get(&doubt.step) {
+                view.steps[*at].waiting += 1;
+            }
+            view.in_doubt.push(DoubtView {
+                id: doubt.publish.key,
+                step: doubt.step,
+                channel: doubt.publish.channel,
+                title: doubt.publish.title,
+                message: doubt.message,
+            });
+        }
         // Answers arrive in any order; people read by step and rank, and two runs of the same thing read the same.
         let done = entries.iter().filter_map(|entry| match entry {
             Entry::Done { task, items, .. } => Some((index.get(&task.step), items)),
@@ -272,7 +299,7 @@ impl CycleView {
         view.published.sort_by_key(|receipt| items.get(&receipt.placement).map(|item| rank(&item.good)));
         view.caps = caps(workflow, &ledger, pins.now, pins.cycle);
         view.leads = leads(&items);
-        view.state = match (closed, view.waiting.is_empty()) {
+        view.state = match (closed, view.waiting.is_empty() && view.in_doubt.is_empty()) {
             (true, _) => CycleState::Closed,
             (false, false) if unanswered.is_empty() => CycleState::Waiting,
             _ => CycleState::Open,

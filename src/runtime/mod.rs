@@ -11,5 +11,5 @@ pub use clock::FixedClock;
 pub use decide::{DecideError, Gate, decide, open_gates, resolve};
 pub use dispatcher::{Dispatcher, DriveOptions, GatePolicy, Machine, Outcome};
 pub use doors::{Clock, CycleStatus, Journal, JournalError, World};
-pub use run::{Ran, Run, RunError, Which, pins, recover, run_cycle};
+pub use run::{Again, Ran, Run, RunError, Which, open_again, pins, recover, run_cycle};
 pub use stop::{StopHandle, StopSignal, Urgency, stop_pair};

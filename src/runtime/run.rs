@@ -3,10 +3,10 @@
 use super::dispatcher::{Dispatcher, DriveOptions, Outcome};
 use super::doors::{Clock, CycleStatus, Journal, JournalError, World};
 use super::stop::StopSignal;
-use crate::base::{CycleNo, Hasher, Timestamp, WorkflowId};
+use crate::base::{CycleNo, Hasher, TaskId, Timestamp, WorkflowId};
 use crate::client_os::Snapshot;
-use crate::engine::{Action, Cycle, EngineError, Notice, Pins};
-use crate::model::Workflow;
+use crate::engine::{Action, Cycle, EngineError, Entry, Notice, Pins};
+use crate::model::{Item, Workflow};
 use crate::step::Registry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -134,11 +134,68 @@ fn take_up(run: &Run<'_>) -> Result<Option<Cycle>, RunError> {
 
 /// Opens the next cycle with what the last closed one handed on.
 fn open(run: &Run<'_>) -> Result<(Cycle, Vec<Action>), RunError> {
-    let last = run.journal.cycles(&run.workflow.id)?.last().map(|(cycle, _)| *cycle);
-    let mut pins = pins(&run.workflow, &run.client_os, last.unwrap_or_default().next(), run.clock);
-    pins.sources.clone_from(&run.sources);
     let carry = run.journal.carry(&run.workflow.id)?;
+    let pins = next_pins(&run.workflow, &run.client_os, run.journal, run.clock, &run.sources)?;
     Ok(Cycle::open(run.workflow.clone(), run.registry, run.client_os.clone(), pins, carry)?)
+}
+
+fn next_pins(
+    workflow: &Workflow,
+    client_os: &Snapshot,
+    journal: &dyn Journal,
+    clock: &dyn Clock,
+    sources: &BTreeMap<String, String>,
+) -> Result<Pins, JournalError> {
+    let last = journal.cycles(&workflow.id)?.last().map(|(cycle, _)| *cycle);
+    let mut pins = pins(workflow, client_os, last.unwrap_or_default().next(), clock);
+    pins.sources.clone_from(sources);
+    Ok(pins)
+}
+
+/// What to open a cycle with that tries again what failed in the last one.
+pub struct Again<'a> {
+    pub workflow: Arc<Workflow>,
+    pub registry: &'a Registry,
+    pub client_os: Arc<Snapshot>,
+    pub sources: BTreeMap<String, String>,
+    pub clock: &'a dyn Clock,
+    /// The last cycle, which is closed.
+    pub last: &'a Cycle,
+    /// The tasks that failed in it. Those without an item run again in every cycle and are left out.
+    pub tasks: &'a [TaskId],
+}
+
+/// Opens the next cycle with the items of failed tasks first in line at their steps, and says which cycle that is. It is on
+/// the disk when this returns; the next run takes it up.
+///
+/// # Errors
+/// When the journal fails, or the workflow is not one that can be run.
+pub fn open_again(again: Again<'_>, journal: &mut dyn Journal) -> Result<CycleNo, RunError> {
+    let mut carry = journal.carry(&again.workflow.id)?;
+    let items = again.last.items();
+    let mut lost: Vec<Item> = Vec::new();
+    for task in again.tasks {
+        let Some(item) = task.item.and_then(|id| items.get(&id)) else { continue };
+        let waiting = carry.deferred.entry(task.step.clone()).or_default();
+        if !waiting.iter().any(|known| known.id == item.id) {
+            waiting.push(Item::clone(item));
+            lost.push(Item::clone(item));
+        }
+    }
+    for ancestor in items.ancestors(&lost) {
+        if !carry.ancestors.iter().any(|known| known.id == ancestor.id) {
+            carry.ancestors.push(Item::clone(&ancestor));
+        }
+    }
+    let pins = next_pins(&again.workflow, &again.client_os, journal, again.clock, &again.sources)?;
+    let cycle = pins.cycle;
+    let (_, actions) = Cycle::open(again.workflow.clone(), again.registry, again.client_os, pins, carry)?;
+    let entries: Vec<Entry> = actions
+        .into_iter()
+        .filter_map(|action| if let Action::Record { entry, .. } = action { Some(entry) } else { None })
+        .collect();
+    journal.append(&again.workflow.id, cycle, &entries, true)?;
+    Ok(cycle)
 }
 
 /// What a new cycle is pinned to. Over a recording, time is the recording's; else it is the clock's.

@@ -17,6 +17,9 @@
 //! *Learning by doing:* `bandit` Thompson sampling with exact propensities · `off_policy` what another policy would have
 //! earned · `regression` learning from a declared belief.
 //!
+//! *Experiments:* `srm` whether the arms came as meant · `cuped` the past takes noise out · `sequential` answers that stay true
+//! however often one looks.
+//!
 //! *What changed:* `anomaly` a streaming watch over one series · `burst` rising counts and new terms.
 //!
 //! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
@@ -41,6 +44,10 @@ pub mod logistic;
 pub mod bandit;
 pub mod off_policy;
 pub mod regression;
+
+pub mod cuped;
+pub mod sequential;
+pub mod srm;
 
 pub mod anomaly;
 pub mod burst;

@@ -87,6 +87,25 @@ pub fn poisson(rng: &mut Rng, mean: f64) -> u64 {
     }
 }
 
+/// A binomial count of `trials` with this chance (0–1) each. Many trials are halved by the beta-distributed median of their
+/// uniforms (Relles, 1972), so the work grows with the logarithm of the trials.
+pub fn binomial(rng: &mut Rng, trials: u64, chance: f64) -> u64 {
+    let (mut trials, mut chance, mut count) = (trials, chance.clamp(0.0, 1.0), 0);
+    while trials > 64 {
+        let middle = trials.div_ceil(2);
+        let median = beta(rng, middle as f64, (trials + 1 - middle) as f64);
+        if median <= chance {
+            count += middle;
+            trials -= middle;
+            chance = ((chance - median) / (1.0 - median)).clamp(0.0, 1.0);
+        } else {
+            trials = middle - 1;
+            chance = (chance / median).clamp(0.0, 1.0);
+        }
+    }
+    count + (0..trials).filter(|_| rng.uniform() < chance).count() as u64
+}
+
 /// An index drawn with these weights (none negative); `None` when they sum to nothing.
 pub fn weighted_index(rng: &mut Rng, weights: &[f64]) -> Option<usize> {
     let total: f64 = weights.iter().sum();
@@ -131,6 +150,10 @@ mod tests {
         }
         for mean in [0.2, 4.0, 10.0, 37.5, 2500.0] {
             check(moments(|rng| poisson(rng, mean) as f64), mean, mean, 1.0 / mean);
+        }
+        for (trials, chance) in [(20, 0.3), (1_000, 0.02), (5_000, 0.8)] {
+            let variance = trials as f64 * chance * (1.0 - chance);
+            check(moments(|rng| binomial(rng, trials, chance) as f64), trials as f64 * chance, variance, 1.0 / variance);
         }
         check(moments(|rng| beta(rng, 2.0, 6.0)), 0.25, 12.0 / (64.0 * 9.0), 0.1);
     }

@@ -269,6 +269,9 @@ impl Reader<'_> {
         let start = self.at;
         if open.broken {
             // Told already.
+        } else if self.starts_hash_comment() {
+            self.value();
+            return;
         } else if open.phase != Phase::Entries {
             let done = open.phase == Phase::Block;
             self.report(|reader| slip::entry_after_block(reader.span(start, start + reader.character_length(start)), done));
@@ -285,6 +288,13 @@ impl Reader<'_> {
             self.report_unexpected();
         }
         self.spoil(open);
+    }
+
+    /// `# like this`, as many other languages write comments.
+    fn starts_hash_comment(&self) -> bool {
+        let rest = &self.bytes[self.at..];
+        let hashes = rest.iter().take_while(|byte| **byte == b'#').count();
+        hashes > 0 && rest.get(hashes).is_none_or(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
     }
 
     /// The end of what looks like one value, for messages only.

@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, FileId};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
-fn suite() -> Option<PathBuf> {
+pub(super) fn suite() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/kdl-suite");
     let found = folder.join("input").is_dir();
     if !found {
@@ -129,7 +129,7 @@ fn every_case_of_the_suite_reads_as_it_should() {
 }
 
 /// Documents in all spellings that both readers should take, made from parts that are right by construction.
-fn document() -> BoxedStrategy<String> {
+pub(super) fn document() -> BoxedStrategy<String> {
     let space = prop_oneof![
         8 => Just(" ".to_owned()), 1 => Just("\t ".to_owned()), 1 => Just(" /* a /* b */ * / c */ ".to_owned()),
         1 => Just(" \\\n  ".to_owned()), 1 => Just(" \\ // comment\n".to_owned()), 1 => Just("\u{3000}".to_owned()),

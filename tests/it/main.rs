@@ -3,11 +3,14 @@
 mod cli;
 mod crash;
 mod damage;
+mod desk;
 mod diagnostics;
 mod dispatch;
 mod docs;
+mod durability;
 mod house;
 mod journal_contract;
+mod kill;
 mod kinds;
 mod rehearsal;
 mod transcripts;

@@ -74,6 +74,11 @@ impl Encoding {
             .collect()
     }
 
+    /// The rows as a table with gaps as they are, for models that know what to do with them.
+    pub fn table_with_gaps(&self, rows: &[&Event]) -> Option<Matrix> {
+        Matrix::from_rows(&rows.iter().map(|row| self.row(row)).collect::<Vec<_>>())
+    }
+
     /// The rows as a table for fitting: gaps hold the column's mean.
     pub fn table(&self, rows: &[&Event]) -> Option<Matrix> {
         let mut rows: Vec<Vec<f64>> = rows.iter().map(|row| self.row(row)).collect();

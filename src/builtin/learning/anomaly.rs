@@ -1,7 +1,7 @@
 //! `anomaly`: unexpected changes, before the monthly report.
 //!
-//! Every series is followed point by point; only its newest point can raise an alarm, so the same alarm is not raised again in
-//! the next cycle. The knob is how many false alarms a month one is willing to read over all series together.
+//! Every series is followed point by point; only its newest point can raise an alarm, and only once: which point that was is kept
+//! for the next cycle. The knob is how many false alarms a month one is willing to read over all series together.
 
 use crate::base::{Digest, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
@@ -9,7 +9,9 @@ use crate::model::{Good, GoodKind, Layer, Scalar, Untrusted};
 use crate::stats::anomaly::{Detector, Options, Verdict as Found};
 use crate::stats::special::poisson_at_least;
 use crate::step::spec::no_tunables;
-use crate::step::{ArgSpec, KindSpec, Mode, NodeSpec, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType};
+use crate::step::{
+    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
+};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
@@ -21,7 +23,8 @@ static SPEC: KindSpec = KindSpec {
     layers: &[Layer::Learning],
     summary: "Raises an alarm when a series leaves its usual range.",
     doc: "Follows the volume of every topic (signals), or the number of events of one name per day, and compares the newest point with \
-what level, trend and season led to expect. Alarms per month is the knob, shared by all series. A series that is too short says so.",
+what level, trend and season led to expect. Alarms per month is the knob, shared by all series. Missing points are gaps, not zeros, and \
+small counts are only unusual when chance would rarely bring them. A point raises its alarm once. A series that is too short says so.",
     takes: &[GoodKind::Signal, GoodKind::Events],
     gives: &[GoodKind::Insight, GoodKind::Signal],
     mode: Mode::All,
@@ -53,17 +56,42 @@ what level, trend and season led to expect. Alarms per month is the knob, shared
     from "site"
     metric "qualified" by="channel"
 }"#,
-    keeps: None,
+    keeps: Some("the newest point judged in every series, so that no alarm is raised twice"),
     generates: false,
     publishes: false,
     decides: false,
     tunables: no_tunables,
 };
 
+/// Days followed at most: what is older says nothing about what is usual now, and one wrong date must not make thousands of zeros.
+const DAYS_MAX: i64 = 1_100;
+/// Gaps filled in between two points at most.
+const GAP_MAX: usize = 400;
+
 /// One series with the items it came from.
 #[derive(Default)]
 struct Series {
-    points: Vec<(Timestamp, f64)>,
+    /// In time order; `None` where a point is missing.
+    points: Vec<(Timestamp, Option<f64>)>,
+    parents: Vec<ItemId>,
+    /// No event of any name came on the last day.
+    silent: bool,
+}
+
+/// The newest point judged in every series.
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Kept {
+    judged: BTreeMap<String, Timestamp>,
+}
+
+/// An alarm before it is told.
+struct Raised {
+    /// How far from what was expected, in units of a Poisson deviation.
+    surprise: f64,
+    subject: String,
+    at: Timestamp,
+    insight: Insight,
     parents: Vec<ItemId>,
 }
 
@@ -84,79 +112,108 @@ impl StepKind for Anomaly {
         let knob = cx.config().number("alarms").unwrap_or(1.0).max(1e-3);
         let period = cx.config().integer("season").and_then(|period| usize::try_from(period).ok()).filter(|period| *period > 1);
         let mut output = Output::default();
-        let (mut short, mut alarms) = (0, 0);
+        let before: Kept = cx.state.and_then(|state| serde_json::from_value(state.clone()).ok()).unwrap_or_default();
+        let mut kept = before.clone();
+        let (mut short, mut silent) = (0, 0);
         let followed = series.len();
-        let mut raised: Vec<(f64, String, Timestamp, Insight, Vec<ItemId>)> = Vec::new();
+        let mut raised: Vec<Raised> = Vec::new();
         for (subject, series) in series {
+            let Some((at, Some(value))) = series.points.last().copied() else { continue };
+            silent += usize::from(series.silent);
             let mut detector = Detector::new(Options {
                 period,
                 alarms_per_month: knob / followed as f64,
                 points_per_month: points_per_month(&series.points),
                 refractory: 1,
             });
-            let mut last = None;
-            for (_, value) in &series.points {
-                last = Some(detector.observe(Some(*value)));
-            }
-            match last {
-                Some(Found::Alarm(reading)) => {
-                    let (at, value) = *series.points.last().unwrap_or(&(cx.now, 0.0));
-                    if is_chance(
-                        &series.points,
-                        value,
-                        reading.expected,
-                        detector.options.alarms_per_month / detector.options.points_per_month,
-                    ) {
-                        continue;
-                    }
-                    alarms += 1;
-                    let direction = if value > reading.expected { "above" } else { "below" };
-                    let says = format!(
-                        "{subject}: {value:.0} is {direction} the usual {:.1} to {:.1} (expected {:.1}).",
-                        reading.low.max(0.0),
-                        reading.high,
-                        reading.expected
-                    );
-                    let surprise = (value - reading.expected).abs() / (reading.expected.max(0.0) + 1.0).sqrt();
-                    raised.push((
-                        surprise,
-                        subject.clone(),
-                        at,
-                        Insight {
-                            subject: Subject::Metric(subject),
-                            measure: name.to_owned(),
-                            value,
-                            interval: Some((reading.low, reading.high)),
-                            level: 0.95,
-                            n: series.points.len() as u64,
-                            verdict: Verdict::Clear,
-                            says,
-                            at,
-                            plot: series.points.iter().rev().take(24).rev().map(|(at, value)| (at.to_string(), *value)).collect(),
-                        },
-                        series.parents,
-                    ));
+            let rate = (detector.options.alarms_per_month / detector.options.points_per_month).min(0.5);
+            let last = series.points.iter().map(|(_, value)| detector.observe(*value)).last();
+            let reading = match last {
+                Some(Found::Alarm(reading)) => reading,
+                Some(Found::NotEnoughHistory { .. }) => {
+                    short += 1;
+                    continue;
                 }
-                Some(Found::NotEnoughHistory { .. }) | None => short += 1,
-                Some(Found::Gap | Found::Usual(_) | Found::Quiet(_)) => {}
+                Some(Found::Gap | Found::Usual(_) | Found::Quiet(_)) | None => continue,
+            };
+            // The same point in a later cycle is the same story.
+            if before.judged.get(&subject).is_some_and(|judged| at <= *judged)
+                || is_chance(&series.points, value, reading.expected, rate)
+            {
+                continue;
             }
+            kept.judged.insert(subject.clone(), at);
+            let direction = if value > reading.expected { "above" } else { "below" };
+            let counted = series.points.iter().flat_map(|(_, value)| value).all(|value| *value >= 0.0);
+            let low = if counted { reading.low.max(0.0) } else { reading.low };
+            let mut says = format!(
+                "{subject}: {} is {direction} the usual {} to {} (expected {}).",
+                plain(value),
+                plain(low),
+                plain(reading.high),
+                plain(reading.expected)
+            );
+            if series.silent {
+                says.push_str(" No event of any name came that day, so look at the tracking first.");
+            }
+            let plot = series.points.iter().filter_map(|(at, value)| Some((at.to_string(), (*value)?)));
+            let plot: Vec<(String, f64)> = plot.collect();
+            raised.push(Raised {
+                surprise: (value - reading.expected).abs() / (reading.expected.max(0.0) + 1.0).sqrt(),
+                subject: subject.clone(),
+                at,
+                insight: Insight {
+                    subject: Subject::Metric(subject),
+                    measure: name.to_owned(),
+                    value,
+                    interval: Some((low, reading.high)),
+                    level: 1.0 - rate,
+                    n: plot.len() as u64,
+                    verdict: Verdict::Clear,
+                    says,
+                    at,
+                    plot: plot[plot.len().saturating_sub(24)..].to_vec(),
+                },
+                parents: series.parents,
+            });
         }
         // The most surprising first.
-        raised.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        for (_, subject, at, insight, parents) in raised {
-            output.give(alarm(cx, &subject, at, &insight.says), parents.clone());
-            output.give(insight, parents);
-        }
-        let mut headline = format!("{alarms} alarms in {followed} series");
+        raised.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.subject.cmp(&b.subject)));
+        let mut headline = match (raised.len(), followed) {
+            (_, 0) => "nothing to follow yet".to_owned(),
+            (1, _) => format!("1 alarm in {followed} series"),
+            (alarms, _) => format!("{alarms} alarms in {followed} series"),
+        };
         if short > 0 {
             headline.push_str(&format!(", {short} too short to judge"));
         }
+        for Raised { subject, at, insight, parents, .. } in raised {
+            output.give(alarm(cx, &subject, at, &insight.says), parents.clone());
+            output.give(insight, parents);
+        }
+        if silent > 0 {
+            output.note(
+                NoteLevel::Warning,
+                "No event of any name came on the last full day; the export may be late or the tracking off.",
+            );
+        }
         output.headline = Some(headline);
+        output.state = serde_json::to_value(&kept).ok();
         Ok(Turn::Done(output))
     }
 }
 
-/// Topics with a series of their own; signals merged from others are the same series again.
+/// A number with as many places as it needs for a sentence.
+fn plain(value: f64) -> String {
+    let text = match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 1.0 => format!("{value:.1}"),
+        _ => format!("{value:.3}"),
+    };
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// Topics with a series of their own; signals merged from others are the same series again, and the newest is the one to read.
 fn of_signals(cx: &StepContext<'_>) -> BTreeMap<String, Series> {
     let mut all: BTreeMap<String, Series> = BTreeMap::new();
     for (item, signal) in cx.goods(|good| if let Good::Signal(signal) = good { Some(signal) } else { None }) {
@@ -164,31 +221,64 @@ fn of_signals(cx: &StepContext<'_>) -> BTreeMap<String, Series> {
             continue;
         }
         let series = all.entry(signal.topic.clone()).or_default();
-        if signal.series.len() > series.points.len() {
-            series.points = signal.series.iter().map(|point| (point.at, point.value)).collect();
+        let points = regular(signal.series.iter().map(|point| (point.at, point.value)).collect());
+        let newness = |points: &[(Timestamp, Option<f64>)]| (points.last().map(|(at, _)| *at), points.len());
+        if newness(&points) > newness(&series.points) {
+            series.points = points;
         }
         series.parents.push(item.id);
     }
     all
 }
 
+/// Points in time order, the last one of equal times, and a `None` for every point that their usual distance says is missing.
+fn regular(mut points: Vec<(Timestamp, f64)>) -> Vec<(Timestamp, Option<f64>)> {
+    points.sort_by_key(|(at, _)| *at);
+    let mut steps: Vec<f64> = points.windows(2).map(|pair| pair[1].0.days_since(pair[0].0)).filter(|step| *step > 0.0).collect();
+    steps.sort_by(f64::total_cmp);
+    let usual = steps.get(steps.len().saturating_sub(1) / 2).copied().unwrap_or(1.0);
+    let mut found: Vec<(Timestamp, Option<f64>)> = Vec::new();
+    for (at, value) in points {
+        let value = value.is_finite().then_some(value);
+        match found.last().copied() {
+            Some((before, _)) if before == at => {
+                found.pop();
+            }
+            Some((before, _)) => {
+                let missing = ((at.days_since(before) / usual).round() as usize).saturating_sub(1).min(GAP_MAX);
+                let step = (at.0 - before.0) / (missing as i64 + 1);
+                found.extend((1..=missing as i64).map(|k| (Timestamp(before.0 + k * step), None)));
+            }
+            None => {}
+        }
+        found.push((at, value));
+    }
+    found
+}
+
 /// Events of one name per day up to the last full day, days without any counted as zero.
 fn of_events(cx: &StepContext<'_>, name: &str, by: Option<&str>) -> BTreeMap<String, Series> {
     let zone = &cx.workflow.zone;
     let today = cx.now.in_zone(zone).date();
+    let oldest = today.saturating_sub(jiff::Span::new().days(DAYS_MAX));
+    let Ok(last) = today.yesterday() else { return BTreeMap::new() };
     let mut days: BTreeMap<String, BTreeMap<jiff::civil::Date, f64>> = BTreeMap::new();
     let mut parents = Vec::new();
+    let mut silent = true;
     for (item, events) in cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }) {
         parents.push(item.id);
-        for event in events.rows.iter().filter(|event| event.name == name) {
+        for event in &events.rows {
+            let day = event.at.in_zone(zone).date();
+            silent &= day != last;
             let part = match by {
                 Some("channel") => event.channel.as_deref(),
                 Some("piece") => event.piece.as_deref(),
                 _ => Some(name),
             };
-            let day = event.at.in_zone(zone).date();
             if let Some(part) = part
-                && day < today
+                && event.name == name
+                && day <= last
+                && day > oldest
             {
                 *days.entry(part.to_owned()).or_default().entry(day).or_default() += 1.0;
             }
@@ -197,13 +287,12 @@ fn of_events(cx: &StepContext<'_>, name: &str, by: Option<&str>) -> BTreeMap<Str
     days.into_iter()
         .filter_map(|(part, counts)| {
             let first = *counts.keys().next()?;
-            let last = today.yesterday().ok()?;
             let points = first
                 .series(jiff::Span::new().days(1))
                 .take_while(|day| *day <= last)
-                .filter_map(|day| Some((midnight(day, zone)?, counts.get(&day).copied().unwrap_or(0.0))))
+                .filter_map(|day| Some((midnight(day, zone)?, Some(counts.get(&day).copied().unwrap_or(0.0)))))
                 .collect();
-            Some((part, Series { points, parents: parents.clone() }))
+            Some((part, Series { points, parents: parents.clone(), silent }))
         })
         .collect()
 }
@@ -212,19 +301,24 @@ fn midnight(day: jiff::civil::Date, zone: &TimeZone) -> Option<Timestamp> {
     zone.to_zoned(day.at(0, 0, 0, 0)).ok().map(|zoned| zoned.timestamp().into())
 }
 
-/// Small counts jump by chance alone: a series that is mostly zero has no spread to judge a 2 by. A count is only unusual when a
-/// Poisson count around what was expected (and at least around the series' mean) would be that far off less often than `rate`.
-fn is_chance(points: &[(Timestamp, f64)], value: f64, expected: f64, rate: f64) -> bool {
-    let counts = points.iter().all(|(_, value)| *value >= 0.0 && value.fract() == 0.0);
-    if !counts || value < expected {
+/// Small counts jump by chance alone: a series that is mostly zero has no spread to judge a 2 by, and a series around 2 none to
+/// judge a 0 by. A count is only unusual when a Poisson count around what was expected would be that far off less often than
+/// `rate`; the series' mean is taken instead when it lies nearer to the count.
+fn is_chance(points: &[(Timestamp, Option<f64>)], value: f64, expected: f64, rate: f64) -> bool {
+    let known: Vec<f64> = points.iter().filter_map(|(_, value)| *value).collect();
+    if known.iter().any(|value| *value < 0.0 || value.fract() != 0.0) {
         return false;
     }
-    let mean = points.iter().map(|(_, value)| value).sum::<f64>() / points.len().max(1) as f64;
-    poisson_at_least(value as u64, expected.max(mean)) > rate
+    let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+    if value > expected {
+        poisson_at_least(value as u64, expected.max(mean)) > rate
+    } else {
+        1.0 - poisson_at_least(value as u64 + 1, expected.min(mean).max(0.0)) > rate
+    }
 }
 
 /// From the distance of the points; at least one.
-fn points_per_month(points: &[(Timestamp, f64)]) -> f64 {
+fn points_per_month(points: &[(Timestamp, Option<f64>)]) -> f64 {
     match (points.first(), points.last()) {
         (Some((first, _)), Some((last, _))) if points.len() > 1 && last > first => {
             (30.4 * (points.len() - 1) as f64 / last.days_since(*first)).max(1.0)
@@ -235,4 +329,144 @@ fn points_per_month(points: &[(Timestamp, f64)]) -> f64 {
 
 fn alarm(cx: &StepContext<'_>, subject: &str, at: Timestamp, says: &str) -> Signal {
     Signal::new(SignalKind::Alarm, subject, Untrusted::new(says), cx.step.id.as_str(), at, Digest::of(says))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Rng;
+    use crate::builtin::common::rehearse::{Bench, notes, signals};
+    use crate::model::goods::{Event, Events, Point};
+    use crate::stats::sampling::{normal, poisson};
+
+    const DAY: i64 = 86_400_000;
+    /// 2026-01-01.
+    const START: i64 = 20_454 * DAY;
+
+    /// So many events of one name on each day from the start; the cycle runs on the day after the last.
+    fn site(name: &str, channel: &str, counts: &[u64]) -> Vec<Event> {
+        let days = counts.iter().enumerate();
+        days.flat_map(|(day, count)| {
+            (0..*count).map(move |k| Event {
+                at: Timestamp(START + day as i64 * DAY + k as i64),
+                who: format!("p{day}-{k}"),
+                name: name.into(),
+                channel: Some(channel.into()),
+                ..Event::default()
+            })
+        })
+        .collect()
+    }
+
+    fn after(days: usize) -> String {
+        Timestamp(START + days as i64 * DAY + DAY / 4).to_string()
+    }
+
+    fn bench(nodes: &str, rows: Vec<Event>) -> Bench {
+        let mut bench = Bench::new(&Anomaly, &format!("anomaly \"alarms\" {{ {nodes} }}"));
+        bench.input(Events { source: "site".into(), rows });
+        bench
+    }
+
+    fn run(nodes: &str, rows: Vec<Event>, days: usize) -> Output {
+        bench(nodes, rows).run(&after(days)).unwrap()
+    }
+
+    fn says(output: &Output) -> Vec<&str> {
+        let goods = output.goods.iter();
+        goods.filter_map(|(good, _)| if let Good::Insight(insight) = good { Some(insight.says.as_str()) } else { None }).collect()
+    }
+
+    /// Sixty days around 40.
+    fn usual() -> Vec<u64> {
+        let mut rng = Rng::new(2);
+        (0..60).map(|_| poisson(&mut rng, 40.0)).collect()
+    }
+
+    #[test]
+    fn a_jump_is_told_once_with_its_channel_and_what_was_usual() {
+        let (mut ads, mail) = (usual(), usual());
+        ads.push(140);
+        let mut rows = site("qualified", "ads", &ads);
+        rows.extend(site("qualified", "mail", &mail));
+        rows.extend(site("qualified", "mail", &[0; 60].into_iter().chain([41]).collect::<Vec<_>>()));
+        let mut bench = bench(r#"metric "qualified" by="channel""#, rows);
+        let output = bench.run(&after(61)).unwrap();
+        assert_eq!(output.headline.as_deref(), Some("1 alarm in 2 series"));
+        assert!(says(&output)[0].starts_with("ads: 140 is above the usual "), "{:?}", says(&output));
+        assert_eq!(signals(&output)[0].kind, SignalKind::Alarm);
+        // The same day again is the same story.
+        assert_eq!(says(&bench.run(&after(61)).unwrap()), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn days_without_events_are_zeros_and_silence_points_at_the_tracking() {
+        let output = run(r#"metric "qualified""#, site("qualified", "ads", &usual()), 61);
+        let [says] = says(&output)[..] else { panic!("one alarm: {output:?}") };
+        assert!(says.starts_with("qualified: 0 is below the usual ") && says.contains("look at the tracking"), "{says}");
+        assert_eq!(notes(&output).len(), 1);
+        let mut rows = site("qualified", "ads", &usual());
+        rows.extend(site("visit", "ads", &[3; 61]));
+        let output = run(r#"metric "qualified""#, rows, 61);
+        assert!(!super::tests::says(&output)[0].contains("tracking") && notes(&output).is_empty());
+    }
+
+    #[test]
+    fn rare_events_do_not_alarm_by_chance() {
+        let mut rng = Rng::new(9);
+        let mut alarms = 0;
+        for _ in 0..200 {
+            let mut counts: Vec<u64> = (0..90).map(|_| poisson(&mut rng, 0.4)).collect();
+            counts[0] = 1;
+            let output = run(r#"metric "qualified""#, site("qualified", "ads", &counts), counts.len());
+            alarms += says(&output).len();
+        }
+        // One a month was allowed: 200 of 6000 points of which one in thirty may alarm, so at most 6.7 are expected.
+        assert!(alarms <= 12, "{alarms}");
+    }
+
+    #[test]
+    fn constant_short_and_missing_series_are_quiet() {
+        let metric = r#"metric "qualified""#;
+        assert_eq!(says(&run(metric, site("qualified", "ads", &[7; 40]), 40)), Vec::<&str>::new());
+        assert_eq!(says(&run(metric, site("qualified", "ads", &[[7; 40].as_slice(), &[9]].concat()), 41)), Vec::<&str>::new());
+        assert_eq!(says(&run(metric, site("qualified", "ads", &[[7; 40].as_slice(), &[70]].concat()), 41)).len(), 1);
+        let short = run(metric, site("qualified", "ads", &[7; 5]), 5);
+        assert_eq!(short.headline.as_deref(), Some("0 alarms in 1 series, 1 too short to judge"));
+        assert_eq!(run(metric, Vec::new(), 5).headline.as_deref(), Some("nothing to follow yet"));
+        // A row dated 1970 and one in the future change nothing.
+        let mut rows = site("qualified", "ads", &[7; 40]);
+        rows.push(Event { at: Timestamp(0), name: "qualified".into(), ..Event::default() });
+        rows.push(Event { at: Timestamp(START * 2), name: "qualified".into(), ..Event::default() });
+        assert_eq!(says(&run(metric, rows, 40)), Vec::<&str>::new());
+    }
+
+    fn topic(name: &str, values: &[(i64, f64)]) -> Signal {
+        let mut signal = Signal::new(SignalKind::Query, name, Untrusted::new(name), "search", Timestamp(START), Digest::of(name));
+        signal.series = values.iter().map(|(day, value)| Point { at: Timestamp(START + day * DAY), value: *value }).collect();
+        signal
+    }
+
+    #[test]
+    fn topics_are_followed_over_gaps_in_any_order_and_a_share_is_no_count() {
+        let mut rng = Rng::new(5);
+        let mut weeks: Vec<(i64, f64)> = (0..50).map(|week| (week * 7, 0.2 + 0.01 * normal(&mut rng))).collect();
+        weeks.extend([(50 * 7, 0.9)]);
+        // Ten weeks are missing, and the rest comes in no order.
+        weeks.drain(20..30);
+        weeks.reverse();
+        let mut bench = Bench::new(&Anomaly, r#"anomaly "alarms" { metric "volume" }"#);
+        bench.inputs([topic("crm", &weeks), topic("crm", &weeks[5..]), topic("erp", &weeks[1..])]);
+        let output = bench.run(&after(360)).unwrap();
+        let [says] = says(&output)[..] else { panic!("one alarm: {output:?}") };
+        assert!(says.starts_with("crm: 0.9 is above the usual 0.1"), "{says}");
+        let points = regular(vec![
+            (Timestamp(30 * DAY), 3.0),
+            (Timestamp(0), 1.0),
+            (Timestamp(10 * DAY), f64::NAN),
+            (Timestamp(DAY * 10), 2.0),
+        ]);
+        let values: Vec<Option<f64>> = points.iter().map(|(_, value)| *value).collect();
+        assert_eq!(values, [Some(1.0), Some(2.0), None, Some(3.0)]);
+    }
 }

@@ -20,8 +20,9 @@ static SPEC: KindSpec = KindSpec {
     layers: &[Layer::Learning],
     summary: "Moves declared parameters for the next cycle, by evidence and within bounds.",
     doc: "Each `tune` names one parameter (`step.parameter`), the largest relative change per cycle and the bounds. The evidence is an \
-insight about that parameter, or about the channel it stands for (`from=` when their names differ). Without clear evidence, or when \
-the evidence does not exclude the present setting, it is left alone, and the summary says why. Every change is journaled with its evidence.",
+insight about that parameter, or about the channel it stands for (`from=` when their names differ); what speaks about the parameter \
+itself goes first, then what rests on more observations. Without clear evidence, when the evidence does not exclude the present \
+setting, or when clear insights pull in opposite directions, it is left alone, and the summary says why. Every change is journaled with its evidence.",
     takes: &[GoodKind::Insight],
     gives: &[],
     mode: Mode::All,
@@ -76,7 +77,7 @@ struct Tune<'a> {
 
 impl<'a> Tune<'a> {
     fn read(node: &'a Config) -> Option<Tune<'a>> {
-        let within: Vec<f64> = node.child("within")?.args.iter().filter_map(Scalar::number).collect();
+        let within: Vec<f64> = node.child("within")?.args.iter().filter_map(Scalar::number).filter(|x| x.is_finite()).collect();
         let [least, most] = within[..] else { return None };
         Some(Tune {
             path: node.arg()?.text()?,
@@ -100,27 +101,56 @@ impl<'a> Tune<'a> {
 
 /// What to do about one parameter.
 #[derive(Debug, PartialEq)]
-enum Move {
-    To(f64),
+enum Move<'a> {
+    /// The new setting and the sentence that speaks for it.
+    To(f64, &'a str),
     /// Why it is left alone.
     Stay(String),
 }
 
-fn decide(tune: &Tune<'_>, old: f64, insight: Option<&Insight>) -> Move {
-    let Some(insight) = insight else { return Move::Stay("nothing was learned about it".to_owned()) };
+/// Where one insight wants the parameter: on the other side of `old`, or nowhere else.
+fn pull(old: f64, insight: &Insight) -> f64 {
+    let excludes = insight.interval.is_none_or(|(low, high)| !(low <= old && old <= high));
+    if insight.verdict == Verdict::Clear && excludes { (insight.value - old).signum() } else { 0.0 }
+}
+
+fn decide<'a>(tune: &Tune<'_>, old: f64, insights: &[&'a Insight]) -> Move<'a> {
+    let stay = |why: &str| Move::Stay(why.to_owned());
+    if !old.is_finite() {
+        return stay("its setting is not a number");
+    }
+    let mut about: Vec<&Insight> = insights.iter().copied().filter(|insight| tune.is_about(insight)).collect();
+    if about.iter().any(|insight| matches!(insight.subject, Subject::Parameter(_))) {
+        about.retain(|insight| matches!(insight.subject, Subject::Parameter(_)));
+    }
+    if about.is_empty() {
+        return stay("nothing was learned about it");
+    }
+    let sound = |insight: &&Insight| {
+        insight.value.is_finite() && insight.interval.is_none_or(|(low, high)| low.is_finite() && high.is_finite())
+    };
+    about.retain(sound);
+    // The clear ones first, then those that rest on more; equals stay in the order they came.
+    about.sort_by_key(|insight| (insight.verdict != Verdict::Clear, std::cmp::Reverse(insight.n)));
+    let Some(insight) = about.first() else { return stay("the evidence is not a number") };
     match &insight.verdict {
-        Verdict::NotEnough { need } => return Move::Stay(format!("not enough evidence yet: {need} are needed")),
-        Verdict::NotDistinguishable => return Move::Stay("the evidence does not speak for another setting".to_owned()),
+        Verdict::NotEnough { need } => return Move::Stay(format!("not enough evidence yet; it takes {need}")),
+        Verdict::NotDistinguishable => return stay("the evidence does not speak for another setting"),
         Verdict::Clear => {}
     }
-    if insight.interval.is_some_and(|(low, high)| (low..=high).contains(&old)) {
-        return Move::Stay("the evidence agrees with where it is".to_owned());
+    let pulls = |side: f64| about.iter().any(|insight| pull(old, insight) == side);
+    if pulls(1.0) && pulls(-1.0) {
+        return stay("clear insights pull in opposite directions");
+    }
+    if pull(old, insight) == 0.0 {
+        return stay("the evidence agrees with where it is");
     }
     let target = insight.value.clamp(tune.least, tune.most);
     // A setting near zero could never leave it by relative steps, so a step is at least the rate of a tenth of the bounds.
     let step = (old.abs() * tune.rate).max((tune.most - tune.least) * 0.1 * tune.rate);
+    // The bounds go before the rate: a setting that was declared outside comes in at once.
     let new = (old + (target - old).clamp(-step, step)).clamp(tune.least, tune.most);
-    if (new - old).abs() < 1e-9 { Move::Stay("it stands at its bound".to_owned()) } else { Move::To(new) }
+    if (new - old).abs() < 1e-9 { stay("it stands at its bound") } else { Move::To(new, &insight.says) }
 }
 
 /// The declared value of a parameter, from the step that has it.
@@ -148,14 +178,15 @@ impl StepKind for Feedback {
                 StepError::new(format!("there is no parameter `{}`", tune.path))
                     .help("`loopctl validate` lists the parameters a step has")
             })?;
-            let insight = insights.iter().copied().find(|insight| tune.is_about(insight));
-            match decide(&tune, old, insight) {
-                Move::To(new) => output.parameters.push(ParameterChange {
-                    path: tune.path.to_owned(),
-                    old,
-                    new,
-                    evidence: insight.map_or_else(String::new, |insight| insight.says.clone()),
-                }),
+            match decide(&tune, old, &insights) {
+                Move::To(new, evidence) => {
+                    output.parameters.push(ParameterChange {
+                        path: tune.path.to_owned(),
+                        old,
+                        new,
+                        evidence: evidence.to_owned(),
+                    });
+                }
                 Move::Stay(why) => {
                     stayed += 1;
                     output.note(NoteLevel::Info, format!("{} stays at {old:.3}: {why}.", tune.path));
@@ -194,32 +225,92 @@ mod tests {
 
     const TUNE: Tune<'static> = Tune { path: "opportunities.demand", evidence: None, rate: 0.2, least: 0.1, most: 0.8 };
 
-    #[test]
-    fn it_moves_by_at_most_the_rate_and_stays_in_bounds() {
-        assert_eq!(decide(&TUNE, 0.4, Some(&insight(0.9, (0.7, 1.0), Verdict::Clear))), Move::To(0.4 + 0.4 * 0.2));
-        assert_eq!(decide(&TUNE, 0.4, Some(&insight(0.35, (0.3, 0.39), Verdict::Clear))), Move::To(0.35));
-        let mut at = 0.4;
-        for _ in 0..100 {
-            if let Move::To(new) = decide(&TUNE, at, Some(&insight(2.0, (1.5, 2.5), Verdict::Clear))) {
-                assert!(new <= 0.8 && new - at <= at * 0.2 + 1e-12);
-                at = new;
-            }
+    #[track_caller]
+    fn moved(old: f64, insights: &[&Insight]) -> f64 {
+        match decide(&TUNE, old, insights) {
+            Move::To(new, _) => new,
+            Move::Stay(why) => panic!("stayed: {why}"),
         }
-        assert!((at - 0.8).abs() < 1e-9);
+    }
+
+    #[track_caller]
+    fn stays(insights: &[&Insight], why: &str) {
+        match decide(&TUNE, 0.4, insights) {
+            Move::Stay(said) => assert!(said.contains(why), "{said}"),
+            Move::To(new, _) => panic!("moved to {new} though {why}"),
+        }
+    }
+
+    #[test]
+    fn it_moves_by_at_most_the_rate_and_never_past_the_evidence() {
+        assert_eq!(moved(0.4, &[&insight(0.9, (0.7, 1.0), Verdict::Clear)]), 0.4 + 0.4 * 0.2);
+        assert_eq!(moved(0.4, &[&insight(0.35, (0.3, 0.39), Verdict::Clear)]), 0.35);
+        // A setting of zero can be left.
+        assert!((moved(0.1, &[&insight(0.5, (0.4, 0.6), Verdict::Clear)]) - 0.12).abs() < 1e-12);
     }
 
     #[test]
     fn without_clear_evidence_it_stays() {
-        for (insight, why) in [
-            (None, "nothing was learned"),
-            (Some(insight(0.6, (0.3, 0.9), Verdict::Clear)), "agrees"),
-            (Some(insight(0.6, (0.5, 0.7), Verdict::NotDistinguishable)), "does not speak"),
-            (Some(insight(0.6, (0.5, 0.7), Verdict::NotEnough { need: "20 more topics".into() })), "20 more topics"),
-        ] {
-            match decide(&TUNE, 0.4, insight.as_ref()) {
-                Move::Stay(said) => assert!(said.contains(why), "{said}"),
-                Move::To(_) => panic!("moved without evidence: {why}"),
+        stays(&[], "nothing was learned");
+        stays(&[&insight(0.6, (0.3, 0.9), Verdict::Clear)], "agrees");
+        stays(&[&insight(0.6, (0.5, 0.7), Verdict::NotDistinguishable)], "does not speak");
+        stays(&[&insight(0.6, (0.5, 0.7), Verdict::NotEnough { need: "20 more topics".into() })], "it takes 20 more topics");
+        stays(&[&insight(f64::NAN, (0.5, 0.7), Verdict::Clear)], "not a number");
+        stays(&[&insight(0.6, (f64::NAN, 0.7), Verdict::Clear)], "not a number");
+        let (up, down) = (insight(0.6, (0.5, 0.7), Verdict::Clear), insight(0.2, (0.1, 0.3), Verdict::Clear));
+        stays(&[&up, &down], "opposite directions");
+    }
+
+    #[test]
+    fn the_parameters_own_evidence_goes_before_the_channels_and_a_name_may_differ() {
+        let tune = Tune { path: "channels.blog", evidence: Some("alpha"), ..TUNE };
+        let channel = |name: &str, value: f64| Insight {
+            subject: Subject::Channel(name.into()),
+            ..insight(value, (value - 0.05, value + 0.05), Verdict::Clear)
+        };
+        let (alpha, blog) = (channel("alpha", 0.45), channel("blog", 0.2));
+        assert_eq!(decide(&tune, 0.39, &[&blog]), Move::Stay("nothing was learned about it".into()));
+        assert_eq!(decide(&tune, 0.39, &[&blog, &alpha]), Move::To(0.45, "The evidence."));
+        let own = Insight { subject: Subject::Parameter("channels.blog".into()), ..channel("", 0.35) };
+        assert_eq!(decide(&Tune { evidence: None, ..tune }, 0.42, &[&blog, &own]), Move::To(0.35, "The evidence."));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_evidence_it_stays_in_bounds_keeps_the_rate_and_never_turns_back(
+            start in 0.0f64..1.0,
+            bounds in (0.0f64..1.0, 0.0f64..1.0),
+            rate in 0.0f64..1.0,
+            values in proptest::collection::vec((-2.0f64..3.0, 0.0f64..0.5), 1..40),
+        ) {
+            let (least, most) = (bounds.0.min(bounds.1), bounds.0.max(bounds.1));
+            let tune = Tune { rate, least, most, ..TUNE };
+            let mut at = start.clamp(least, most);
+            for (value, reach) in values {
+                let insight = insight(value, (value - reach, value + reach), Verdict::Clear);
+                if let Move::To(new, _) = decide(&tune, at, &[&insight]) {
+                    proptest::prop_assert!((least..=most).contains(&new));
+                    proptest::prop_assert!((new - at).abs() <= (at * rate).max((most - least) * 0.1 * rate) + 1e-12);
+                    // Towards the evidence, and not past it.
+                    let target = value.clamp(least, most);
+                    proptest::prop_assert!((target - new).abs() < (target - at).abs());
+                    proptest::prop_assert!((target - new) * (target - at) >= -1e-12);
+                    at = new;
+                }
             }
+        }
+
+        // On a stationary world, where the evidence stays about one place, it arrives and rests.
+        #[test]
+        fn on_a_stationary_world_it_converges(start in 0.1f64..0.8, truth in 0.1f64..0.8) {
+            let mut at = start;
+            let insight = insight(truth, (truth - 1e-6, truth + 1e-6), Verdict::Clear);
+            for _ in 0..60 {
+                if let Move::To(new, _) = decide(&TUNE, at, &[&insight]) {
+                    at = new;
+                }
+            }
+            proptest::prop_assert!((at - truth).abs() <= 1e-6, "{at} {truth}");
         }
     }
 }

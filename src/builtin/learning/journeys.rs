@@ -1,7 +1,8 @@
 //! Journeys from events: who touched which channels, in order, and whether it ended in a conversion.
 //!
-//! Two sources are read alike: aggregated paths as exports give them, and raw events by person. A person whose last touch
-//! is younger than the window may still convert, so an open journey is left out instead of being counted as a failure.
+//! Two sources are read alike: aggregated paths as exports give them, and raw events by person. A journey ends with a
+//! conversion, or when a whole window passes without anything; a person whose last touch is younger than the window may still
+//! convert, so an open journey is left out instead of being counted as a failure. What cannot be used is counted, not guessed.
 
 use crate::base::Timestamp;
 use crate::model::goods::Event;
@@ -14,11 +15,49 @@ use std::time::Duration;
 pub struct Journeys {
     /// Channel names, sorted; touches are indices into it.
     pub channels: Vec<String>,
+    /// In an order that does not depend on the order of the rows.
     pub paths: Vec<Path>,
+    /// For each path the age of every touch at the conversion, in days; `None` for aggregated paths, which have no clock.
+    pub ages: Vec<Option<Vec<f64>>>,
     /// Journeys left out because they may still convert.
     pub open: usize,
-    /// Rows left out because they had neither a channel nor the conversion.
+    /// Rows left out.
+    pub left_out: LeftOut,
+}
+
+/// Rows that could not be used, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LeftOut {
+    /// Neither a channel nor the conversion.
     pub unused: usize,
+    /// Nobody can be named, so they belong to no journey.
+    pub nameless: usize,
+    /// Dated after now.
+    pub future: usize,
+    /// The same row a second time.
+    pub repeated: usize,
+    /// Aggregated rows whose counts are negative or not numbers.
+    pub impossible: usize,
+}
+
+impl LeftOut {
+    /// One sentence for each reason that occurred; the unused are no fault of the data and say nothing.
+    pub fn says(&self) -> Vec<String> {
+        [
+            (self.nameless, "without a person", "belongs to no journey", "belong to no journey"),
+            (self.future, "dated in the future", "was left out", "were left out"),
+            (self.repeated, "seen twice", "was counted once", "were counted once"),
+            (self.impossible, "with impossible counts", "was left out", "were left out"),
+        ]
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(
+            |(count, what, one, many)| {
+                if count == 1 { format!("1 row {what} {one}.") } else { format!("{count} rows {what} {many}.") }
+            },
+        )
+        .collect()
+    }
 }
 
 /// What makes a journey.
@@ -35,22 +74,37 @@ pub struct Rules<'a> {
 pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> Journeys {
     let mut people: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     let mut aggregated: Vec<&Event> = Vec::new();
-    let mut unused = 0;
+    let mut left_out = LeftOut::default();
     for event in events {
         if !event.path.is_empty() {
-            aggregated.push(event);
-        } else if event.channel.is_some() || event.name == rules.conversion {
-            people.entry(&event.who).or_default().push(event);
+            let possible = |x: f64| x.is_finite() && x >= 0.0;
+            if possible(event.conversions) && possible(event.nulls) && event.value.is_none_or(f64::is_finite) {
+                aggregated.push(event);
+            } else {
+                left_out.impossible += 1;
+            }
+        } else if event.channel.is_none() && event.name != rules.conversion {
+            left_out.unused += 1;
+        } else if event.who.is_empty() {
+            left_out.nameless += 1;
+        } else if event.at > rules.now {
+            left_out.future += 1;
         } else {
-            unused += 1;
+            people.entry(&event.who).or_default().push(event);
         }
     }
+    // Sums of values and draws by path would otherwise depend on the order of the rows.
+    aggregated.sort_by(|a, b| {
+        let key = |event: &Event| (event.conversions, event.nulls, event.value.unwrap_or(0.0));
+        let ((ac, an, av), (bc, bn, bv)) = (key(a), key(b));
+        a.path.cmp(&b.path).then(ac.total_cmp(&bc)).then(an.total_cmp(&bn)).then(av.total_cmp(&bv))
+    });
     let mut channels: Vec<String> = aggregated.iter().flat_map(|event| event.path.iter().cloned()).collect();
     channels.extend(people.values().flatten().filter_map(|event| event.channel.clone()));
     channels.sort();
     channels.dedup();
     let index: BTreeMap<&str, u32> = channels.iter().enumerate().map(|(at, name)| (name.as_str(), at as u32)).collect();
-    let mut journeys = Journeys { unused, ..Journeys::default() };
+    let mut journeys = Journeys { left_out, ..Journeys::default() };
     for event in aggregated {
         journeys.paths.push(Path {
             touches: event.path.iter().map(|channel| index[channel.as_str()]).collect(),
@@ -58,6 +112,7 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> J
             value: event.value.unwrap_or(0.0),
             nulls: event.nulls,
         });
+        journeys.ages.push(None);
     }
     for events in people.into_values() {
         person(events, rules, &index, &mut journeys);
@@ -66,28 +121,46 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> J
     journeys
 }
 
-/// One person's events: each conversion closes a journey; what follows starts the next.
+/// One person's events: a conversion or a window of silence closes a journey; what follows starts the next.
 fn person(mut events: Vec<&Event>, rules: &Rules<'_>, index: &BTreeMap<&str, u32>, journeys: &mut Journeys) {
-    events.sort_by(|a, b| (a.at, &a.name, &a.channel).cmp(&(b.at, &b.name, &b.channel)));
+    events.sort_by(|a, b| {
+        let key = |event: &Event| event.value.unwrap_or(0.0);
+        (a.at, &a.name, &a.channel, &a.piece).cmp(&(b.at, &b.name, &b.channel, &b.piece)).then(key(a).total_cmp(&key(b)))
+    });
+    let before = events.len();
+    events.dedup();
+    journeys.left_out.repeated += before - events.len();
     let mut touches: Vec<(Timestamp, u32)> = Vec::new();
     for event in events {
+        if touches.last().is_some_and(|(last, _)| event.at.since(*last) > rules.window) {
+            failed(&mut touches, journeys);
+        }
         if let Some(channel) = &event.channel {
             touches.push((event.at, index[channel.as_str()]));
         }
         if event.name == rules.conversion {
-            let counted: Vec<u32> =
-                touches.drain(..).filter(|(at, _)| event.at.since(*at) <= rules.window).map(|(_, channel)| channel).collect();
-            journeys.paths.push(Path { touches: counted, conversions: 1.0, value: event.value.unwrap_or(0.0), nulls: 0.0 });
+            let counted: Vec<(Timestamp, u32)> =
+                touches.drain(..).filter(|(at, _)| event.at.since(*at) <= rules.window).collect();
+            journeys.ages.push(Some(counted.iter().map(|(at, _)| event.at.days_since(*at)).collect()));
+            let value = event.value.filter(|value| value.is_finite()).unwrap_or(0.0);
+            let touches = counted.into_iter().map(|(_, channel)| channel).collect();
+            journeys.paths.push(Path { touches, conversions: 1.0, value, nulls: 0.0 });
         }
     }
     if let Some((last, _)) = touches.last() {
         if rules.now.since(*last) < rules.window {
             journeys.open += 1;
         } else {
-            let touches = touches.into_iter().map(|(_, channel)| channel).collect();
-            journeys.paths.push(Path { touches, conversions: 0.0, value: 0.0, nulls: 1.0 });
+            failed(&mut touches, journeys);
         }
     }
+}
+
+/// A journey that ended in nothing.
+fn failed(touches: &mut Vec<(Timestamp, u32)>, journeys: &mut Journeys) {
+    let touches = touches.drain(..).map(|(_, channel)| channel).collect();
+    journeys.paths.push(Path { touches, conversions: 0.0, value: 0.0, nulls: 1.0 });
+    journeys.ages.push(None);
 }
 
 #[cfg(test)]
@@ -122,13 +195,31 @@ mod tests {
         assert_eq!(journeys.channels, ["blog", "mail"]);
         assert_eq!(journeys.paths.len(), 2);
         assert_eq!(journeys.paths[0].touches, [0, 1]);
-        assert_eq!((journeys.paths[1].nulls, journeys.open, journeys.unused), (1.0, 1, 1));
+        assert_eq!((journeys.paths[1].nulls, journeys.open, journeys.left_out.unused), (1.0, 1, 1));
+        assert_eq!(journeys.ages, [Some(vec![2.0, 1.0]), None]);
     }
 
     #[test]
     fn touches_older_than_the_window_do_not_count() {
         let events = [event("a", 1, "visit", Some("blog")), event("a", 80, "visit", Some("mail")), event("a", 81, "buy", None)];
         let rules = Rules { conversion: "buy", window: Duration::from_secs(30 * 86_400), now: Timestamp(200 * 86_400_000) };
-        assert_eq!(read(events.iter(), &rules).paths[0].touches, [1]);
+        let paths = read(events.iter(), &rules).paths;
+        // What the first touch led to is known by day 80: nothing.
+        assert_eq!((&paths[0].touches[..], paths[0].nulls), (&[0][..], 1.0));
+        assert_eq!((&paths[1].touches[..], paths[1].conversions), (&[1][..], 1.0));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_used_are_counted_and_change_nothing() {
+        let rules = Rules { conversion: "buy", window: Duration::from_secs(30 * 86_400), now: Timestamp(100 * 86_400_000) };
+        let good = [event("a", 1, "visit", Some("blog")), event("a", 2, "buy", None)];
+        let impossible = Event { path: vec!["blog".into()], conversions: -3.0, ..Event::default() };
+        let mut all = good.to_vec();
+        all.extend([event("", 1, "visit", Some("blog")), event("a", 101, "buy", None), good[1].clone(), impossible]);
+        let (clean, dirty) = (read(good.iter(), &rules), read(all.iter(), &rules));
+        assert_eq!((&clean.paths, &clean.channels), (&dirty.paths, &dirty.channels));
+        assert_eq!(dirty.left_out, LeftOut { nameless: 1, future: 1, repeated: 1, impossible: 1, unused: 0 });
+        assert_eq!(dirty.left_out.says()[2], "1 row seen twice was counted once.");
+        assert!(clean.left_out.says().is_empty());
     }
 }

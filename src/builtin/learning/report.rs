@@ -72,7 +72,13 @@ impl StepKind for ReportKind {
         }
         let mut sections = vec![works(&kept, new, &insights), people(&kept), failures(&findings)];
         if !leads.is_empty() {
-            let says = leads.iter().map(|(state, count)| format!("{count} leads are {state}.")).collect();
+            let says = leads
+                .iter()
+                .map(|(state, count)| match count {
+                    1 => format!("1 lead is {state}."),
+                    _ => format!("{count} leads are {state}."),
+                })
+                .collect();
             let bars =
                 leads.iter().map(|(state, count)| Bar { label: state.clone(), value: *count as f64, interval: None }).collect();
             sections.push(Section { title: "Where the leads stand".to_owned(), says, bars, unit: "leads".to_owned() });
@@ -111,7 +117,12 @@ fn people(kept: &Kept) -> Section {
         vec!["Nothing to compare yet.".to_owned()]
     } else {
         vec![
-            format!("People edited {} pieces; {} went out as written.", kept.edited, kept.unedited),
+            format!(
+                "People edited {} {}; {} went out as written.",
+                kept.edited,
+                if kept.edited == 1 { "piece" } else { "pieces" },
+                kept.unedited
+            ),
             "Not enough evidence yet on which do better: it takes outcomes of at least 30 pieces of each sort.".to_owned(),
         ]
     };
@@ -122,15 +133,17 @@ fn failures(findings: &BTreeMap<String, u64>) -> Section {
     let says = if findings.is_empty() {
         vec!["The checks found nothing in what went out.".to_owned()]
     } else {
-        findings
-            .iter()
+        let mut most: Vec<(&String, &u64)> = findings.iter().collect();
+        most.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        most.into_iter()
             .map(|(check, count)| {
                 let file = match check.as_str() {
                     "forbidden" => "the forbidden phrases in `brand.md`",
                     "grounding" => "the templates, or the claims of the brief",
                     _ => "the Client OS",
                 };
-                format!("{check}: {count} findings; look at {file}.")
+                let findings = if *count == 1 { "finding" } else { "findings" };
+                format!("{check}: {count} {findings}; look at {file}.")
             })
             .collect()
     };

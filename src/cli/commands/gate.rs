@@ -8,7 +8,7 @@ use crate::cli::project::{Place, Project, long_handle, pick, split_words};
 use crate::model::goods::Evidence;
 use crate::model::{Good, Item};
 use crate::report::style::{CODE, DIM, GOOD, TITLE, WAIT, count, fit, paint, plain};
-use crate::report::{CycleView, GateView};
+use crate::report::{CycleView, GateView, summary};
 use crate::runtime::{self, Clock as _, Journal};
 use crate::step::{Decision, Verdict};
 use crate::world::SystemClock;
@@ -72,15 +72,21 @@ impl Open {
         let mut waiting: Vec<&GateView> = self.view.waiting.iter().collect();
         waiting.sort_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
         output.either("waiting", &waiting, || {
+            let mut doubts = String::new();
+            let setting = summary::Setting { width: output.width(), file: &self.project.file, store: &self.project.store_name() };
+            summary::in_doubt(&mut doubts, &self.view, &setting);
             if waiting.is_empty() {
-                return "Nothing waits for a person.".to_owned();
+                return if doubts.is_empty() { "Nothing waits for a person.".to_owned() } else { doubts.trim_start().to_owned() };
             }
             let mut text = format!(
                 "{}\n",
                 paint(TITLE, format!("{} · cycle {}: {}", self.view.workflow, self.view.cycle, count(waiting.len(), "decision")))
             );
             for gate in &waiting {
-                let expires = gate.approve.expires.map_or_else(String::new, |at| format!(" · expires {at}"));
+                let expires = gate
+                    .approve
+                    .expires
+                    .map_or_else(String::new, |at| format!(" · expires {}", at.friendly(&self.project.workflow.zone)));
                 text.push_str(&format!(
                     "  {}  {}\n            {}\n",
                     paint(WAIT, &gate.id),
@@ -102,9 +108,9 @@ impl Open {
                 paint(CODE, format!("loopctl gate show {file} {}", waiting[0].id)),
                 paint(DIM, "then approve, edit or reject")
             ));
-            text
+            text + "\n" + &doubts
         });
-        Ok(if waiting.is_empty() { Exit::Ok } else { Exit::Waiting })
+        Ok(if waiting.is_empty() && self.view.in_doubt.is_empty() { Exit::Ok } else { Exit::Waiting })
     }
 
     fn show(&self, gate: &GateView, output: &Output) -> Result<Exit, Failure> {
@@ -144,7 +150,13 @@ impl Open {
                 let place = evidence.url.clone().unwrap_or_else(|| evidence.source.clone());
                 text.push_str(&format!(
                     "            {}\n",
-                    paint(DIM, fit(&format!("{} · {place}", evidence.at), width.saturating_sub(14)))
+                    paint(
+                        DIM,
+                        fit(
+                            &format!("{} · {place}", evidence.at.friendly(&self.project.workflow.zone)),
+                            width.saturating_sub(14)
+                        )
+                    )
                 ));
             }
             let file = &self.project.file;
@@ -176,7 +188,7 @@ fn one(words: &[String]) -> Result<String, Failure> {
 }
 
 /// Who decides: named, or the login name.
-fn who(by: Option<&str>) -> String {
+pub(super) fn who(by: Option<&str>) -> String {
     by.map(str::to_owned)
         .or_else(|| ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()))
         .filter(|name| !name.trim().is_empty())
@@ -201,6 +213,10 @@ fn decide_all(
     } else {
         words.iter().map(|word| open.gate(word).cloned()).collect::<Result<_, _>>()?
     };
+    if chosen.is_empty() {
+        output.either("decided", &json!({"items": [], "left": 0}), || "Nothing waits for a person.".to_owned());
+        return Ok(Exit::Ok);
+    }
     // A recording has a clock of its own; a decision in it happens at the recording's time.
     let at = open.now();
     for gate in &chosen {

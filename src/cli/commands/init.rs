@@ -132,7 +132,12 @@ workflow "{name}"{mark} {{
         brief "briefs" { from "opportunities" }
         outline "outlines" { from "briefs"; provider "drafter"; template "templates/outline.hbs"; cap 3 per="week" }
         gate "editor" { from "outlines"; by "content-team" }
-        draft "drafts" { from "editor"; provider "drafter"; template "templates/draft.hbs"; check "forbidden" "grounding" }
+        draft "drafts" {
+            from "editor"
+            provider "drafter"
+            template "templates/draft.hbs"
+            check "forbidden" "grounding"
+        }
         gate "publisher" { from "drafts"; by "content-team" }
     }
 

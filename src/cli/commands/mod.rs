@@ -1,17 +1,23 @@
 //! One file per command.
 
+pub mod effect;
 pub mod explain;
+pub mod fmt;
 pub mod gate;
 pub mod graph;
 pub mod init;
 pub mod kinds;
+pub mod log;
 pub mod os;
 pub mod plan;
 
 pub mod report;
+pub mod retry;
 pub mod run;
 pub mod shell;
 pub mod status;
+pub mod store;
 pub mod test;
 pub mod trace;
 pub mod validate;
+pub mod why;

@@ -98,7 +98,7 @@ fn one_cycle(
 }
 
 /// Real time; over a recording, the time that the cycle has, which stands still.
-fn clock(project: &Project, journal: &dyn Journal) -> Result<Arc<dyn Clock>, Failure> {
+pub(super) fn clock(project: &Project, journal: &dyn Journal) -> Result<Arc<dyn Clock>, Failure> {
     if project.workflow.recorded_from.is_none() {
         return Ok(Arc::new(SystemClock));
     }

@@ -1,54 +1,125 @@
-//! `loopctl validate`: every independent mistake in one run.
+//! `loopctl validate`: every independent mistake in one run, and with `--fix` those that can be mended for certain, mended.
 
 use crate::cli::args::{Format, Validate};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::mending::{Fixed, mended};
 use crate::cli::output::Output;
 use crate::cli::project;
-use crate::diag::{Diagnostic, Severity, render_github, render_json, render_sarif};
-use crate::report::style::{GOOD, count, paint};
+use crate::cli::rewrite::{diff, replace};
+use crate::compile::test_file;
+use crate::diag::formats::json_value;
+use crate::diag::{Diagnostic, Severity, catalog, render_github, render_sarif};
+use crate::report::style::{DIM, GOOD, count, paint};
+use crate::world::DiskFiles;
+use serde_json::json;
+use std::path::Path;
 
 pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     let path = project::find(args.workflow.file.as_deref())?;
-    let (_, compiled) = project::compile(&path)?;
-    let diagnostics = judged(compiled.diagnostics, args)?;
-    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    known_codes(args)?;
+    if test_file::is_test_file(&path.to_string_lossy()) {
+        return tests(&path, args, output);
+    }
+    let (files, mut compiled) = project::compile(&path)?;
+    let (folder, name) = project::split_path(&path);
     let format = if output.json { Format::Json } else { args.format };
+    let mut fixed = Vec::new();
+    // What is shown with `--diff` is not done, so the findings stay those of the file as it is.
+    if args.fix {
+        let mended = mended(&files, &name, |finding| finding.is_error() || !named(&args.allow, finding));
+        let shown = |name: &str| folder.join(name).strip_prefix(".").map_or_else(|_| folder.join(name), Path::to_owned);
+        for (name, (before, after)) in &mended.changes {
+            match args.diff {
+                true if format != Format::Human => {}
+                true => output.text(&diff(&shown(name).display().to_string(), before, after)),
+                false => replace(&folder.join(name), before, after)?,
+            }
+        }
+        fixed = mended.fixed;
+        if !args.diff {
+            compiled = mended.compiled;
+        }
+    }
+    let diagnostics = judged(compiled.diagnostics, args);
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    if !fixed.is_empty() && format == Format::Human {
+        tell(&fixed, args.diff, output);
+    }
     match format {
         Format::Human if diagnostics.is_empty() => {
             let steps = compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len());
             output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), path.display(), count(steps, "step")));
         }
         Format::Human => output.diagnostics(&compiled.sources, &diagnostics),
-        Format::Json => output.text(&render_json(&diagnostics, &compiled.sources)),
+        Format::Json => {
+            let mut document = json_value(&diagnostics, &compiled.sources);
+            if args.fix {
+                let facts = |fix: &Fixed| {
+                    let (line, column) = fix.place;
+                    json!({"code": fix.code, "file": fix.file, "line": line, "column": column, "title": fix.title})
+                };
+                document[if args.diff { "would_fix" } else { "fixed" }] = fixed.iter().map(facts).collect();
+            }
+            output.text(&document.to_string());
+        }
         Format::Sarif => output.text(&render_sarif(&diagnostics, &compiled.sources)),
         Format::Github => output.text(&render_github(&diagnostics, &compiled.sources)),
     }
     Ok(if errors > 0 { Exit::InvalidWorkflow } else { Exit::Ok })
 }
 
-/// Applies `--deny` and `--allow`.
-fn judged(diagnostics: Vec<Diagnostic>, args: &Validate) -> Result<Vec<Diagnostic>, Failure> {
-    for code in args.deny.iter().chain(&args.allow).filter(|code| *code != "warnings") {
-        if crate::diag::catalog::find(code).is_none() {
-            return Err(Failure::new("cli::unknown-code", format!("there is no diagnostic `{code}`"))
-                .help("`loopctl explain` lists all codes"));
+/// The same for a file of tests, which is checked against the workflows it names.
+fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure> {
+    let name = path.display().to_string();
+    let file = test_file::read(&DiskFiles::new(""), &name, crate::builtin::registry());
+    let diagnostics = judged(file.diagnostics, args);
+    match if output.json { Format::Json } else { args.format } {
+        Format::Human if diagnostics.is_empty() => {
+            output.text(&format!("{} `{name}` is valid: {}.", paint(GOOD, "✓"), count(file.tests.len(), "test")));
         }
+        Format::Human => output.diagnostics(&file.sources, &diagnostics),
+        Format::Json => output.text(&json_value(&diagnostics, &file.sources).to_string()),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, &file.sources)),
+        Format::Github => output.text(&render_github(&diagnostics, &file.sources)),
     }
-    let named = |list: &[String], diagnostic: &Diagnostic| {
-        list.iter().any(|code| {
-            code == diagnostic.code
-                || diagnostic.code.split("::").nth(1) == Some(code)
-                || (code == "warnings" && !diagnostic.is_error())
-        })
-    };
-    Ok(diagnostics
-        .into_iter()
-        .filter(|diagnostic| diagnostic.is_error() || !named(&args.allow, diagnostic))
-        .map(|mut diagnostic| {
-            if named(&args.deny, &diagnostic) {
-                diagnostic.severity = Severity::Error;
-            }
-            diagnostic
-        })
-        .collect())
+    Ok(if diagnostics.iter().any(Diagnostic::is_error) { Exit::InvalidWorkflow } else { Exit::Ok })
+}
+
+/// One line for each fix.
+fn tell(fixed: &[Fixed], only_looks: bool, output: &Output) {
+    let mut text = String::new();
+    for fix in fixed {
+        let (line, column) = fix.place;
+        text.push_str(&format!("  {}:{line}:{column}  {}  {}\n", fix.file, fix.title, paint(DIM, fix.code)));
+    }
+    let said = if only_looks { "Would fix" } else { "Fixed" };
+    output.text(&format!("{} {said} {}.\n{text}", paint(GOOD, "✓"), count(fixed.len(), "mistake")));
+}
+
+fn known_codes(args: &Validate) -> Result<(), Failure> {
+    match args.deny.iter().chain(&args.allow).find(|code| *code != "warnings" && catalog::find(code).is_none()) {
+        Some(code) => Err(Failure::new("cli::unknown-code", format!("there is no diagnostic `{code}`"))
+            .help("`loopctl explain` lists all codes")),
+        None => Ok(()),
+    }
+}
+
+fn named(list: &[String], diagnostic: &Diagnostic) -> bool {
+    list.iter().any(|code| {
+        code == diagnostic.code
+            || diagnostic.code.split("::").nth(1) == Some(code)
+            || (code == "warnings" && !diagnostic.is_error())
+    })
+}
+
+/// Applies `--deny` and `--allow`.
+fn judged(diagnostics: Vec<Diagnostic>, args: &Validate) -> Vec<Diagnostic> {
+    let kept = diagnostics.into_iter().filter(|diagnostic| diagnostic.is_error() || !named(&args.allow, diagnostic));
+    let judged = kept.map(|mut diagnostic| {
+        if named(&args.deny, &diagnostic) {
+            diagnostic.severity = Severity::Error;
+        }
+        diagnostic
+    });
+    judged.collect()
 }

@@ -325,11 +325,9 @@ impl Reader<'_> {
                 .at(span, format!("no step of `{}` has this name", workflow.id));
             let near = nearest(name, workflow.steps.iter().map(|step| step.id.as_str()));
             self.sink.push(match near {
-                Some(near) => finding.help(format!("did you mean `{near}`?")).fix(
-                    format!("write `{near}`"),
-                    span,
-                    format!("\"{near}\""),
-                ),
+                Some(near) => {
+                    finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\""))
+                }
                 None => finding.help("name a step of the workflow that this test is about"),
             });
         }
@@ -341,9 +339,10 @@ impl Reader<'_> {
     fn decision(&mut self, line: &Line<'_>, workflow: &Workflow, cycles: u32) -> Option<Decision> {
         let (step, spec) = self.step(line.arg(0), line.arg_span(0), workflow)?;
         if !spec.decides {
-            let gates = workflow.steps.iter().filter(|step| {
-                self.registry.find(&step.verb, step.connector.as_deref()).is_some_and(|kind| kind.spec().decides)
-            });
+            let gates = workflow
+                .steps
+                .iter()
+                .filter(|step| self.registry.find(&step.verb, step.connector.as_deref()).is_some_and(|kind| kind.spec().decides));
             let gates: Vec<&str> = gates.map(|step| step.id.as_str()).collect();
             self.sink.push(
                 Diagnostic::error("loop::unknown-step", format!("nobody decides at `{}`, which is a `{}`", step.id, step.verb))

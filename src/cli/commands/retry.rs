@@ -1,0 +1,124 @@
+//! `loopctl retry`: what failed in the last cycle is first in line in the next one.
+//!
+//! A closed cycle takes no more entries, so the next cycle is opened with the failed items waiting at their steps, as items
+//! over a cap would; the next run does the work. Caps, gates and keys are as ever: a piece that did go out has the same key.
+
+use crate::base::{ItemId, TaskId};
+use crate::cli::args::Retry;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::project::{Place, Project, long_handle, pick, split_words};
+use crate::engine::{Cycle, TaskState};
+use crate::report::style::{CODE, DIM, GOOD, count, fit, paint};
+use crate::report::view::handle;
+use crate::runtime::{self, Again, CycleStatus, RunError};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure> {
+    let (file, words) = split_words(&args.words);
+    let project = Project::load(place, file.as_deref(), output)?;
+    if !project.has_state() {
+        return Err(project.nothing_yet());
+    }
+    let mut journal = project.open()?;
+    let cycles = journal.cycles(&project.workflow.id)?;
+    let (number, status) = cycles.last().copied().ok_or_else(|| project.nothing_yet())?;
+    let entries = journal.read(&project.workflow.id, number)?;
+    if status == CycleStatus::Open {
+        return Err(Failure::new("cli::still-open", format!("cycle {number} is still open"))
+            .help(format!("finish it with `loopctl run {}`; what failed in it can be tried again then", project.file)));
+    }
+    let then = project.as_of(&entries)?;
+    let then = then.as_ref().unwrap_or(&project);
+    let registry = crate::builtin::registry();
+    let last = Cycle::recover(then.workflow.clone(), registry, then.client_os.clone(), &entries)
+        .map_err(|error| Failure::from(RunError::from(error)))?;
+    let failed: Vec<TaskId> = last
+        .task_states()
+        .into_iter()
+        .filter(|report| report.state == TaskState::Failed)
+        .map(|report| report.task.clone())
+        .collect();
+    let chosen = chosen(&last, &failed, &words, &project.file)?;
+    let (again, whole): (Vec<TaskId>, Vec<TaskId>) = chosen.into_iter().partition(|task| task.item.is_some());
+    let cycle = if again.is_empty() {
+        None
+    } else {
+        let clock = super::run::clock(&project, journal.as_ref())?;
+        let again = Again {
+            workflow: project.workflow.clone(),
+            registry,
+            client_os: project.client_os.clone(),
+            sources: project.sources.clone(),
+            clock: clock.as_ref(),
+            last: &last,
+            tasks: &again,
+        };
+        Some(runtime::open_again(again, journal.as_mut())?)
+    };
+    let whole: BTreeSet<&str> = whole.iter().map(|task| task.step.as_str()).collect();
+    let named: Vec<(String, String, String)> = again
+        .iter()
+        .filter_map(|task| Some((task.step.to_string(), last.items().get(&task.item?)?)))
+        .map(|(step, item)| (step, handle(item), item.good.title()))
+        .collect();
+    let facts = json!({
+        "cycle": cycle,
+        "items": named.iter().map(|(step, id, title)| json!({"step": step, "id": id, "title": title})).collect::<Vec<_>>(),
+        "by_themselves": whole,
+    });
+    output.either("retry", &facts, || {
+        let mut text = String::new();
+        if let Some(cycle) = cycle {
+            text.push_str(&format!("{} {} first in line in cycle {cycle}:\n", paint(GOOD, "✓"), count(named.len(), "item")));
+            for (step, id, title) in &named {
+                text.push_str(&format!(
+                    "  {}  {}  {}\n",
+                    paint(CODE, id),
+                    fit(title, output.width().saturating_sub(40)),
+                    paint(DIM, step)
+                ));
+            }
+        }
+        for step in &whole {
+            text.push_str(&format!("{} `{step}` runs again in the next cycle by itself.\n", paint(GOOD, "✓")));
+        }
+        if cycle.is_none() && whole.is_empty() {
+            return format!("Nothing failed in cycle {number}.");
+        }
+        text.push_str(&paint(CODE, format!("loopctl run {}", project.file)));
+        text
+    });
+    Ok(Exit::Ok)
+}
+
+/// The failed tasks that are meant: all, those of a step, or those that worked on an item.
+fn chosen(last: &Cycle, failed: &[TaskId], words: &[String], file: &str) -> Result<Vec<TaskId>, Failure> {
+    if words.is_empty() {
+        return Ok(failed.to_vec());
+    }
+    let mut items: BTreeMap<ItemId, String> = BTreeMap::new();
+    for item in failed.iter().filter_map(|task| last.items().get(&task.item?)) {
+        items.insert(item.id, long_handle(item));
+    }
+    let mut chosen: BTreeSet<&TaskId> = BTreeSet::new();
+    for word in words {
+        let of_step: Vec<&TaskId> = failed.iter().filter(|task| task.step.as_str() == word).collect();
+        if of_step.is_empty() {
+            let named = items.iter().map(|(id, name)| (name.clone(), *id));
+            let id = pick(word, named, &format!("loopctl status {file}")).map_err(|failure| {
+                let cycle = last.pins().cycle;
+                match failure.code {
+                    "cli::no-such-item" => Failure::new(failure.code, format!("nothing called `{word}` failed in cycle {cycle}"))
+                        .help(format!("`loopctl status {file}` shows what failed; `loopctl retry {file}` tries all of it again")),
+                    _ => failure,
+                }
+            })?;
+            chosen.extend(failed.iter().filter(|task| task.item == Some(id)));
+        } else {
+            chosen.extend(of_step);
+        }
+    }
+    Ok(failed.iter().filter(|task| chosen.contains(task)).cloned().collect())
+}
