@@ -2,13 +2,13 @@
 
 use super::Failure;
 use super::stage::Stage;
-use crate::base::{CycleNo, RequestKey, StepId, WorkflowId};
+use crate::base::{CycleNo, RequestKey, StepId};
 use crate::compile::test_file::{Answer, Decision, Test};
 use crate::diag::Diagnostic;
 use crate::engine::Entry;
 use crate::report::{CycleView, GateView};
 use crate::runtime::{self, DriveOptions, FixedClock, Journal, Outcome, Run, StopSignal, Which};
-use crate::step::{self, Publish, Registry, Verdict};
+use crate::step::{self, Publish, Registry, Reply, Verdict};
 use crate::store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -56,7 +56,7 @@ pub fn play(test: &Test, root: &Path, registry: &Registry) -> Result<Played, Box
         let cycle = CycleNo(number);
         clock.set(pins(cycle).now);
         let mut seen: BTreeMap<StepId, Vec<RequestKey>> = BTreeMap::new();
-        loop {
+        let (view, entries) = loop {
             let run = Run {
                 workflow: test.workflow.clone(),
                 registry,
@@ -70,14 +70,17 @@ pub fn play(test: &Test, root: &Path, registry: &Registry) -> Result<Played, Box
                 options: DriveOptions::default(),
             };
             let ran = reactor.block_on(runtime::run_cycle(run, &mut |_| {})).map_err(|error| broken(error.to_string()))?;
-            let view = gather(test, &journal, cycle).map_err(&broken)?;
             played.waiting = matches!(ran.outcome, Outcome::Parked { .. });
-            if !played.waiting || decide(test, &mut journal, &view, &mut seen, &mut played.used).map_err(&broken)? == 0 {
-                break;
+            let entries = journal.read(&test.workflow.id, cycle).map_err(|error| broken(error.to_string()))?;
+            let view =
+                CycleView::gather(&test.workflow, &entries).ok_or_else(|| broken(format!("cycle {cycle} did not open")))?;
+            let answers = if played.waiting { answers(test, &view, &mut seen, &mut played.used) } else { Vec::new() };
+            if answers.is_empty() {
+                break (view, entries);
             }
-        }
-        let entries = read(&journal, &test.workflow.id, cycle).map_err(&broken)?;
-        let view = gather(test, &journal, cycle).map_err(&broken)?;
+            // One append for all of them: the gates are those that this very journal has just shown.
+            journal.append(&test.workflow.id, cycle, &answers, true).map_err(|error| broken(error.to_string()))?;
+        };
         parameters.extend(view.changes.iter().map(|change| (change.path.clone(), change.new)));
         played.cycles.push(PlayedCycle { view, entries, parameters: parameters.clone() });
         if played.waiting {
@@ -93,24 +96,14 @@ fn cannot_run(test: &Test, what: String) -> Failure {
     Failure { diagnostic: diagnostic.help("`loopctl run` on the workflow shows more"), found: Vec::new() }
 }
 
-fn read(journal: &dyn Journal, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, String> {
-    journal.read(workflow, cycle).map_err(|error| error.to_string())
-}
-
-fn gather(test: &Test, journal: &dyn Journal, cycle: CycleNo) -> Result<CycleView, String> {
-    let entries = read(journal, &test.workflow.id, cycle)?;
-    CycleView::gather(&test.workflow, &entries).ok_or_else(|| format!("cycle {cycle} did not open"))
-}
-
-/// Answers what waits and is not to wait; says how many that were.
-fn decide(
+/// The answers to what waits and is not to wait.
+fn answers(
     test: &Test,
-    journal: &mut dyn Journal,
     view: &CycleView,
     seen: &mut BTreeMap<StepId, Vec<RequestKey>>,
     used: &mut BTreeSet<usize>,
-) -> Result<usize, String> {
-    let mut decided = 0;
+) -> Vec<Entry> {
+    let mut answers = Vec::new();
     for gate in &view.waiting {
         let seen = seen.entry(gate.step.clone()).or_default();
         if !seen.contains(&gate.key) {
@@ -126,10 +119,9 @@ fn decide(
             Some(Answer::Approve) | None => Verdict::Approve,
         };
         let decision = step::Decision { verdict, by: TESTER.to_owned(), at: view.now, pins: gate.approve.pins };
-        runtime::decide(journal, &test.workflow.id, view.cycle, &gate.key, decision).map_err(|error| error.to_string())?;
-        decided += 1;
+        answers.push(Entry::Replied { key: gate.key.clone(), reply: Reply::Decided(decision) });
     }
-    Ok(decided)
+    answers
 }
 
 /// The line that speaks of this item: of several, the one that names the item counts before one that names only the cycle,
