@@ -502,3 +502,144 @@ fn gives(step: &Step, spec: &KindSpec) -> Vec<GoodKind> {
     carried.retain(|kind| spec.gives.contains(kind));
     if carried.is_empty() { spec.gives.to_vec() } else { carried }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::files::MemoryFiles;
+    use crate::compile::testing;
+
+    const LOOP: &str = r#"workflow "small" phase=1 {
+    timezone "Europe/London"
+    client-os "client-os"
+    provider "drafter" kind="template"
+    channel "blog" kind="files" { dir "out/blog" }
+    intelligence { source "press" kind="csv" { path "data/press.csv" }; aggregate "market" { from "press" } }
+    strategy { score "chances" { from "market"; rule "demand" weight=1.0 { value "signal.volume" } } }
+    production {
+        brief "briefs" { from "chances" }
+        outline "outlines" { from "briefs"; provider "drafter"; cap 3 }
+        gate "editor" { from "outlines"; by "content-team" }
+        draft "drafts" { from "editor"; provider "drafter"; cap 3 }
+        gate "publisher" { from "drafts"; by "content-team" }
+    }
+    distribution { route "channels" { from "publisher"; to "blog" }; publish "out" { from "channels" } }
+}
+"#;
+
+    /// What is read of a test with these lines in its block, in a world with a small loop.
+    fn read_lines(lines: &str) -> TestFile {
+        let text = format!("test \"t\" {{\n    workflow \"../small.kdl\"\n    at \"2024-07-01 06:00\"\n{lines}\n}}\n");
+        read_text(&text)
+    }
+
+    fn read_text(text: &str) -> TestFile {
+        let files = MemoryFiles::new([
+            ("loops/small.kdl", LOOP),
+            ("loops/broken.kdl", "workflow \"broken\" {\n    abuot \"x\"\n}\n"),
+            ("loops/data/press.csv", "Title,Clicks\nA,1\n"),
+            ("loops/client-os/pillars.kdl", "pillar \"Operations\" weight=1.0\n"),
+            ("loops/tests/words.md", "# Words\n"),
+            ("loops/tests/a.test.kdl", text),
+        ]);
+        super::read(&files, "loops/tests/a.test.kdl", &testing::registry())
+    }
+
+    /// Code, and the text that is pointed at.
+    fn found(file: &TestFile) -> Vec<(&'static str, &str)> {
+        let place = |finding: &Diagnostic| finding.span().map_or("", |span| file.sources.slice(span));
+        file.diagnostics.iter().map(|finding| (finding.code, place(finding))).collect()
+    }
+
+    #[test]
+    fn a_sound_test_is_read_whole() {
+        let file = read_lines(
+            r##"
+    cycles 2
+    file "data/press.csv" text="Title,Clicks\nB,2\n"
+    page "https://example.com/pricing" from="words.md"
+    writes "draft" text="# D"
+    decide "editor" "edit" item=1 cycle=2 text="# E"
+    decide "publisher" "reject" reason="no"
+    expect "editor" where="outline.edited" count=1 cycle=2
+    expect "outlines" deferred=7
+    expect-published "blog" most=3
+    expect-end "complete""##,
+        );
+        assert_eq!(found(&file), []);
+        let [test] = file.tests.as_slice() else { panic!("one test") };
+        assert_eq!((test.name.as_str(), test.folder.as_str(), test.cycles), ("t", "loops", 2));
+        // 06:00 in London in summer.
+        assert_eq!(test.workflow.recorded_from, Timestamp::parse("2024-07-01T05:00:00Z"));
+        assert_eq!(test.fixtures["data/press.csv"].as_ref(), "Title,Clicks\nB,2\n");
+        assert_eq!(test.pages["https://example.com/pricing"].as_ref(), "# Words\n");
+        assert_eq!(test.decisions[0].answer, Answer::Edit("# E".into()));
+        assert_eq!((test.decisions[0].item, test.decisions[0].cycle), (Some(1), Some(2)));
+        assert_eq!(test.client_os.pillars[0].name, "Operations");
+        let [editor, outlines, _, _] = test.expectations.as_slice() else { panic!("four expectations") };
+        assert!(matches!(&editor.what, Expected::Items(items) if items.count == Some(Range { least: Some(1), most: Some(1) })));
+        assert!(matches!(&outlines.what, Expected::Items(items) if items.count.is_none() && items.deferred == Some(7)));
+    }
+
+    #[test]
+    fn each_mistake_is_said_once_where_it_stands() {
+        let cases = [
+            ("expect \"outlinse\"", ("loop::unknown-step", "\"outlinse\"")),
+            ("expect \"outlines\" where=\"outline.titel == 'x'\"", ("loop::bad-expression", "titel")),
+            ("expect \"outlines\" all=\"draft.edited\"", ("loop::bad-expression", "draft")),
+            ("expect \"outlines\" where=\"size(outline.text)\"", ("loop::bad-expression", "size(outline.text)")),
+            ("expect \"outlines\" kind=\"lead\"", ("loop::unknown-choice", "\"lead\"")),
+            ("expect \"outlines\" count=1 least=1", ("loop::repeated-property", "expect \"outlines\" count=1 least=1")),
+            ("expect \"outlines\" count=-1", ("loop::out-of-range", "-1")),
+            ("expect \"outlines\" cycle=2", ("loop::out-of-range", "2")),
+            ("expect \"outlines\" cuont=1", ("loop::unknown-property", "cuont")),
+            ("expect-published \"blgo\"", ("loop::unknown-channel", "\"blgo\"")),
+            ("expect-parameter \"chances.demnad\" least=0.1", ("loop::unknown-parameter", "demnad")),
+            ("expect-end \"done\"", ("loop::unknown-choice", "\"done\"")),
+            ("expect-edn \"waiting\"", ("loop::unknown-node", "expect-edn")),
+            ("decide \"outlines\" \"approve\"; expect \"out\"", ("loop::unknown-step", "\"outlines\"")),
+            ("decide \"editor\" \"edit\"; expect \"out\"", ("loop::missing-property", "decide \"editor\" \"edit\"")),
+            (
+                "decide \"editor\" \"edit\" item=1; expect \"out\"",
+                ("loop::missing-property", "decide \"editor\" \"edit\" item=1"),
+            ),
+            ("decide \"editor\" \"approve\" reason=\"x\"; expect \"out\"", ("loop::unknown-property", "\"x\"")),
+            ("page \"https://example.com\" from=\"none.html\"; expect \"out\"", ("loop::missing-file", "\"none.html\"")),
+            ("cycles 0; expect \"out\"", ("loop::out-of-range", "0")),
+            ("cycles 2", ("loop::missing-node", "test \"t\"")),
+        ];
+        for (lines, expected) in cases {
+            let file = read_lines(lines);
+            assert_eq!(found(&file), [expected], "{lines}");
+            assert!(file.tests.is_empty(), "a test with a mistake is not run: {lines}");
+            assert!(file.diagnostics.iter().all(|finding| finding.help.is_some()), "{lines}");
+        }
+    }
+
+    #[test]
+    fn what_stands_around_tests_is_checked_too() {
+        let test = |name: &str, inside: &str| format!("test \"{name}\" {{ {inside}; expect \"out\" }}\n");
+        let at = "at \"2024-07-01\"; workflow";
+        let cases = [
+            (String::new(), vec![("test::no-tests", "")]),
+            ("workflow \"x\"\n".to_owned(), vec![("loop::unknown-node", "workflow")]),
+            (test("a", "workflow \"../small.kdl\""), vec![("loop::missing-node", "test \"a\"")]),
+            (test("a", &format!("{at} \"../none.kdl\"")), vec![("loop::missing-file", "\"../none.kdl\"")]),
+            (test("a", &format!("{at} \"../broken.kdl\"")), vec![("test::broken-workflow", "\"../broken.kdl\"")]),
+            (test("a", &format!("{at} \"../small.kdl\"")).repeat(2), vec![("loop::repeated-name", "\"a\"")]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(found(&read_text(&text)), expected, "{text}");
+        }
+        // The sound ones beside a wrong one are run all the same.
+        let mixed = test("good", &format!("{at} \"../small.kdl\"")) + &test("bad", &format!("{at} \"../none.kdl\""));
+        assert_eq!(read_text(&mixed).tests.iter().map(|test| test.name.as_str()).collect::<Vec<_>>(), ["good"]);
+    }
+
+    #[test]
+    fn a_fixture_counts_when_the_workflow_is_compiled() {
+        // The workflow names this file, so without the fixture it would be broken.
+        let file = read_lines("file \"small.kdl\" text=\"workflow \\\"other\\\" { }\"; expect \"out\"");
+        assert_eq!(found(&file)[0].0, "test::broken-workflow");
+    }
+}

@@ -3,4 +3,5 @@
 pub mod place;
 
 mod fmt;
+mod test;
 mod validate_fix;
