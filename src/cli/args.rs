@@ -48,6 +48,7 @@ pub enum ColorChoice {
 pub enum Command {
     Run(Run),
     Validate(Validate),
+    Test(Test),
     Fmt(Fmt),
     Plan(Plan),
     Status(Status),
@@ -164,6 +165,28 @@ pub enum Format {
     Json,
     Sarif,
     Github,
+}
+
+/// Run the tests that stand beside workflows, in files named `*.test.kdl`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl test                              every test below this folder
+  loopctl test workflows/first-loop/tests
+  loopctl test --filter \"edited outline\"
+  loopctl test --junit report.xml           for CI
+
+A test never touches the network, the disk or the durable state.")]
+pub struct Test {
+    /// Test files, or folders that hold them; left out, all below this folder
+    pub files: Vec<PathBuf>,
+
+    /// Only tests with this text in their name
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+
+    /// Write a JUnit report to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Show what a cycle would run, what is unchanged, and what the caps have left

@@ -18,6 +18,7 @@ mod scalar;
 pub mod schema;
 mod secrets;
 mod sketch;
+pub mod test_file;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(test)]
