@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::play::{Played, PlayedCycle};
-use crate::builtin::strategy::pool::pillar_of;
+use crate::builtin::strategy::pool::Pillars;
 use crate::client_os::Snapshot;
 use crate::compile::test_file::{Expectation, Expected, Items, Range, Test};
 use crate::diag::{Diagnostic, Span};
@@ -274,7 +274,7 @@ fn given<'g>(item: &'g Item, client_os: &Snapshot, now: crate::base::Timestamp) 
         return events.rows.iter().map(one).collect();
     }
     let pillar = match good {
-        Good::Signal(signal) => Some(pillar_of(&client_os.pillars, &signal.topic, signal.title.as_data())),
+        Good::Signal(signal) => Some(Pillars::new(&client_os.pillars).of(&signal.topic, signal.title.as_data())),
         Good::Opportunity(opportunity) => {
             Some(client_os.pillars.iter().find(|pillar| Some(&pillar.name) == opportunity.pillar.as_ref()))
         }
