@@ -28,5 +28,7 @@ pub mod runtime;
 pub mod report;
 pub mod store;
 pub mod world;
+// Rank 10
+pub mod rehearse;
 // Rank 11
 pub mod cli;

@@ -12,13 +12,13 @@ use std::path::PathBuf;
     about,
     max_term_width = 100,
     after_help = Exit::TABLE,
-    after_long_help = concat!("Examples:
+    after_long_help = format!("Examples:
   loopctl init my-loop                     a new loop, ready to run
   loopctl run workflows/first-loop.kdl     one cycle, or on with the open one
   loopctl gate list                        what waits for a person
   loopctl trace d-7f3a1c                   where a piece comes from
 
-"),
+{}", Exit::TABLE),
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -48,6 +48,7 @@ pub enum ColorChoice {
 pub enum Command {
     Run(Run),
     Validate(Validate),
+    Test(Test),
     Fmt(Fmt),
     Plan(Plan),
     Status(Status),
@@ -164,6 +165,28 @@ pub enum Format {
     Json,
     Sarif,
     Github,
+}
+
+/// Run the tests that stand beside workflows, in files named `*.test.kdl`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl test                              every test below this folder
+  loopctl test workflows/first-loop/tests
+  loopctl test --filter \"edited outline\"
+  loopctl test --junit report.xml           for CI
+
+A test never touches the network, the disk or the durable state.")]
+pub struct Test {
+    /// Test files, or folders that hold them; left out, all below this folder
+    pub files: Vec<PathBuf>,
+
+    /// Only tests with this text in their name
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+
+    /// Write a JUnit report to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 }
 
 /// Show what a cycle would run, what is unchanged, and what the caps have left
@@ -314,10 +337,15 @@ pub struct Report {
 #[command(after_long_help = "Examples:
   loopctl kinds
   loopctl kinds score
-  loopctl kinds \"source kind=csv\"")]
+  loopctl kinds \"source kind=csv\"
+  loopctl kinds --schema                    all of the language as JSON, for editors and tools")]
 pub struct Kinds {
     /// A verb, such as `score`
     pub kind: Vec<String>,
+
+    /// Print the whole language as JSON: every setting and every kind, with types, defaults and examples
+    #[arg(long, conflicts_with = "kind")]
+    pub schema: bool,
 
     /// Write all reference pages as Markdown files to this folder
     #[arg(long, value_name = "DIR", hide = true)]

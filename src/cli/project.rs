@@ -249,11 +249,11 @@ impl Project {
         let findings = client_os::check(&self.client_os);
         let (Some(folder), Some(first)) = (&self.workflow.client_os, findings.first()) else { return };
         output.progress(&format!("{} {folder}/{}: {}", paint(WAIT, "warning:"), first.path, first.message));
-        let more = match findings.len() - 1 {
-            0 => String::new(),
-            more => format!("; {} more", count(more, "finding")),
-        };
-        output.progress(&format!("  {} {}{more}: `loopctl os check {}`", paint(CODE, "help:"), first.help, self.file));
+        output.progress(&format!("  {} {}", paint(CODE, "help:"), first.help));
+        if findings.len() > 1 {
+            let more = count(findings.len() - 1, "more finding");
+            output.progress(&format!("  {} `loopctl os check {}` shows {more}", paint(CODE, "help:"), self.file));
+        }
     }
 
     pub fn store_name(&self) -> String {

@@ -15,8 +15,10 @@ mod lower;
 mod paths;
 mod resolve;
 mod scalar;
+pub mod schema;
 mod secrets;
 mod sketch;
+pub mod test_file;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(test)]

@@ -13,7 +13,7 @@ const fn entry(code: &'static str, title: &'static str) -> Entry {
     Entry { code, title }
 }
 
-const AREAS: &[&[Entry]] = &[KDL, LOOP];
+const AREAS: &[&[Entry]] = &[KDL, LOOP, TEST];
 
 /// How a file is spelled: found by `syntax`.
 pub const KDL: &[Entry] = &[
@@ -104,6 +104,15 @@ pub const LOOP: &[Entry] = &[
     entry("loop::wire-cycle", "wires run in a circle"),
     entry("loop::wrong-layer", "a step stands in a layer where it does not belong"),
     entry("loop::wrong-type", "a value of the wrong type"),
+];
+
+/// What a test says and what came of it: found by `compile::test_file` and `rehearse`.
+pub const TEST: &[Entry] = &[
+    entry("test::broken-workflow", "the workflow that a test is about is not valid"),
+    entry("test::cannot-run", "a test cannot be run to its end"),
+    entry("test::idle-decision", "a test decides about something that never waited"),
+    entry("test::no-tests", "a test file holds no test"),
+    entry("test::not-met", "what a test expects is not so"),
 ];
 
 const COUNT: usize = {

@@ -69,12 +69,7 @@ fn sources_that_fail_are_named_and_the_others_go_on() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_before_anything_runs() {
-    for gone in [
-        DEMAND,
-        "workflows/first-loop/templates/draft.hbs",
-        "workflows/first-loop/data/rival-pricing.jsonl.gz",
-        "workflows/first-loop/client-os/pillars.kdl",
-    ] {
+    for gone in [DEMAND, "workflows/first-loop/templates/draft.hbs", "workflows/first-loop/data/rival-pricing.jsonl.gz"] {
         let place = Place::new();
         fs::remove_file(place.path(gone)).expect("it is there");
         let name = gone.rsplit('/').next().expect("a name");
@@ -91,16 +86,25 @@ fn a_file_that_is_not_there_is_told_before_anything_runs() {
 #[test]
 fn a_client_os_that_lacks_a_file_is_told_while_the_loop_goes_on() {
     let place = Place::new();
+    let pillars = place.read("workflows/first-loop/client-os/pillars.kdl");
     fs::remove_file(place.path("workflows/first-loop/client-os/brand.md")).expect("it is there");
-    place.run(&format!("run {FIRST}")).exit(4).warns("brand.md").warns(&format!("loopctl os check {FIRST}"));
-    place.run(&format!("os check {FIRST}")).exit(1).says("brand.md");
+    fs::remove_file(place.path("workflows/first-loop/client-os/pillars.kdl")).expect("it is there");
+    place
+        .run(&format!("run {FIRST}"))
+        .exit(0)
+        .warns("brand.md")
+        .warns(&format!("loopctl os check {FIRST}"))
+        .says("No topic passed `where`");
+    place.run(&format!("os check {FIRST}")).exit(1).says("brand.md").says("pillars.kdl");
+    place.write("workflows/first-loop/client-os/pillars.kdl", pillars);
+    place.run(&format!("run {FIRST}")).exit(4).says("cycle 2");
 }
 
 #[test]
 fn what_is_no_text_is_told_with_its_place() {
     let place = Place::new();
     place.write(DEMAND, b"month,_total\xff\xfe\n2022-02,\x00\n");
-    fs::write(place.path("workflows/first-loop/data/rival-pricing.jsonl.gz"), b"\x1f\x8b not gzip").expect("ours");
+    place.write("workflows/first-loop/data/rival-pricing.jsonl.gz", b"\x1f\x8b not gzip");
     place.write("workflows/first-loop/client-os/brand.md", b"# Brand \xff\n");
     let ran = place.run(&format!("run {FIRST}"));
     assert!([0, 1, 3, 4].contains(&ran.code), "{}", ran.told());

@@ -235,11 +235,7 @@ fn why_tells_what_ran_what_was_reused_and_what_is_not_there() {
     let first = text(&waiting[0]["id"]);
     let reason = "off-pillar";
     desk.run(&format!("gate reject {FIRST} {first} --reason {reason}")).exit(0);
-    desk.run(&format!("why {FIRST} {first}"))
-        .exit(0)
-        .says("made by `outlines`")
-        .says(&format!("rejected by tester on"))
-        .says(reason);
+    desk.run(&format!("why {FIRST} {first}")).exit(0).says("made by `outlines`").says("rejected by tester on").says(reason);
     desk.run(&format!("run {FIRST} --approve-all")).exit(0);
 
     let cycle = desk.run(&format!("status {FIRST} --json")).exit(0).json();
@@ -251,7 +247,7 @@ fn why_tells_what_ran_what_was_reused_and_what_is_not_there() {
         .flat_map(|word| list(&desk.run(&format!("why {FIRST} {word} --json")).exit(0).json()["why"]["topics"]))
         .collect();
     assert!(told.len() > 10, "{told:?}");
-    assert!(told.iter().all(|topic| topic["is"] != "unseen" && topic["is"] != "unknown"), "{told:?}");
+    assert!(told.iter().all(|topic| topic["is"] != "unknown"), "{told:?}");
     assert!(
         told.iter().any(|topic| ["beyond", "below", "left-out"].contains(&topic["is"].as_str().expect("a word"))),
         "{told:?}"

@@ -19,6 +19,7 @@ const RANKS: &[(&str, u32)] = &[
     ("report", 9),
     ("store", 9),
     ("world", 9),
+    ("rehearse", 10),
     ("cli", 11),
 ];
 

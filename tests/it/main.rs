@@ -13,5 +13,9 @@ mod house;
 mod journal_contract;
 mod kill;
 mod kinds;
+mod model;
 mod rehearsal;
+#[path = "../../src/base/skip.rs"]
+mod skip;
 mod transcripts;
+mod wire;

@@ -131,11 +131,14 @@ impl Open {
             for line in gate.approve.text.lines() {
                 text.push_str(&format!("{}\n", plain(line)));
             }
-            if let Some(Good::Draft(draft)) = self.items.get(&gate.approve.item).map(|item| &item.good)
-                && !draft.findings.is_empty()
-            {
+            let findings = match self.items.get(&gate.approve.item).map(|item| &item.good) {
+                Some(Good::Draft(draft)) => draft.findings.as_slice(),
+                Some(Good::Outline(outline)) => outline.findings.as_slice(),
+                _ => &[],
+            };
+            if !findings.is_empty() {
                 text.push_str(&format!("\n{}\n", paint(TITLE, "What the checks found")));
-                for finding in &draft.findings {
+                for finding in findings {
                     text.push_str(&format!(
                         "  {}:{} {}: {}\n",
                         finding.line,

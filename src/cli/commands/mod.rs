@@ -17,6 +17,7 @@ pub mod run;
 pub mod shell;
 pub mod status;
 pub mod store;
+pub mod test;
 pub mod trace;
 pub mod validate;
 pub mod why;

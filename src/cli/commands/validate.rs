@@ -6,15 +6,20 @@ use crate::cli::mending::{Fixed, mended};
 use crate::cli::output::Output;
 use crate::cli::project;
 use crate::cli::rewrite::{diff, replace};
+use crate::compile::test_file;
 use crate::diag::formats::json_value;
 use crate::diag::{Diagnostic, Severity, catalog, render_github, render_sarif};
 use crate::report::style::{DIM, GOOD, count, paint};
+use crate::world::DiskFiles;
 use serde_json::json;
 use std::path::Path;
 
 pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     let path = project::find(args.workflow.file.as_deref())?;
     known_codes(args)?;
+    if test_file::is_test_file(&path.to_string_lossy()) {
+        return tests(&path, args, output);
+    }
     let (files, mut compiled) = project::compile(&path)?;
     let (folder, name) = project::split_path(&path);
     let format = if output.json { Format::Json } else { args.format };
@@ -62,6 +67,23 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
         Format::Github => output.text(&render_github(&diagnostics, &sources)),
     }
     Ok(if errors > 0 { Exit::InvalidWorkflow } else { Exit::Ok })
+}
+
+/// The same for a file of tests, which is checked against the workflows it names.
+fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure> {
+    let name = path.display().to_string();
+    let file = test_file::read(&DiskFiles::new(""), &name, crate::builtin::registry());
+    let diagnostics = judged(file.diagnostics, args);
+    match if output.json { Format::Json } else { args.format } {
+        Format::Human if diagnostics.is_empty() => {
+            output.text(&format!("{} `{name}` is valid: {}.", paint(GOOD, "✓"), count(file.tests.len(), "test")));
+        }
+        Format::Human => output.diagnostics(&file.sources, &diagnostics),
+        Format::Json => output.text(&json_value(&diagnostics, &file.sources).to_string()),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, &file.sources)),
+        Format::Github => output.text(&render_github(&diagnostics, &file.sources)),
+    }
+    Ok(if diagnostics.iter().any(Diagnostic::is_error) { Exit::InvalidWorkflow } else { Exit::Ok })
 }
 
 /// One line for each fix.

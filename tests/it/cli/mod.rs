@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod shell;
 mod status;
+mod test;
 mod trace;
 mod validate;
 mod validate_fix;

@@ -44,5 +44,5 @@ fn after_a_cycle_it_says_what_is_unchanged_and_what_a_change_touches() {
     let parts = list(&step(&after, "drafts")["because"]);
     assert!(parts.iter().any(|part| text(part).contains("template")), "{parts:?}");
     assert_eq!(step(&after, "outlines")["will"], "reuse-unchanged", "{after}");
-    place.run(&format!("plan {FIRST}")).exit(0).says("runs again: template");
+    place.run(&format!("plan {FIRST}")).exit(0).says("runs again: file first-loop/templates/draft.hbs changed");
 }
