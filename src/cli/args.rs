@@ -12,13 +12,13 @@ use std::path::PathBuf;
     about,
     max_term_width = 100,
     after_help = Exit::TABLE,
-    after_long_help = concat!("Examples:
+    after_long_help = format!("Examples:
   loopctl init my-loop                     a new loop, ready to run
   loopctl run workflows/first-loop.kdl     one cycle, or on with the open one
   loopctl gate list                        what waits for a person
   loopctl trace d-7f3a1c                   where a piece comes from
 
-"),
+{}", Exit::TABLE),
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -230,14 +230,29 @@ pub struct Gate {
 #[derive(Debug, Subcommand)]
 pub enum GateCommand {
     /// List what waits, the most urgent first
+    #[command(after_long_help = "Examples:
+  loopctl gate list workflows/first-loop.kdl
+  loopctl gate list --json                    for scripts")]
     List(WorkflowFile),
     /// Show one item with its evidence
+    #[command(after_long_help = "Examples:
+  loopctl gate show o-7f3a1c
+  loopctl gate show workflows/first-loop.kdl o-7f3a1c")]
     Show(GateItem),
     /// Approve items as they are
+    #[command(after_long_help = "Examples:
+  loopctl gate approve o-7f3a1c o-90be12
+  loopctl gate approve --all --as Ada")]
     Approve(GateDecision),
     /// Reject items
+    #[command(after_long_help = "Examples:
+  loopctl gate reject o-7f3a1c --reason \"off our pillar\"")]
     Reject(GateReject),
     /// Change an item's text and approve it; your words win over anything generated
+    #[command(after_long_help = "Examples:
+  loopctl gate edit o-7f3a1c                 opens $EDITOR
+  loopctl gate edit o-7f3a1c --file new.md
+  loopctl gate edit o-7f3a1c --file -        from standard input")]
     Edit(GateEdit),
 }
 
@@ -322,10 +337,15 @@ pub struct Report {
 #[command(after_long_help = "Examples:
   loopctl kinds
   loopctl kinds score
-  loopctl kinds \"source kind=csv\"")]
+  loopctl kinds \"source kind=csv\"
+  loopctl kinds --schema                    all of the language as JSON, for editors and tools")]
 pub struct Kinds {
     /// A verb, such as `score`
     pub kind: Vec<String>,
+
+    /// Print the whole language as JSON: every setting and every kind, with types, defaults and examples
+    #[arg(long, conflicts_with = "kind")]
+    pub schema: bool,
 
     /// Write all reference pages as Markdown files to this folder
     #[arg(long, value_name = "DIR", hide = true)]
@@ -378,6 +398,8 @@ pub struct Init {
 
 /// Look after the Client OS
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl os check workflows/first-loop.kdl")]
 pub struct Os {
     #[command(subcommand)]
     pub command: OsCommand,

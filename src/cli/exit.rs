@@ -51,15 +51,22 @@ pub struct Failure {
     pub message: String,
     /// The next step for the user.
     pub help: Option<String>,
+    /// Findings that led to it, for JSON.
+    pub diagnostics: Option<serde_json::Value>,
 }
 
 impl Failure {
     pub fn new(code: &'static str, message: impl Into<String>) -> Failure {
-        Failure { exit: Exit::Usage, code, message: message.into(), help: None }
+        Failure { exit: Exit::Usage, code, message: message.into(), help: None, diagnostics: None }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Failure {
         self.help = Some(help.into());
+        self
+    }
+
+    pub fn with(mut self, diagnostics: serde_json::Value) -> Failure {
+        self.diagnostics = Some(diagnostics);
         self
     }
 

@@ -56,6 +56,15 @@ impl Output {
         self.text(&format!("{document:#}"));
     }
 
+    /// Writes several kinds of facts as one document, `{"version":1,"KIND":…,"KIND":…}`.
+    pub fn document(&self, kinds: &[(&str, serde_json::Value)]) {
+        let mut document = serde_json::json!({"version": JSON_VERSION});
+        for (kind, value) in kinds {
+            document[*kind] = value.clone();
+        }
+        self.text(&format!("{document:#}"));
+    }
+
     /// Writes facts as JSON with `--json`, else the text.
     pub fn either<T: Serialize>(&self, kind: &str, value: &T, text: impl FnOnce() -> String) {
         if self.json { self.facts(kind, value) } else { self.text(&text()) }
@@ -68,12 +77,8 @@ impl Output {
         }
     }
 
-    /// Diagnostics of a workflow, on standard error; with `--json` on standard output.
+    /// Diagnostics of a workflow for people, on standard error.
     pub fn diagnostics(&self, sources: &Sources, diagnostics: &[Diagnostic]) {
-        if self.json {
-            self.text(&crate::diag::render_json(diagnostics, sources));
-            return;
-        }
         let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         let style = crate::diag::Style { width: self.width(), color, unicode: true };
         anstream::eprint!("{}", crate::diag::render(diagnostics, sources, &style));
@@ -84,7 +89,14 @@ impl Output {
 
     pub fn failure(&self, failure: &Failure) {
         if self.json {
-            self.facts("error", &serde_json::json!({"code": failure.code, "message": failure.message, "help": failure.help}));
+            let mut document = serde_json::json!({
+                "version": JSON_VERSION,
+                "error": {"code": failure.code, "message": failure.message, "help": failure.help},
+            });
+            if let Some(diagnostics) = &failure.diagnostics {
+                document["diagnostics"] = diagnostics.clone();
+            }
+            self.text(&format!("{document:#}"));
             return;
         }
         anstream::eprintln!("{}: {}", paint(BAD, format!("error[{}]", failure.code)), failure.message);

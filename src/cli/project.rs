@@ -11,7 +11,7 @@ use crate::diag::Sources;
 use crate::engine::Entry;
 use crate::model::{Item, Workflow};
 use crate::report::CycleView;
-use crate::report::style::{CODE, WAIT, paint};
+use crate::report::style::{CODE, WAIT, count, paint};
 use crate::report::view::handle;
 use crate::runtime::{CycleStatus, Journal};
 use crate::store;
@@ -25,6 +25,15 @@ use std::sync::Arc;
 pub struct Place {
     /// Set with `--state`.
     pub state: Option<PathBuf>,
+}
+
+/// Which version of the files a project was loaded from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// As they are now.
+    Current,
+    /// As the open cycle began with them, because they are not valid now.
+    Pinned,
 }
 
 /// A workflow that is valid, with its Client OS.
@@ -89,6 +98,27 @@ pub fn split_path(path: &Path) -> (PathBuf, String) {
     (folder, name)
 }
 
+/// The texts of a workflow under the paths that the user would type, for pointing at mistakes in them.
+pub fn as_typed(sources: &Sources, path: &Path) -> Sources {
+    let (folder, _) = split_path(path);
+    let folder = folder.strip_prefix(".").unwrap_or(&folder);
+    sources.renamed(|name| folder.join(name).display().to_string())
+}
+
+/// Shows what is wrong with a workflow. The failure that ends the command has the findings in its JSON, so that there is one
+/// document.
+pub fn invalid(path: &Path, compiled: &Compiled, output: &Output) -> Failure {
+    let sources = as_typed(&compiled.sources, path);
+    let failure = Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display()))
+        .help("mend what is shown above; `loopctl explain CODE` tells more")
+        .exit(Exit::InvalidWorkflow);
+    if output.json {
+        return failure.with(crate::diag::formats::json_value(&compiled.diagnostics, &sources)["diagnostics"].take());
+    }
+    output.diagnostics(&sources, &compiled.diagnostics);
+    failure
+}
+
 /// Compiles a workflow file from disk.
 pub fn compile(path: &Path) -> Result<(DiskFiles, Compiled), Failure> {
     let (folder, name) = split_path(path);
@@ -107,10 +137,7 @@ impl Project {
         let path = find(file)?;
         let (files, compiled) = compile(&path)?;
         let Some(workflow) = compiled.workflow else {
-            output.diagnostics(&compiled.sources, &compiled.diagnostics);
-            return Err(Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display()))
-                .help("mend what is shown above; `loopctl explain CODE` tells more")
-                .exit(Exit::InvalidWorkflow));
+            return Err(invalid(&path, &compiled, output));
         };
         let (client_os, _) = match &workflow.client_os {
             Some(folder) => client_os::read(&files, folder),
@@ -126,6 +153,45 @@ impl Project {
             client_os: Arc::new(client_os),
             state,
         })
+    }
+
+    /// Loads like [`Project::load`]. When the file is not valid now, but a cycle is open that began with a valid one, that one is
+    /// taken: what is wrong has been shown, and counts from the next cycle.
+    pub fn load_or_pinned(place: &Place, file: Option<&Path>, output: &Output) -> Result<(Project, Standing), Failure> {
+        match Project::load(place, file, output) {
+            Ok(project) => Ok((project, Standing::Current)),
+            Err(failure) if failure.exit == Exit::InvalidWorkflow => match Project::pinned(place, file)? {
+                Some(project) => {
+                    output.progress(
+                        "The open cycle goes on with the files as they were when it began; what is wrong above counts from the next cycle.",
+                    );
+                    Ok((project, Standing::Pinned))
+                }
+                None => Err(failure),
+            },
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The project that the open cycle of a workflow file is pinned to, whatever the file says now.
+    fn pinned(place: &Place, file: Option<&Path>) -> Result<Option<Project>, Failure> {
+        let path = find(file)?;
+        let (root, name) = split_path(&path);
+        let state = place.state.clone().unwrap_or_else(|| root.join(".loopctl"));
+        if !state.is_dir() {
+            return Ok(None);
+        }
+        let journal = store::open(&state, &store::OpenOptions::default())?;
+        for workflow in journal.workflows()? {
+            let cycles = journal.cycles(&workflow)?;
+            let Some((open, _)) = cycles.into_iter().find(|(_, status)| *status == CycleStatus::Open) else { continue };
+            if let Some(Entry::Opened { pins, .. }) = journal.read(&workflow, open)?.first()
+                && pins.sources.contains_key(&name)
+            {
+                return Project::from_pins(&path, state, open, &pins.sources).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// The project as the open cycle of the journal is pinned to it; `None` when nothing is open or nothing has changed since.
@@ -144,26 +210,30 @@ impl Project {
         {
             return Ok(None);
         }
-        let disk = DiskFiles::new(&self.root);
-        let front = MemoryFiles(pins.sources.iter().map(|(path, text)| (path.clone(), Arc::from(text.as_str()))).collect());
+        Project::from_pins(Path::new(&self.file), self.state.clone(), open, &pins.sources).map(Some)
+    }
+
+    fn from_pins(path: &Path, state: PathBuf, open: CycleNo, pinned: &BTreeMap<String, String>) -> Result<Project, Failure> {
+        let (root, name) = split_path(path);
+        let disk = DiskFiles::new(&root);
+        let front = MemoryFiles(pinned.iter().map(|(path, text)| (path.clone(), Arc::from(text.as_str()))).collect());
         let files = Overlay { front, behind: &disk };
-        let (_, name) = split_path(Path::new(&self.file));
         let Some(workflow) = compile::compile(&files, &name, builtin::registry()).workflow else {
             return Err(Failure::new(
                 "run::cannot-resume",
-                format!("cycle {open} began with a workflow that this version of loopctl does not accept"),
+                format!("cycle {open} began with files that this version of loopctl does not accept, or that are gone"),
             )
-            .help("finish it with the version it began with"));
+            .help("bring back the files that it reads, or finish it with the version it began with"));
         };
         let client_os = workflow.client_os.as_ref().map(|folder| client_os::read(&files, folder).0).unwrap_or_default();
-        Ok(Some(Project {
-            file: self.file.clone(),
-            root: self.root.clone(),
+        Ok(Project {
+            file: path.display().to_string(),
+            root,
             workflow: Arc::new(workflow),
             client_os: Arc::new(client_os),
-            sources: pins.sources.clone(),
-            state: self.state.clone(),
-        }))
+            sources: pinned.clone(),
+            state,
+        })
     }
 
     /// Says which secrets cannot be read, before a model is asked or a piece is sent without them. What does not need them goes on.
@@ -171,6 +241,18 @@ impl Project {
         for (place, error) in missing_secrets(&self.workflow, &Secrets::new(&self.root)) {
             output.progress(&format!("{} {place}: {error}", paint(WAIT, "warning:")));
             output.progress(&format!("  {} {}", paint(CODE, "help:"), error.help()));
+        }
+    }
+
+    /// Says what the Client OS lacks, before pieces are written without it.
+    pub fn tell_missing_client_os(&self, output: &Output) {
+        let findings = client_os::check(&self.client_os);
+        let (Some(folder), Some(first)) = (&self.workflow.client_os, findings.first()) else { return };
+        output.progress(&format!("{} {folder}/{}: {}", paint(WAIT, "warning:"), first.path, first.message));
+        output.progress(&format!("  {} {}", paint(CODE, "help:"), first.help));
+        if findings.len() > 1 {
+            let more = count(findings.len() - 1, "more finding");
+            output.progress(&format!("  {} `loopctl os check {}` shows {more}", paint(CODE, "help:"), self.file));
         }
     }
 

@@ -15,6 +15,7 @@ mod lower;
 mod paths;
 mod resolve;
 mod scalar;
+pub mod schema;
 mod secrets;
 mod sketch;
 pub mod test_file;

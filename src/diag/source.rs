@@ -99,6 +99,11 @@ impl Sources {
         self.get(span.file).and_then(|file| file.text.get(span.range())).unwrap_or("")
     }
 
+    /// The same texts with their names as seen from another folder.
+    pub fn renamed(&self, name: impl Fn(&str) -> String) -> Sources {
+        Sources(self.0.iter().map(|file| SourceFile { name: name(&file.name), ..file.clone() }).collect())
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         self.0.iter().enumerate().map(|(at, file)| (FileId(at as u32), file))
     }

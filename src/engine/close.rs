@@ -32,7 +32,7 @@ impl Cycle {
             tasks.sort_by_cached_key(|task| fold.place(*task));
             for at in tasks {
                 let task = fold.tasks.get(at);
-                if task.state() == TaskState::Deferred {
+                if task.state() == TaskState::Deferred || task.away {
                     let waiting = carry.deferred.entry(id.clone()).or_default();
                     waiting.extend(task.inputs.iter().map(|item| Item::clone(item)));
                 }

@@ -182,10 +182,8 @@ impl Cycle {
         let reply = match resolution {
             Resolution::Confirm(receipt) => Reply::Published(receipt),
             Resolution::Drop { by } => Reply::Failed(Failure {
-                kind: FailureKind::Permanent,
-                message: format!("{by} decided not to send it"),
-                help: None,
                 attempts: 0,
+                ..Failure::new(FailureKind::Permanent, format!("{by} decided not to send it"))
             }),
             Resolution::Retry => {
                 let (turn, index) = (key.turn, key.index);
@@ -221,10 +219,6 @@ fn fitting(request: &Request, reply: Reply) -> Reply {
     if fits {
         return reply;
     }
-    Reply::Failed(Failure {
-        kind: if request.is_effect() { FailureKind::InDoubt } else { FailureKind::Permanent },
-        message: "the answer is of another kind than the question".to_owned(),
-        help: None,
-        attempts: 1,
-    })
+    let kind = if request.is_effect() { FailureKind::InDoubt } else { FailureKind::Permanent };
+    Reply::Failed(Failure::new(kind, "the answer is of another kind than the question"))
 }

@@ -164,7 +164,10 @@ impl Fold {
             }
             Entry::Failed { task, message, help } => {
                 let at = self.find(task)?;
-                self.tasks.get_mut(at).reason = Some((message.clone(), help.clone()));
+                let record = self.tasks.get_mut(at);
+                record.reason = Some((message.clone(), help.clone()));
+                let spec = self.shape.steps[record.step].spec();
+                record.away = (spec.generates || spec.publishes) && record.is_left_alone();
                 self.finish(at, TaskState::Failed);
             }
             Entry::Deferred { task, reason } => {

@@ -43,6 +43,7 @@ impl World {
                 tokens_in: 10,
                 tokens_out: 20 + Digest::of(&generate.prompt).seed() % 70,
                 cost: self.cost.clone(),
+                cut: false,
             }),
             Request::Publish(publish) => {
                 *self.sent.entry(publish.key.clone()).or_default() += 1;
@@ -59,7 +60,7 @@ pub(crate) fn published(key: &str) -> Published {
 }
 
 pub(crate) fn failed(kind: FailureKind) -> Reply {
-    Reply::Failed(Failure { kind, message: "no answer".to_owned(), help: None, attempts: 3 })
+    Reply::Failed(Failure { attempts: 3, ..Failure::new(kind, "no answer") })
 }
 
 /// Two thirds are approved, by what they are and not by chance.

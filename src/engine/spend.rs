@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::tasks::TaskState;
 use crate::base::Money;
 use crate::model::{Cap, CapUnit, Provider, Scalar, Window};
-use crate::step::{Generate, Generated, Reply, Request};
+use crate::step::{Failure, Generate, Generated, Reply, Request};
 
 /// What a request for text is expected to use at most.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,14 +68,17 @@ impl Cycle {
             .iter()
             .map(|slot| {
                 let unit = &self.fold.caps.slot(*slot).cap.unit;
-                let pairs = run.requests.iter().enumerate().filter_map(|(index, request)| {
+                let amounts = run.requests.iter().enumerate().filter_map(|(index, request)| {
                     let asked = record.asked.get(&(turn, index as u32))?;
                     match (request, &asked.reply) {
-                        (Request::Generate(generate), Some(Reply::Generated(generated))) => Some((generate, generated)),
+                        (Request::Generate(generate), Some(Reply::Generated(generated))) => {
+                            Some(self.used(unit, generate, generated))
+                        }
+                        (Request::Generate(_), Some(Reply::Failed(failure))) => Some(wasted(unit, failure)),
                         _ => None,
                     }
                 });
-                pairs.map(|(generate, generated)| self.used(unit, generate, generated)).sum()
+                amounts.sum()
             })
             .collect();
         for (slot, amount) in held.into_iter().zip(amounts) {
@@ -178,6 +181,15 @@ impl Cycle {
     }
 }
 
+/// What a failure has used: an answer that nobody can use is paid for as well.
+fn wasted(unit: &CapUnit, failure: &Failure) -> i64 {
+    match unit {
+        CapUnit::Pieces => 0,
+        CapUnit::Tokens => i64::try_from(failure.tokens).unwrap_or(i64::MAX),
+        CapUnit::Money(currency) => failure.cost.as_ref().filter(|cost| cost.currency == *currency).map_or(0, |cost| cost.micros),
+    }
+}
+
 /// Why a task has to wait: `the cap of 3 pieces a day is reached`.
 fn full(cap: &Cap) -> String {
     let window = match cap.per {
@@ -210,13 +222,31 @@ fn estimate(provider: Option<&Provider>, generate: &Generate) -> Option<Estimate
     Some(Estimate { tokens: tokens_in + tokens_out, money })
 }
 
-/// By the provider's node `price input=(usd)0.15 output=(usd)0.60`: money per million tokens.
+/// By the provider's node `price input=0.15 output=0.60`: US dollars for a million tokens.
 fn price(provider: &Provider, tokens_in: i64, tokens_out: i64) -> Option<Money> {
     let price = provider.config.child("price")?;
     let part = |name: &str, tokens: i64| {
-        let money = price.prop(name).and_then(Scalar::money)?;
-        let micros = (i128::from(money.micros) * i128::from(tokens)).div_euclid(1_000_000) + 1;
-        Some(Money { currency: money.currency.clone(), micros: i64::try_from(micros).unwrap_or(i64::MAX) })
+        let dollars = price.prop(name).and_then(Scalar::number).filter(|dollars| *dollars >= 0.0)?;
+        // Dollars for a million tokens are millionths of a dollar for one; rounded up. The cast stops at the largest amount.
+        Some(Money { currency: "usd".to_owned(), micros: (dollars * tokens as f64).ceil() as i64 })
     };
     Some(part("input", tokens_in)? + part("output", tokens_out)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Config;
+
+    #[test]
+    fn a_price_for_a_million_tokens_is_a_price_for_each() {
+        let props = [("input".to_owned(), Scalar::Number(0.15)), ("output".to_owned(), Scalar::Integer(2))].into();
+        let node = Config { name: "price".to_owned(), props, ..Config::default() };
+        let config = Config { children: vec![node], ..Config::default() };
+        let provider = Provider { name: "drafter".to_owned(), kind: "openai-chat".to_owned(), config };
+        let usd = |micros| Some(Money { currency: "usd".to_owned(), micros });
+        assert_eq!(price(&provider, 1_000_000, 1_000_000), usd(2_150_000));
+        assert_eq!(price(&provider, 1, 0), usd(1), "rounded up");
+        assert_eq!(price(&Provider { config: Config::default(), ..provider }, 1, 1), None);
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::base::{Digest, TaskId};
 use crate::model::Item;
-use crate::step::{Note, ParameterChange, Reply, Request};
+use crate::step::{FailureKind, Note, ParameterChange, Reply, Request};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -124,6 +124,9 @@ pub(super) struct Task {
     /// Why it failed or was deferred, and what to do.
     pub reason: Option<(String, Option<String>)>,
     pub open: Open,
+    /// It failed because the other side was away. Its items are first in line in the next cycle, so that what a person has
+    /// approved outlives an outage.
+    pub away: bool,
     state: TaskState,
 }
 
@@ -139,12 +142,20 @@ impl Task {
             outcome: None,
             reason: None,
             open: Open::default(),
+            away: false,
             state: TaskState::Ready,
         }
     }
 
     pub fn state(&self) -> TaskState {
         self.state
+    }
+
+    /// Whether a question about its item went unanswered that may be answered another day.
+    pub fn is_left_alone(&self) -> bool {
+        let alone =
+            |asked: &Asked| matches!(&asked.reply, Some(Reply::Failed(failure)) if failure.kind == FailureKind::Transient);
+        self.id.item.is_some() && self.asked.values().any(alone)
     }
 
     /// The state that follows from what is asked and answered; for tasks that are not final.

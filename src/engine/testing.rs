@@ -158,6 +158,7 @@ fn outline(cx: &StepContext<'_>, title: &str, text: &str, signals: Vec<ItemId>) 
             prompt: Digest::of(title),
         },
         revision: Revision::Generated,
+        findings: Vec::new(),
         approved_by: None,
     }
 }

@@ -167,7 +167,7 @@ pub fn decision_in_words(decision: &Decision, zone: &TimeZone) -> String {
 pub enum Chosen {
     /// It was kept, at this rank.
     Kept { rank: u32, score: f64 },
-    /// No signal of it came in.
+    /// No signal of it reached the step.
     Unseen,
     /// `where` does not hold for it.
     LeftOut,
@@ -186,7 +186,9 @@ impl Chosen {
     pub fn in_words(&self, zone: &TimeZone) -> String {
         match self {
             Chosen::Kept { rank, score } => format!("it was kept: rank {rank} with a score of {score:.2}"),
-            Chosen::Unseen => "no signal of this topic came in during this cycle".to_owned(),
+            Chosen::Unseen => {
+                "no signal of this topic came this far: a step before it left it out or joined it to another".to_owned()
+            }
             Chosen::LeftOut => "it was left out by `where`".to_owned(),
             Chosen::Cooling { score, kept, until } => format!(
                 "it cools down: it was kept on {} and is not proposed again before {} (its score is {score:.2})",

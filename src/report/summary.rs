@@ -5,10 +5,11 @@
 
 use super::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, grouped, paint, plain};
 use super::view::{CycleState, CycleView, StepView};
-use crate::base::Timestamp;
+use crate::base::{StepId, Timestamp};
 use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{CapUnit, Layer};
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// How many lines of each list are shown; the rest is counted.
@@ -90,7 +91,9 @@ pub fn step_line(view: &CycleView, step: &StepView, width: usize) -> String {
     }
     if step.deferred > 0 {
         let cap = view.caps.iter().find(|cap| cap.cap == step.step.as_str() && cap.unit == CapUnit::Pieces);
-        let cap = cap.map_or_else(|| "over a cap".to_owned(), |cap| format!("cap {} per {}", cap.most, cap.per));
+        // A step with places left waits for the money or the tokens of the whole workflow.
+        let cap = cap.filter(|cap| cap.used >= cap.most).map(|cap| format!("cap {} per {}", cap.most, cap.per));
+        let cap = cap.or_else(|| step.deferred_reason.clone()).unwrap_or_else(|| "over a cap".to_owned());
         facts.push(format!("{} deferred, {cap}", step.deferred));
     }
     if step.failed > 0 {
@@ -243,7 +246,14 @@ fn learned(out: &mut String, view: &CycleView, width: usize) {
 }
 
 fn missing(out: &mut String, view: &CycleView, width: usize) {
-    let warnings: Vec<_> = view.warnings().collect();
+    let mut warnings: Vec<_> = view.warnings().collect();
+    // The first of each step comes first, so that one step with much to say does not hide the others.
+    let mut seen: BTreeMap<&StepId, usize> = BTreeMap::new();
+    warnings.sort_by_cached_key(|warning| {
+        let nth = seen.entry(&warning.step).or_default();
+        *nth += 1;
+        *nth
+    });
     if warnings.is_empty() && view.failures.is_empty() {
         return;
     }
@@ -257,7 +267,10 @@ fn missing(out: &mut String, view: &CycleView, width: usize) {
     for warning in warnings.iter().take(SHOWN) {
         let place = warning.note.place.as_deref().map_or_else(String::new, |place| format!(" ({place})"));
         let text = format!("{}: {}{place}", warning.step, warning.note.text);
-        para(out, "  ! ", &text, width);
+        let wrap = textwrap::Options::new(width.max(30)).initial_indent("  ! ").subsequent_indent("    ");
+        for line in textwrap::wrap(&plain(&text), wrap) {
+            writeln!(out, "{}", paint(DIM, line)).expect("writing to a string");
+        }
     }
     more(out, warnings.len(), "note");
 }

@@ -32,6 +32,9 @@ pub struct StepView {
     pub recalled: usize,
     pub failed: usize,
     pub deferred: usize,
+    /// Why the last of those deferred has to wait: `the cap of 300 tokens a day is reached`.
+    #[serde(skip)]
+    pub deferred_reason: Option<String>,
     pub waiting: usize,
     pub items: usize,
     /// What the step says of itself.
@@ -48,6 +51,8 @@ pub struct PieceView {
     pub title: String,
     pub words: usize,
     pub model: String,
+    /// Read and written by the model, over all attempts.
+    pub tokens: u64,
     pub cost: Option<Money>,
     pub edited: bool,
     pub findings: Vec<Finding>,
@@ -241,8 +246,11 @@ impl CycleView {
                     step(&task.step, &mut |step| step.failed += 1);
                     view.failures.push(FailureView { task: task.clone(), message: message.clone(), help: help.clone() });
                 }
-                Entry::Deferred { task, .. } => {
-                    step(&task.step, &mut |step| step.deferred += 1);
+                Entry::Deferred { task, reason } => {
+                    step(&task.step, &mut |step| {
+                        step.deferred += 1;
+                        step.deferred_reason = Some(reason.clone());
+                    });
                     let title = task.item.and_then(|id| items.get(&id)).map_or_else(String::new, |item| item.good.title());
                     view.deferred.push((task.step.clone(), title));
                 }
@@ -317,6 +325,7 @@ impl CycleView {
                     title: title.to_owned(),
                     words: text.split_whitespace().count(),
                     model: writer.model.clone(),
+                    tokens: writer.tokens,
                     cost: writer.cost.clone(),
                     edited: matches!(revision, Revision::Edited { .. }),
                     findings: findings.to_vec(),
@@ -326,7 +335,14 @@ impl CycleView {
             Good::Opportunity(opportunity) => self.opportunities.push(opportunity.clone()),
             // A gate hands on what was written before; only the writing counts.
             Good::Outline(outline) if outline.approved_by.is_none() => {
-                self.written.push(piece("outline", &outline.title, &outline.text, &outline.writer, &outline.revision, &[]));
+                self.written.push(piece(
+                    "outline",
+                    &outline.title,
+                    &outline.text,
+                    &outline.writer,
+                    &outline.revision,
+                    &outline.findings,
+                ));
             }
             Good::Draft(draft) if draft.approved_by.is_none() => {
                 self.written.push(piece("draft", &draft.title, &draft.text, &draft.writer, &draft.revision, &draft.findings));
@@ -365,6 +381,7 @@ impl StepView {
             recalled: 0,
             failed: 0,
             deferred: 0,
+            deferred_reason: None,
             waiting: 0,
             items: 0,
             headline: None,

@@ -282,7 +282,7 @@ fn answer(joined: Result<(Id, (RequestKey, Reply)), JoinError>, ids: &mut HashMa
             let kind = if running.effect { FailureKind::InDoubt } else { FailureKind::Permanent };
             let message = "the request broke off inside loopctl".to_owned();
             let help = Some("please report this with the lines printed above".to_owned());
-            Some((running.key, Reply::Failed(Failure { kind, message, help, attempts: 1 })))
+            Some((running.key, Reply::Failed(Failure { help, ..Failure::new(kind, message) })))
         }
     }
 }

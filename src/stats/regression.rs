@@ -93,11 +93,12 @@ pub fn learn(table: &Matrix, outcomes: &[f64], declared: &[f64], options: &Optio
     let residual: f64 =
         outcomes.iter().enumerate().map(|(i, y)| (y - intercept - dot(&coefficients, table.row(i))).powi(2)).sum();
     let freedom = count - 1.0 - effective_parameters;
+    let quantile = if freedom < 1.0 { f64::INFINITY } else { student_quantile(0.5 + options.confidence / 2.0, freedom) };
     let interval = |j: usize| {
         if freedom < 1.0 {
             return nothing;
         }
-        let reach = student_quantile(0.5 + options.confidence / 2.0, freedom) * (residual / freedom * inverse.at(j, j)).sqrt();
+        let reach = quantile * (residual / freedom * inverse.at(j, j)).sqrt();
         let low = coefficients[j] - reach;
         Range { low: if options.non_negative { low.max(0.0) } else { low }, high: coefficients[j] + reach }
     };

@@ -569,6 +569,7 @@ mod tests {
             provenance: Provenance::new(vec![ItemId(Digest::of("s"))], Digest::of("")).expect("one signal"),
             writer: Writer { provider: "w".into(), model: "template".into(), tokens: 0, cost: None, prompt: Digest::of("") },
             revision: Revision::Edited { by: "ann".into(), at: Timestamp(0), before: "".into() },
+            findings: Vec::new(),
             approved_by: None,
         };
         let data = template_data(&Good::Outline(outline), &Snapshot::default(), Timestamp(0));

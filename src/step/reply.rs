@@ -112,6 +112,9 @@ pub struct Generated {
     /// `None` when no price is known for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
+    /// The model had more to say when it reached the limit: the text ends somewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// What a person, or the clock, decided.
@@ -174,4 +177,20 @@ pub struct Failure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     pub attempts: u32,
+    /// What was paid for all the same: an answer that cannot be used has a price too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tokens: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+}
+
+impl Failure {
+    /// After one attempt, with nothing paid.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
+        Failure { kind, message: message.into(), help: None, attempts: 1, tokens: 0, cost: None }
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -57,17 +57,16 @@ pub fn read(path: &Path) -> io::Result<Found> {
 impl Acknowledged {
     /// Opens the file, or makes one that says `first`.
     pub fn open(path: &Path, first: Mark) -> io::Result<Acknowledged> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let bytes = std::fs::read(path)?;
+        let bytes = match std::fs::read(path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
         match newest(&bytes) {
-            Some((slot, mark)) => Ok(Acknowledged { file, next: 1 - slot, mark }),
-            None => {
-                // The full length at once: later writes change no file size, which makes them cheaper to sync.
-                file.set_len(2 * SLOT as u64)?;
-                let mut made = Acknowledged { file, next: 0, mark: Mark::default() };
-                made.set(first)?;
-                Ok(made)
+            Some((slot, mark)) => {
+                let file = OpenOptions::new().read(true).write(true).open(path)?;
+                Ok(Acknowledged { file, next: 1 - slot, mark })
             }
+            None => Ok(Acknowledged { file: make(path, &first)?, next: 1, mark: first }),
         }
     }
 
@@ -80,6 +79,22 @@ impl Acknowledged {
         self.mark = mark;
         Ok(())
     }
+}
+
+/// A new file, there as a whole or not at all: a crash or a full disk must not leave one that says nothing.
+fn make(path: &Path, first: &Mark) -> io::Result<File> {
+    let beside = path.with_extension("new");
+    let mut bytes = encode(first);
+    // The full length at once: later writes change no file size, which makes them cheaper to sync.
+    bytes.resize(2 * SLOT, 0);
+    let mut file = File::create(&beside)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    OpenOptions::new().read(true).write(true).open(path)
 }
 
 fn encode(mark: &Mark) -> Vec<u8> {

@@ -96,6 +96,12 @@ pub fn io(folder: &Path, doing: &str, cause: io::Error) -> JournalError {
             "give yourself write access to that folder, or choose another with `--state FOLDER`".to_owned(),
             Some(cause.into()),
         ),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => error(
+            "store::no-folder",
+            format!("`{}` is not a folder, so no state can be kept in it", folder.display()),
+            "move that file away, or choose another folder with `--state FOLDER`".to_owned(),
+            Some(cause.into()),
+        ),
         _ => error(
             "store::io",
             format!("cannot {doing} in `{}`: {cause}", folder.display()),

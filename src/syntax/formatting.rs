@@ -57,7 +57,7 @@ fn what_people_write_becomes_tidy() {
         ("\n\n// top\n\n\n\na {\n\n  // in\n\n}\n\n", "// top\n\na {\n    // in\n}\n"),
         ("a { // why\n b // who  \n // below\n}// end", "a { // why\n    b // who\n    // below\n} // end\n"),
         ("/-  a 1 /-  2 /-b=3 /- { c }\nd", "/-a 1 /-2 /-b=3 /-{ c }\nd\n"),
-        ("/- kdl-version 2\na", "/- kdl-version 2\na\n"),
+        ("/- kdl-version 2\n/- kdl-version 2", "/- kdl-version 2\n/-kdl-version 2\n"),
         ("(t) a ( u ) 1 b=( v )\"x\"", "(t)a (u)1 b=(v)\"x\"\n"),
         ("a 1_000.50e+3 #\"raw \\\"# \"\\u{41}\\ \n  b\" bare", "a 1_000.50e+3 #\"raw \\\"# \"\\u{41}\\ \n  b\" bare\n"),
         ("a \\  // first\n  1 \\\n\n", "a \\ // first\n    1\n"),
@@ -123,7 +123,12 @@ fn every_case_of_the_suite_keeps_its_meaning_and_its_comments() {
 
 #[test]
 fn deep_and_long_files_are_formatted_without_a_large_stack() {
-    for text in ["a {".repeat(500) + &"}".repeat(500), "a {\n".repeat(500) + &"}\n".repeat(500), "a 1;".repeat(100_000)] {
+    for text in [
+        "a {".repeat(500) + &"}".repeat(500),
+        "a {\n".repeat(500) + &"}\n".repeat(500),
+        "a 1;".repeat(100_000),
+        " ".repeat(1_000_000) + &"a;".repeat(100_000),
+    ] {
         holds(&text).unwrap_or_else(|why| panic!("{}", &why[..why.len().min(300)]));
     }
 }

@@ -50,7 +50,7 @@ pub(super) enum Part<'t> {
 
 /// A file's layout, and the new line that it uses.
 pub(super) fn layout(text: &str) -> Option<(Block<'_>, &'static str)> {
-    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, lines: 0, newline: None };
+    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, lines: 0, newline: None, is_first: true };
     if text.starts_with('\u{FEFF}') {
         scanner.at = '\u{FEFF}'.len_utf8();
     }
@@ -61,7 +61,7 @@ pub(super) fn layout(text: &str) -> Option<(Block<'_>, &'static str)> {
 /// Everything that a formatter must keep, in order: words, marks and comments, without spaces, new lines, `;` and `\`.
 pub(super) fn substance(text: &str) -> Option<Vec<&str>> {
     let bytes = text.as_bytes();
-    let mut scanner = Scanner { text, bytes, at: 0, lines: 0, newline: None };
+    let mut scanner = Scanner { text, bytes, at: 0, lines: 0, newline: None, is_first: true };
     let mut found = Vec::new();
     while let Some(byte) = scanner.peek() {
         let start = scanner.at;
@@ -98,6 +98,8 @@ struct Scanner<'t> {
     lines: usize,
     /// The first new line between nodes: those in texts say nothing about the file.
     newline: Option<&'static str>,
+    /// No node was read yet.
+    is_first: bool,
 }
 
 impl<'t> Scanner<'t> {
@@ -342,7 +344,7 @@ impl<'t> Scanner<'t> {
 
     /// A node with its end, and the lines of comments that were read behind it.
     fn node(&mut self, prefix: Vec<Comment<'t>>) -> Option<(Node<'t>, Vec<Vec<Comment<'t>>>)> {
-        let is_first = self.text[..self.at].trim_start_matches('\u{FEFF}').trim().is_empty();
+        let is_first = std::mem::replace(&mut self.is_first, false);
         let mut name = self.slashdash()?;
         let start = self.at;
         let slashes = name.len();

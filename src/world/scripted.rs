@@ -32,7 +32,7 @@ pub struct Fault {
 impl Fault {
     /// Every request fails like this, until the fault is narrowed.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Fault {
-        let failure = Failure { kind, message: message.into(), help: Some("this failure was scripted".to_owned()), attempts: 1 };
+        let failure = Failure { help: Some("this failure was scripted".to_owned()), ..Failure::new(kind, message) };
         Fault { failure, step: None, kind: None, times: None, share: None }
     }
 
@@ -239,6 +239,7 @@ impl ScriptedWorld {
                 tokens_in: (request.system.len() + request.prompt.len()).div_ceil(4) as u64,
                 tokens_out: text.len().div_ceil(4) as u64,
                 cost: None,
+                cut: false,
             }),
             None => Template::answer(request),
         }

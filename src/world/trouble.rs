@@ -3,7 +3,7 @@
 //! Every door answers trouble in the same way: a message in the user's words, the next step, and a [`Patience`] that decides
 //! about another attempt. The decision is a pure function of the attempt, the server's wish and a number drawn beforehand.
 
-use crate::base::{Rng, Timestamp, duration};
+use crate::base::{Money, Rng, Timestamp, duration};
 use crate::step::{Failure, FailureKind, Reply};
 use std::io;
 use std::time::Duration;
@@ -20,12 +20,23 @@ pub struct Trouble {
     pub again: bool,
     /// How long the other side asked us to wait.
     pub wait: Option<Duration>,
+    /// What the attempt cost although it failed.
+    pub tokens: u64,
+    pub cost: Option<Money>,
 }
 
 impl Trouble {
     /// Will not work as it is.
     pub fn permanent(message: impl Into<String>, help: impl Into<String>) -> Trouble {
-        Trouble { kind: FailureKind::Permanent, message: message.into(), help: help.into(), again: false, wait: None }
+        Trouble {
+            kind: FailureKind::Permanent,
+            message: message.into(),
+            help: help.into(),
+            again: false,
+            wait: None,
+            tokens: 0,
+            cost: None,
+        }
     }
 
     /// May work later, and is tried again now.
@@ -44,7 +55,8 @@ impl Trouble {
     }
 
     pub fn into_reply(self, attempts: u32) -> Reply {
-        Reply::Failed(Failure { kind: self.kind, message: self.message, help: Some(self.help), attempts })
+        let failure = Failure::new(self.kind, self.message);
+        Reply::Failed(Failure { help: Some(self.help), attempts, tokens: self.tokens, cost: self.cost, ..failure })
     }
 }
 

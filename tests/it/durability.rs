@@ -92,6 +92,8 @@ fn a_piece_in_doubt_waits_for_a_person_who_says_that_it_arrived() {
     assert_eq!(receiver.ids(), [key.clone()], "nothing is sent again by itself");
     desk.run(&format!("status {FIRST}")).exit(4).says("In doubt: 1 piece").says(&format!("loopctl effect retry {FIRST} {key}"));
     desk.run(&format!("gate list {FIRST}")).exit(4).says("In doubt: 1 piece");
+    let listed = desk.run(&format!("gate list {FIRST} --json")).exit(4).json();
+    assert_eq!((list(&listed["waiting"]).len(), text(&listed["in_doubt"][0]["id"])), (0, key.clone()));
     desk.run(&format!("effect list {FIRST}")).exit(4).says(&key).says("may or may not have gone out");
     desk.run(&format!("why {FIRST} out")).exit(0).says("in doubt");
     desk.run(&format!("run {FIRST}")).exit(4);
@@ -233,23 +235,19 @@ fn why_tells_what_ran_what_was_reused_and_what_is_not_there() {
     let first = text(&waiting[0]["id"]);
     let reason = "off-pillar";
     desk.run(&format!("gate reject {FIRST} {first} --reason {reason}")).exit(0);
-    desk.run(&format!("why {FIRST} {first}"))
-        .exit(0)
-        .says("made by `outlines`")
-        .says(&format!("rejected by tester on"))
-        .says(reason);
+    desk.run(&format!("why {FIRST} {first}")).exit(0).says("made by `outlines`").says("rejected by tester on").says(reason);
     desk.run(&format!("run {FIRST} --approve-all")).exit(0);
 
     let cycle = desk.run(&format!("status {FIRST} --json")).exit(0).json();
     let kept = text(&list(&cycle["cycle"]["opportunities"])[0]["topic"]);
     desk.run(&format!("why {FIRST} {}", kept.replace(' ', "-"))).says("it was kept: rank 1");
     // Most topics are left behind, and each says where.
-    let told: Vec<Value> = ["a", "e", "o"]
+    let told: Vec<Value> = ["er", "in", "st"]
         .iter()
         .flat_map(|word| list(&desk.run(&format!("why {FIRST} {word} --json")).exit(0).json()["why"]["topics"]))
         .collect();
     assert!(told.len() > 10, "{told:?}");
-    assert!(told.iter().all(|topic| topic["is"] != "unseen" && topic["is"] != "unknown"), "{told:?}");
+    assert!(told.iter().all(|topic| topic["is"] != "unknown"), "{told:?}");
     assert!(
         told.iter().any(|topic| ["beyond", "below", "left-out"].contains(&topic["is"].as_str().expect("a word"))),
         "{told:?}"

@@ -276,6 +276,7 @@ fn what_cannot_come_back_is_refused<B: Bench>(bench: &B) {
         tokens_in: 1,
         tokens_out: 2,
         cost: None::<Money>,
+        cut: false,
     });
     let entries = [Entry::Replied { key: key(0), reply }, Entry::Replied { key: key(1), reply: Reply::Placed(None) }];
     journal.append(&workflow(), CycleNo(1), &entries, true).expect("taken");

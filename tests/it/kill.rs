@@ -70,10 +70,15 @@ fn outcomes(cycles: &[(CycleNo, CycleStatus, Vec<Entry>)]) -> Vec<BTreeMap<TaskI
     cycles.iter().map(|(_, _, entries)| one(entries)).collect()
 }
 
-/// What each closed cycle handed on: learned parameters, kept state, the ledger of caps.
+/// What each closed cycle handed on: learned parameters, kept state, the ledger of caps. Ancestors stand in the order in
+/// which they came in, which depends on which source answered first; here they are sorted.
 fn carries(cycles: &[(CycleNo, CycleStatus, Vec<Entry>)]) -> Vec<Carry> {
     let closed = cycles.iter().filter_map(|(_, _, entries)| match entries.last() {
-        Some(Entry::Closed { carry, .. }) => Some(Carry::clone(carry)),
+        Some(Entry::Closed { carry, .. }) => {
+            let mut carry = Carry::clone(carry);
+            carry.ancestors.sort_by_key(|item| item.id);
+            Some(carry)
+        }
         _ => None,
     });
     closed.collect()

@@ -1,5 +1,6 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
+mod bad_input;
 mod cli;
 mod crash;
 mod damage;
@@ -12,5 +13,9 @@ mod house;
 mod journal_contract;
 mod kill;
 mod kinds;
+mod model;
 mod rehearsal;
+#[path = "../../src/base/skip.rs"]
+mod skip;
 mod transcripts;
+mod wire;

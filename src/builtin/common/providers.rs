@@ -20,7 +20,8 @@ const OPENAI_CHAT: ConnectorSpec = ConnectorSpec {
     summary: "Asks a model over the OpenAI chat-completions interface, as most servers of open models speak it too.",
     doc: "Works with OpenAI and, by `base-url`, with Ollama (`http://127.0.0.1:11434/v1`), vLLM, llama.cpp and many others. \
           A busy server is asked again up to three times, with growing pauses and as late as it asks for. An answer that was cut off at \
-          the token limit is a failure, because half a piece looks like a whole one to the steps after it.\n\n\
+          the token limit is kept and marked: a draft carries a finding, an outline a note. An answer that cannot be used is paid for \
+          all the same, and counted.\n\n\
           With `price` the cost of every answer is counted against the workflow's spend; without it only tokens are counted. \
           A server that reports no tokens is counted for by the size of the text.",
     nodes: &[

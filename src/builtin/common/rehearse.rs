@@ -181,12 +181,9 @@ impl Bench {
                 Reply::Fetched(Fetched::NotModified)
             }
             Some(fetched) => Reply::Fetched(fetched.clone()),
-            None if path.starts_with("http") => Reply::Failed(Failure {
-                kind: FailureKind::Transient,
-                message: format!("cannot reach {path}"),
-                help: None,
-                attempts: 3,
-            }),
+            None if path.starts_with("http") => {
+                Reply::Failed(Failure { attempts: 3, ..Failure::new(FailureKind::Transient, format!("cannot reach {path}")) })
+            }
             None => Reply::Fetched(Fetched::Missing { place: path.clone() }),
         }
     }

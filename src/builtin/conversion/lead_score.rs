@@ -569,7 +569,7 @@ mod tests {
             &["row", "duration", "y", "emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed"],
         ] {
             let leave_out: BTreeSet<&str> = ignored.iter().copied().collect();
-            for random in [false, true] {
+            for random in [true, false] {
                 let mut order: Vec<usize> = (0..rows.len()).collect();
                 if random {
                     Rng::new(1).shuffle(&mut order);

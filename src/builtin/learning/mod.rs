@@ -1,7 +1,9 @@
 //! Layer 6: what really worked, what changed, and what the next cycle does about it.
 
 pub mod anomaly;
+pub mod arms;
 pub mod attribute;
+pub mod experiment;
 pub mod feedback;
 pub mod journeys;
 pub mod report;
@@ -9,5 +11,5 @@ pub mod report;
 use crate::step::StepKind;
 
 pub fn kinds() -> Vec<&'static dyn StepKind> {
-    vec![&attribute::Attribute, &anomaly::Anomaly, &feedback::Feedback, &report::ReportKind]
+    vec![&attribute::Attribute, &experiment::Experiment, &anomaly::Anomaly, &feedback::Feedback, &report::ReportKind]
 }

@@ -3,7 +3,7 @@
 use super::checks::{self, CHECKS};
 use super::outline::{MAX_TOKENS, PROVIDER, TEMPLATE};
 use super::sections::Sections;
-use super::writing;
+use super::{answer, writing};
 use crate::model::goods::{Brief, Draft, Outline, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
@@ -77,20 +77,29 @@ impl StepKind for DraftKind {
         if cx.replies.is_empty() {
             return Ok(Turn::Ask(vec![first]));
         }
-        let generated = writing::answer(cx)?;
-        let text = generated.text.trim().to_owned();
+        // A text that is there is not lost because mending it did not work.
+        let (generated, trouble) = match (writing::answer(cx), writing::last_text(cx)) {
+            (Ok(generated), _) => (generated, None),
+            (Err(error), Some(generated)) => (generated, Some(error)),
+            (Err(error), None) => return Err(error),
+        };
+        let text = answer::markdown(generated, &outline.title);
         let names = cx.config().texts("check");
-        let findings = checks::run(
+        let mut findings = checks::run(
             &names,
             &checks::Subject { text: &text, brief: &outline.brief, approved: &outline.text, client_os: cx.client_os },
         );
+        findings.extend(answer::cut(generated, &text));
         let repairs = usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0);
         // The composer would only say the same again; a model may mend it.
-        if !findings.is_empty() && generated.model != "template" && cx.replies.len() <= repairs {
+        if trouble.is_none() && !findings.is_empty() && generated.model != "template" && cx.replies.len() <= repairs {
             return Ok(Turn::Ask(vec![repair(&first, &text, &findings)]));
         }
         let mut output = Output::default();
         let title = writing::title_of(&text).unwrap_or_else(|| outline.title.clone());
+        if let Some(trouble) = trouble {
+            output.note(NoteLevel::Warning, format!("“{title}” could not be mended: {}.", trouble.message));
+        }
         let blocking = findings.iter().filter(|finding| finding.blocking).count();
         if blocking > 0 {
             let what = if blocking == 1 { "1 finding".to_owned() } else { format!("{blocking} findings") };
@@ -122,10 +131,16 @@ fn repair(first: &Request, text: &str, findings: &[crate::model::goods::Finding]
             format!("- line {}: {}.{fix}\n", finding.line, finding.message)
         })
         .collect();
+    // Asked for the same again, a model runs into the same limit again.
+    let shorter = if findings.iter().any(|finding| finding.check == "length") {
+        " It was too long: leave out what matters least, so that it has an end."
+    } else {
+        ""
+    };
     Request::Generate(Generate {
         task: "repair".to_owned(),
         prompt: format!(
-            "{}\n\nYou wrote:\n\n{text}\n\nMend these and change nothing else. Answer with the whole article:\n{list}",
+            "{}\n\nYou wrote:\n\n{text}\n\nMend these and change nothing else.{shorter} Answer with the whole article:\n{list}",
             generate.prompt
         ),
         ..generate.clone()

@@ -139,6 +139,8 @@ fn approved(good: &Good, by: &str, edit: Option<(String, Revision)>) -> Good {
             if let Some((text, revision)) = edit {
                 outline.title = super::writing::title_of(&text).unwrap_or_else(|| outline.title.clone());
                 outline.text = text;
+                // They were about the words that the person replaced.
+                outline.findings.clear();
                 outline.revision = revision;
             }
         }

@@ -1,5 +1,6 @@
 //! Layer 3: from an opportunity to a checked piece, with people in charge.
 
+pub mod answer;
 pub mod brief;
 pub mod check;
 pub mod checks;

@@ -1,10 +1,10 @@
 //! `outline`: the plan of a piece, the first of two phases. A person approves or edits it before anything is drafted.
 
-use super::writing;
+use super::{answer, writing};
 use crate::model::goods::{Outline, Provenance, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
-use crate::step::{KindSpec, Mode, NodeSpec, Output, StepContext, StepError, StepKind, Turn, ValueType};
+use crate::step::{KindSpec, Mode, NodeSpec, NoteLevel, Output, StepContext, StepError, StepKind, Turn, ValueType};
 use serde_json::json;
 
 pub struct OutlineKind;
@@ -80,9 +80,15 @@ impl StepKind for OutlineKind {
         if cx.replies.is_empty() {
             return Ok(Turn::Ask(vec![request]));
         }
-        let text = writing::answer(cx)?.text.trim().to_owned();
+        let generated = writing::answer(cx)?;
+        let text = answer::markdown(generated, &brief.title);
+        let findings: Vec<_> = answer::cut(generated, &text).into_iter().collect();
         let title = writing::title_of(&text).unwrap_or_else(|| brief.title.clone());
         let mut output = Output::default();
+        if generated.cut {
+            // Asking again would cost as much for what a person reads, and can shorten or finish, in any case.
+            output.note(NoteLevel::Warning, format!("“{title}” was cut off at {} tokens.", generated.tokens_out));
+        }
         let outline = Outline {
             title,
             text,
@@ -90,6 +96,7 @@ impl StepKind for OutlineKind {
             provenance,
             writer: writing::writer(cx, &request),
             revision: Revision::Generated,
+            findings,
             approved_by: None,
         };
         output.give(outline, vec![item.id]);

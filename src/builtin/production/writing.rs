@@ -4,6 +4,7 @@
 //! asked to write from it. So one template serves both, and swapping the provider is one line.
 
 use crate::base::{Digest, Hasher};
+use crate::model::Config;
 use crate::model::goods::{Brief, Writer};
 use crate::step::{FailureKind, Generate, Generated, Reply, Request, StepContext, StepError, fields, template};
 use serde_json::Value;
@@ -64,14 +65,37 @@ pub fn request(cx: &StepContext<'_>, task: &str, rules: &str, brief: &Brief, com
     prompt.push_str(&format!(
         "\nA first version, put together from the facts alone. Keep its facts and its headings:\n\n{composed}\n"
     ));
+    let most = limit(cx);
+    prompt.push_str(&format!("\nWrite at most {} words.\n", words_of(most)));
     Request::Generate(Generate {
         provider: cx.config().text("provider").unwrap_or_default().to_owned(),
         task: task.to_owned(),
         system: format!("{rules}\n\n{os}"),
         prompt,
         composed,
-        max_tokens: cx.config().integer("max-tokens").and_then(|tokens| u32::try_from(tokens).ok()).unwrap_or(1_200),
+        max_tokens: most,
         schema: None,
+    })
+}
+
+/// The longest answer in tokens that both the step and its provider allow.
+fn limit(cx: &StepContext<'_>) -> u32 {
+    let tokens = |config: &Config| config.integer("max-tokens").and_then(|tokens| u32::try_from(tokens).ok());
+    let step = tokens(cx.config()).unwrap_or(1_200);
+    let provider = cx.config().text("provider").and_then(|name| cx.workflow.providers.get(name));
+    provider.and_then(|provider| tokens(&provider.config)).map_or(step, |most| most.min(step))
+}
+
+/// Words that surely fit: 1,000 tokens are about 750 English words, less marks, links and citations. In tens.
+fn words_of(tokens: u32) -> u32 {
+    (tokens / 2).next_multiple_of(10).max(10)
+}
+
+/// The newest text among the answers.
+pub fn last_text<'a>(cx: &StepContext<'a>) -> Option<&'a Generated> {
+    cx.replies.iter().rev().flatten().find_map(|reply| match reply {
+        Reply::Generated(generated) => Some(generated),
+        _ => None,
     })
 }
 
@@ -81,11 +105,10 @@ pub fn answer<'a>(cx: &StepContext<'a>) -> Result<&'a Generated, StepError> {
         Some([Reply::Generated(generated)]) => Ok(generated),
         Some([Reply::Failed(failure)]) => {
             let error = StepError::new(format!("the provider did not write it: {}", failure.message));
-            Err(match (&failure.help, failure.kind) {
-                (Some(help), _) => error.help(help.clone()),
-                (None, FailureKind::Transient) => error.help("run `loopctl run` again later; nothing else is lost"),
-                (None, _) => error,
-            })
+            // Items whose provider was away are first in line in the next cycle.
+            let later = (failure.kind == FailureKind::Transient).then_some("`loopctl run` asks again in the next cycle");
+            let help: Vec<&str> = failure.help.as_deref().into_iter().chain(later).collect();
+            Err(if help.is_empty() { error } else { error.help(help.join("; ")) })
         }
         _ => Err(StepError::new("the provider answered with something that is not a text")),
     }
@@ -104,6 +127,8 @@ pub fn writer(cx: &StepContext<'_>, prompt: &Request) -> Writer {
         cost: None,
         prompt: prompt_digest(prompt),
     };
+    writer.tokens =
+        cx.replies.iter().flatten().map(|reply| if let Reply::Failed(failure) = reply { failure.tokens } else { 0 }).sum();
     for generated in answers {
         writer.model.clone_from(&generated.model);
         writer.tokens += generated.tokens_in + generated.tokens_out;

@@ -5,9 +5,10 @@
 //! The intervals come from drawing whole topics again, because the periods of one topic are not independent of each other;
 //! the verdict needs both: learned weights that rank later periods better, and an interval without the present weight.
 
-use super::pool::{Topic, as_of, period_days};
+use super::pool::{Pillars, Topic, as_of, period_days};
 use super::score::{Rule, Subject, values};
 use crate::base::Rng;
+use crate::client_os::Pillar;
 use crate::model::goods::{Insight, Subject as About, Verdict};
 use crate::stats::linear::Matrix;
 use crate::stats::regression::{Comparison, Options, compare_out_of_time, learn};
@@ -153,6 +154,10 @@ fn past(cx: &StepContext<'_>, rules: &[Rule], topics: &[Topic], horizon: Duratio
     let times: Vec<_> = times.into_iter().collect();
     let last = times.len().saturating_sub(ahead);
     let mut seen = BTreeSet::new();
+    // A topic's pillar is the same in every period.
+    let pillars = Pillars::new(&cx.client_os.pillars);
+    let pillar = |topic: &&Topic| pillars.of(&topic.signal.topic, topic.signal.title.as_data());
+    let pillar_of: Vec<Option<&Pillar>> = with_series.iter().map(pillar).collect();
     for then in &times[last.saturating_sub(MOST_PERIODS)..last] {
         // A topic takes part when it had two periods already and its future is known.
         let mut part: Vec<(usize, Topic, f64)> = Vec::new();
@@ -168,7 +173,7 @@ fn past(cx: &StepContext<'_>, rules: &[Rule], topics: &[Topic], horizon: Duratio
             continue;
         }
         let subjects: Vec<Subject<'_>> =
-            part.iter().map(|(_, topic, _)| Subject::new(topic, &cx.client_os.pillars, *then)).collect();
+            part.iter().map(|(number, topic, _)| Subject::new(topic, pillar_of[*number], *then)).collect();
         let table = values(rules, &subjects, &mut BTreeMap::new());
         let followed: Vec<f64> = part.iter().map(|(_, _, next)| *next).collect();
         let count = followed.len() as f64;

@@ -70,26 +70,32 @@ fn larger(a: Option<f64>, b: Option<f64>, better: impl Fn(f64, f64) -> bool) -> 
     }
 }
 
-/// The pillar with the most topic words in the topic's key; when no pillar has any there, in its title. Ties go to the
-/// pillar that stands first in its file.
-pub fn pillar_of<'p>(pillars: &'p [Pillar], topic: &str, title: &str) -> Option<&'p Pillar> {
-    [topic, title].into_iter().find_map(|text| {
-        let stems = stems(text);
-        let mut best: Option<(usize, &Pillar)> = None;
-        for pillar in pillars {
-            let hits = pillar.topics.iter().filter(|words| holds(&stems, words)).count();
-            if hits > best.map_or(0, |(most, _)| most) {
-                best = Some((hits, pillar));
-            }
-        }
-        best.map(|(_, pillar)| pillar)
-    })
+/// Pillars with the stems of their topics, taken once for all texts that are held against them.
+pub struct Pillars<'p> {
+    pillars: Vec<(&'p Pillar, Vec<BTreeSet<String>>)>,
 }
 
-/// Whether a text with these stems holds all words of a pillar's topic.
-fn holds(text: &BTreeSet<String>, topic: &str) -> bool {
-    let topic = stems(topic);
-    !topic.is_empty() && topic.is_subset(text)
+impl<'p> Pillars<'p> {
+    pub fn new(pillars: &'p [Pillar]) -> Pillars<'p> {
+        let topics = |pillar: &Pillar| pillar.topics.iter().map(|words| stems(words)).filter(|words| !words.is_empty()).collect();
+        Pillars { pillars: pillars.iter().map(|pillar| (pillar, topics(pillar))).collect() }
+    }
+
+    /// The pillar with the most topics whose words are all in the topic's key; when no pillar has any there, in its title.
+    /// Ties go to the pillar that stands first in its file.
+    pub fn of(&self, topic: &str, title: &str) -> Option<&'p Pillar> {
+        [topic, title].into_iter().find_map(|text| {
+            let stems = stems(text);
+            let mut best: Option<(usize, &Pillar)> = None;
+            for (pillar, topics) in &self.pillars {
+                let hits = topics.iter().filter(|words| words.is_subset(&stems)).count();
+                if hits > best.map_or(0, |(most, _)| most) {
+                    best = Some((hits, pillar));
+                }
+            }
+            best.map(|(_, pillar)| pillar)
+        })
+    }
 }
 
 /// The last value of a series against the mean of the up to three before it, as a ratio minus one.
@@ -178,7 +184,7 @@ mod tests {
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
         };
         let pillars = [pillar("Operations", &["deploy", "load balancing"]), pillar("Cost", &["price", "bill"])];
-        let of = |topic: &str, title: &str| pillar_of(&pillars, topic, title).map(|pillar| pillar.name.clone());
+        let of = |topic: &str, title: &str| Pillars::new(&pillars).of(topic, title).map(|pillar| pillar.name.clone());
         assert_eq!(of("deployments", ""), of("deploys", ""));
         assert_eq!(of("prices-bill-deploy", ""), Some("Cost".into()));
         assert_eq!(of("load-balancing", ""), Some("Operations".into()));

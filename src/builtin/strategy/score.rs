@@ -1,7 +1,7 @@
 //! `score`: which topics are worth a piece, by declared rules whose weights are learned.
 
 use super::backtest;
-use super::pool::{Topic, by_topic, pillar_of};
+use super::pool::{Pillars, Topic, by_topic};
 use crate::base::Timestamp;
 use crate::client_os::Pillar;
 use crate::model::goods::{Opportunity, RuleScore};
@@ -146,8 +146,7 @@ pub(super) struct Subject<'p> {
 }
 
 impl<'p> Subject<'p> {
-    pub fn new(topic: &Topic, pillars: &'p [Pillar], now: Timestamp) -> Subject<'p> {
-        let pillar = pillar_of(pillars, &topic.signal.topic, topic.signal.title.as_data());
+    pub fn new(topic: &Topic, pillar: Option<&'p Pillar>, now: Timestamp) -> Subject<'p> {
         let scope = Scope::of(&Good::Signal(topic.signal.clone()), now).with("pillar", fields::pillar(pillar));
         Subject { scope, pillar }
     }
@@ -216,7 +215,9 @@ impl StepKind for Score {
         let config = cx.config();
         let rules = rules(cx)?;
         let topics = by_topic(cx.goods(|good| if let Good::Signal(signal) = good { Some(signal) } else { None }));
-        let subjects: Vec<Subject<'_>> = topics.iter().map(|topic| Subject::new(topic, &cx.client_os.pillars, cx.now)).collect();
+        let pillars = Pillars::new(&cx.client_os.pillars);
+        let subject = |topic: &Topic| Subject::new(topic, pillars.of(&topic.signal.topic, topic.signal.title.as_data()), cx.now);
+        let subjects: Vec<Subject<'_>> = topics.iter().map(subject).collect();
         let mut output = Output::default();
         let mut troubles = Troubles::new();
         let table = values(&rules, &subjects, &mut troubles);

@@ -49,7 +49,7 @@ struct Open {
 
 impl Open {
     fn load(place: &Place, file: Option<&Path>, output: &Output) -> Result<Open, Failure> {
-        let project = Project::load(place, file, output)?;
+        let (project, _) = Project::load_or_pinned(place, file, output)?;
         if !project.has_state() {
             return Err(project.nothing_yet());
         }
@@ -71,7 +71,7 @@ impl Open {
     fn list(&self, output: &Output) -> Result<Exit, Failure> {
         let mut waiting: Vec<&GateView> = self.view.waiting.iter().collect();
         waiting.sort_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
-        output.either("waiting", &waiting, || {
+        let text = || {
             let mut doubts = String::new();
             let setting = summary::Setting { width: output.width(), file: &self.project.file, store: &self.project.store_name() };
             summary::in_doubt(&mut doubts, &self.view, &setting);
@@ -109,7 +109,12 @@ impl Open {
                 paint(DIM, "then approve, edit or reject")
             ));
             text + "\n" + &doubts
-        });
+        };
+        if output.json {
+            output.document(&[("waiting", json!(waiting)), ("in_doubt", json!(self.view.in_doubt))]);
+        } else {
+            output.text(&text());
+        }
         Ok(if waiting.is_empty() && self.view.in_doubt.is_empty() { Exit::Ok } else { Exit::Waiting })
     }
 
@@ -126,11 +131,14 @@ impl Open {
             for line in gate.approve.text.lines() {
                 text.push_str(&format!("{}\n", plain(line)));
             }
-            if let Some(Good::Draft(draft)) = self.items.get(&gate.approve.item).map(|item| &item.good)
-                && !draft.findings.is_empty()
-            {
+            let findings = match self.items.get(&gate.approve.item).map(|item| &item.good) {
+                Some(Good::Draft(draft)) => draft.findings.as_slice(),
+                Some(Good::Outline(outline)) => outline.findings.as_slice(),
+                _ => &[],
+            };
+            if !findings.is_empty() {
                 text.push_str(&format!("\n{}\n", paint(TITLE, "What the checks found")));
-                for finding in &draft.findings {
+                for finding in findings {
                     text.push_str(&format!(
                         "  {}:{} {}: {}\n",
                         finding.line,

@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Graph, GraphFormat};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::Output;
+use crate::cli::output::{JSON_VERSION, Output};
 use crate::cli::project::{Place, Project};
 use crate::plan::{self, CyclePlan};
 
@@ -15,7 +15,11 @@ pub fn run(args: &Graph, output: &Output) -> Result<Exit, Failure> {
     output.text(&match format {
         GraphFormat::Mermaid => plan::mermaid(workflow, &plan),
         GraphFormat::Dot => plan::dot(workflow, &plan),
-        GraphFormat::Json => format!("{:#}", plan::json(workflow, &plan)),
+        GraphFormat::Json => {
+            let mut document = plan::json(workflow, &plan);
+            document["version"] = JSON_VERSION.into();
+            format!("{document:#}")
+        }
         GraphFormat::Svg => plan::svg(workflow, &plan),
     });
     Ok(Exit::Ok)

@@ -19,6 +19,10 @@ pub fn run(args: &Kinds, output: &Output) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Ok);
     }
+    if args.schema {
+        output.facts("schema", &crate::compile::schema::schema(builtin::registry()));
+        return Ok(Exit::Ok);
+    }
     if args.kind.is_empty() {
         list(output);
         return Ok(Exit::Ok);

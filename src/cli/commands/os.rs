@@ -13,10 +13,7 @@ pub fn run(args: &Os, output: &Output) -> Result<Exit, Failure> {
     let path = project::find(file.file.as_deref())?;
     let (files, compiled) = project::compile(&path)?;
     let Some(workflow) = compiled.workflow else {
-        output.diagnostics(&compiled.sources, &compiled.diagnostics);
-        return Err(
-            Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display())).exit(Exit::InvalidWorkflow)
-        );
+        return Err(project::invalid(&path, &compiled, output));
     };
     let Some(folder) = &workflow.client_os else {
         return Err(Failure::new("cli::no-client-os", format!("`{}` names no Client OS", path.display()))

@@ -4,7 +4,7 @@ use crate::cli::args::Run;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::cli::project::{Place, Project};
+use crate::cli::project::{Place, Project, Standing};
 use crate::report::style::{DIM, count, paint};
 use crate::report::{CycleState, CycleView, summary};
 use crate::runtime::{self, Clock, CycleStatus, DriveOptions, FixedClock, Journal, Outcome, StopSignal, Urgency, Which};
@@ -13,8 +13,9 @@ use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
 use std::sync::Arc;
 
 pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
-    let project = Project::load(place, args.workflow.file.as_deref(), output)?;
+    let (project, standing) = Project::load_or_pinned(place, args.workflow.file.as_deref(), output)?;
     project.tell_missing_secrets(output);
+    project.tell_missing_client_os(output);
     let mut journal = project.open()?;
     let reactor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
         Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
@@ -25,7 +26,9 @@ pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> 
     }
     let mut views = Vec::new();
     let mut exit = Exit::Ok;
-    for _ in 0..args.cycles {
+    // The next cycle must not begin with files that are not valid.
+    let cycles = if standing == Standing::Pinned { 1 } else { args.cycles };
+    for _ in 0..cycles {
         let outcome = one_cycle(args, &project, journal.as_mut(), &reactor, &stop, output)?;
         let view = project.view(&project.entries(journal.as_ref(), None)?)?;
         exit = match outcome {

@@ -7,7 +7,7 @@ use crate::cli::project::{Place, Project};
 use crate::report::{CycleState, summary};
 
 pub fn run(args: &Status, place: &Place, output: &Output) -> Result<Exit, Failure> {
-    let project = Project::load(place, args.workflow.file.as_deref(), output)?;
+    let (project, _) = Project::load_or_pinned(place, args.workflow.file.as_deref(), output)?;
     if !project.has_state() {
         return Err(project.nothing_yet());
     }

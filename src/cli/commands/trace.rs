@@ -8,7 +8,7 @@ use crate::report::lineage;
 
 pub fn run(args: &Trace, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let (file, words) = split_words(&args.words);
-    let project = Project::load(place, file.as_deref(), output)?;
+    let (project, _) = Project::load_or_pinned(place, file.as_deref(), output)?;
     let [word] = words.as_slice() else {
         return Err(
             Failure::new("cli::usage", "name one item to trace").help("`loopctl status` and `loopctl gate list` show items")

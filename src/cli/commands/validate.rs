@@ -41,6 +41,7 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
         }
     }
     let diagnostics = judged(compiled.diagnostics, args);
+    let sources = project::as_typed(&compiled.sources, &path);
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     if !fixed.is_empty() && format == Format::Human {
         tell(&fixed, args.diff, output);
@@ -50,9 +51,9 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
             let steps = compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len());
             output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), path.display(), count(steps, "step")));
         }
-        Format::Human => output.diagnostics(&compiled.sources, &diagnostics),
+        Format::Human => output.diagnostics(&sources, &diagnostics),
         Format::Json => {
-            let mut document = json_value(&diagnostics, &compiled.sources);
+            let mut document = json_value(&diagnostics, &sources);
             if args.fix {
                 let facts = |fix: &Fixed| {
                     let (line, column) = fix.place;
@@ -62,8 +63,8 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
             }
             output.text(&document.to_string());
         }
-        Format::Sarif => output.text(&render_sarif(&diagnostics, &compiled.sources)),
-        Format::Github => output.text(&render_github(&diagnostics, &compiled.sources)),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, &sources)),
+        Format::Github => output.text(&render_github(&diagnostics, &sources)),
     }
     Ok(if errors > 0 { Exit::InvalidWorkflow } else { Exit::Ok })
 }

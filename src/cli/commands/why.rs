@@ -42,6 +42,12 @@ pub fn run(args: &Why, place: &Place, output: &Output) -> Result<Exit, Failure> 
     if project.workflow.steps.iter().any(|step| step.id.as_str() == word) {
         return Ok(scene.step(word, output));
     }
+    // `add` and `face` are topics before they are the beginnings of ids.
+    if scene.has_topic(word)
+        && let Some(exit) = scene.topics(word, output)
+    {
+        return Ok(exit);
+    }
     // The item may be of an earlier cycle, so all names are known; the last cycle that has it tells about it.
     let items = project.all_items(journal.as_ref())?;
     let list = format!("loopctl status {}", project.file);
@@ -199,7 +205,7 @@ impl Scene<'_> {
             writeln!(text, "  {mark} {}", plain(says)).expect("writing to a string");
         };
         match &facts.made {
-            Some(made) => line(&mark(made.state), &format!("made by `{}`: {}", made.task.step, made.because)),
+            Some(made) => line("✓", &format!("made by `{}`, which {}: {}", made.task.step, did(made.state), made.because)),
             None if self.cycle.items().get(id).is_some() => line("·", "it came from an earlier cycle, where it had to wait"),
             None => line(
                 "·",
@@ -251,6 +257,11 @@ impl Scene<'_> {
             .collect()
     }
 
+    fn has_topic(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        self.cycle.items().iter().any(|item| matches!(&item.good, Good::Signal(signal) if signal.topic.to_lowercase() == word))
+    }
+
     /// Topics of this cycle that have the word in them; `None` when there is none.
     fn topics(&self, word: &str, output: &Output) -> Option<Exit> {
         let word = word.to_lowercase();
@@ -266,8 +277,8 @@ impl Scene<'_> {
             return None;
         }
         // A topic of that very name is the one that is meant.
-        if let Some((topic, signals)) = topics.get_key_value(word.as_str()).map(|(topic, signals)| (*topic, *signals)) {
-            topics = BTreeMap::from([(topic, signals)]);
+        if self.has_topic(&word) {
+            topics.retain(|topic, _| topic.to_lowercase() == word);
         }
         let facts: Vec<TopicFacts> = topics.keys().take(TOPICS).flat_map(|topic| self.chosen(topic)).collect();
         output.either("why", &serde_json::json!({"cycle": self.number(), "topics": facts}), || {
@@ -303,6 +314,11 @@ fn reckoning(opportunity: &Opportunity) -> String {
         })
         .collect();
     rules.join(" + ")
+}
+
+/// What a step that made something did.
+fn did(state: &str) -> &'static str {
+    if state == "reused" { "did not have to run" } else { "ran" }
 }
 
 fn mark(state: &str) -> String {

@@ -1,6 +1,7 @@
 //! An outline: the plan of a piece in Markdown, which a person approves or edits before anything is drafted.
 
 use super::brief::Brief;
+use super::draft::Finding;
 use super::provenance::{Provenance, Writer};
 use crate::base::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct Outline {
     pub provenance: Provenance,
     pub writer: Writer,
     pub revision: Revision,
+    /// What a person should know about the text beforehand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// Who approved it; drafts are only made from approved outlines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,

@@ -1,7 +1,8 @@
 //! The `openai-chat` wire: `POST {base-url}/chat/completions`, which OpenAI and most servers of open models speak (Ollama,
 //! vLLM, llama.cpp). The key is read when it is used and struck out of everything a server says.
 //!
-//! An answer that was cut at the token limit is a failure: half a piece looks like a whole one to every step after this.
+//! An answer that was cut at the token limit is handed on and says so: it is paid for, and the step that asked knows what half
+//! a piece is worth. An answer that cannot be used at all is a failure that still tells what it cost.
 
 use super::{Provider, Replying};
 use crate::base::Money;
@@ -150,6 +151,14 @@ impl OpenAiChat {
                 answered,
                 format!("check `base-url` (it often ends in `/v1`) and `model \"{}\"` of provider `{}`", self.model, self.name),
             ),
+            400 | 413 if said.to_lowercase().contains("context") => Trouble::permanent(
+                answered,
+                format!(
+                    "the prompt and an answer are too long together: lower `max-tokens` of provider `{}` or `claims` of the brief, \
+                     or use a model that reads more",
+                    self.name
+                ),
+            ),
             300..=399 => Trouble::permanent(answered, "write the address that it redirects to as `base-url`"),
             _ => Trouble::permanent(
                 answered,
@@ -177,33 +186,45 @@ impl OpenAiChat {
         let Some(choice) = answer.choices.into_iter().next() else {
             return Err(Trouble::permanent(format!("`{host}` answered without a choice"), self.other_model()));
         };
+        let text = choice.message.content.unwrap_or_default();
+        let (tokens_in, tokens_out, cost) = self.used(request, &answer.usage.unwrap_or_default(), &text);
+        let paid = |trouble: Trouble| Trouble { tokens: tokens_in + tokens_out, cost: cost.clone(), ..trouble };
         if let Some(refusal) = choice.message.refusal.filter(|text| !text.is_empty()) {
             let words = strike(&excerpt(&refusal, 160), key);
-            return Err(Trouble::permanent(
+            return Err(paid(Trouble::permanent(
                 format!("the model declined to write the {}: “{words}”", request.task),
                 "read the prompt as the model did, and change the template or the model",
-            ));
+            )));
         }
         match choice.finish_reason.as_deref() {
-            Some("length") => {
-                return Err(Trouble::permanent(
-                    format!("the {} was cut off at {} tokens", request.task, self.limit(request)),
-                    format!("raise `max-tokens` of provider `{}` and of the step, or ask for a shorter piece", self.name),
-                ));
-            }
             Some("content_filter") => {
-                return Err(Trouble::permanent(
+                return Err(paid(Trouble::permanent(
                     format!("the content filter of `{host}` stopped the {}", request.task),
                     "look for what it may have taken amiss in the signals, or use another model",
-                ));
+                )));
+            }
+            // Some models spend the whole limit on thinking, of which nothing is handed on.
+            Some("length") if text.trim().is_empty() => {
+                return Err(paid(Trouble::permanent(
+                    format!("the {} was cut off at {} tokens before its first word", request.task, self.limit(request)),
+                    format!("raise `max-tokens` of provider `{}` and of the step", self.name),
+                )));
+            }
+            _ if text.trim().is_empty() => {
+                return Err(paid(Trouble::permanent(
+                    format!("the model wrote nothing for the {}", request.task),
+                    self.other_model(),
+                )));
             }
             _ => {}
         }
-        let text = choice.message.content.unwrap_or_default();
-        if text.trim().is_empty() {
-            return Err(Trouble::permanent(format!("the model wrote nothing for the {}", request.task), self.other_model()));
-        }
-        let usage = answer.usage.unwrap_or_default();
+        let cut = choice.finish_reason.as_deref() == Some("length");
+        let model = answer.model.as_deref().map(model_name).filter(|model| !model.is_empty()).unwrap_or(&self.model).to_owned();
+        Ok(Generated { text, model, tokens_in, tokens_out, cost, cut })
+    }
+
+    /// Tokens in and out, and what they cost when the price is known.
+    fn used(&self, request: &Generate, usage: &Usage, text: &str) -> (u64, u64, Option<Money>) {
         // A server that does not count is counted for: four bytes a token is the usual rule of thumb, rounded up.
         let estimate = |bytes: usize| bytes.div_ceil(4) as u64;
         let sent = request.system.len() + Self::question(request).len();
@@ -211,8 +232,7 @@ impl OpenAiChat {
         let tokens_out = usage.completion_tokens.unwrap_or_else(|| estimate(text.len()));
         let cost =
             self.price.map(|(input, output)| Money::new("usd", (tokens_in as f64 * input + tokens_out as f64 * output) / 1e6));
-        let model = answer.model.as_deref().map(model_name).filter(|model| !model.is_empty()).unwrap_or(&self.model).to_owned();
-        Ok(Generated { text, model, tokens_in, tokens_out, cost })
+        (tokens_in, tokens_out, cost)
     }
 
     fn other_model(&self) -> String {
@@ -228,7 +248,7 @@ impl Provider for OpenAiChat {
 
 /// Some servers name the model by its file; the folders of somebody's machine do not belong into receipts and front matter.
 fn model_name(model: &str) -> &str {
-    match model.starts_with('/') || model.contains('\\') {
+    match model.starts_with('/') || model.contains('\\') || model.ends_with(".gguf") {
         true => model.rsplit(['/', '\\']).next().unwrap_or(model),
         false => model,
     }
@@ -372,6 +392,7 @@ mod tests {
     #[test]
     fn a_model_named_by_its_file_loses_the_folders() {
         assert_eq!(model_name("/home/ann/models/small.gguf"), "small.gguf");
+        assert_eq!(model_name("models/small.gguf"), "small.gguf");
         assert_eq!(model_name("C:\\models\\small.gguf"), "small.gguf");
         assert_eq!(model_name("meta-llama/Llama-3"), "meta-llama/Llama-3");
     }
@@ -413,7 +434,10 @@ mod tests {
             (r#"{"choices":[]}"#, "without a choice"),
             (r#"{"choices":[{"message":{"content":null}}]}"#, "wrote nothing"),
             (r#"{"choices":[{"message":{"content":"","refusal":"I cannot."}}]}"#, "declined to write the draft: “I cannot.”"),
-            (r#"{"choices":[{"finish_reason":"length","message":{"content":"half a"}}]}"#, "cut off at 300 tokens"),
+            (
+                r#"{"choices":[{"finish_reason":"length","message":{"content":" "}}]}"#,
+                "cut off at 300 tokens before its first word",
+            ),
             (r#"{"choices":[{"finish_reason":"content_filter","message":{"content":""}}]}"#, "content filter"),
         ] {
             let server = TestServer::start(move |_, _| Http::new(200).text(answer)).await;
@@ -421,6 +445,29 @@ mod tests {
             assert!(failure.message.contains(expected), "{failure:?}");
             assert_eq!((failure.kind, failure.attempts), (FailureKind::Permanent, 1));
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_cut_is_handed_on_and_says_so() {
+        let server = TestServer::start(|_, _| {
+            Http::new(200).text(r#"{"choices":[{"finish_reason":"length","message":{"content":"half a"}}]}"#)
+        })
+        .await;
+        let Reply::Generated(generated) = ask(&server, &request("")).await else { panic!("expected a text") };
+        assert_eq!((generated.text.as_str(), generated.cut), ("half a", true));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_used_is_paid_for() {
+        let server = TestServer::start(|_, _| Http::new(200).text(&completion(" "))).await;
+        let price = Config {
+            name: "price".into(),
+            props: [("input".to_owned(), Scalar::Number(0.5)), ("output".to_owned(), Scalar::Integer(2))].into(),
+            ..Config::default()
+        };
+        let reply = provider(server.at("/v1/"), vec![price]).generate(&request("")).await;
+        let Reply::Failed(failure) = reply else { panic!("{reply:?}") };
+        assert_eq!((failure.tokens, failure.cost), (1_500, Some(Money { currency: "usd".into(), micros: 1_500 })));
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ impl Template {
             tokens_in: 0,
             tokens_out: 0,
             cost: None,
+            cut: false,
         })
     }
 }

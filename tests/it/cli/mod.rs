@@ -1,7 +1,21 @@
-//! The real binary, one file per command: exit codes, what is said where, and what is machine-readable.
+//! The real binary, one file per command: exit codes, what is said where, and what machines can read.
 
 pub mod place;
 
+mod explain;
 mod fmt;
+mod gate;
+mod graph;
+mod help;
+mod init;
+mod kinds;
+mod os;
+mod plan;
+mod report;
+mod run;
+mod shell;
+mod status;
 mod test;
+mod trace;
+mod validate;
 mod validate_fix;

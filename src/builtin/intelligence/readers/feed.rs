@@ -31,10 +31,25 @@ pub fn read(bytes: &[u8], base: Option<&str>) -> Result<Vec<FeedEntry>, String> 
         .id_generator(|links, title, _| stable_id(links, title))
         .build();
     let feed = parser.parse(bytes).map_err(|error| describe(bytes, &error))?;
+    if is_cut_off(bytes) {
+        return Err("it is cut off: its last closing tag is missing".to_owned());
+    }
     let self_link = feed.links.iter().find(|link| link.rel.as_deref() == Some("self") && link.href.contains("://"));
     let site = feed.links.iter().find(|link| link.href.contains("://"));
     let base = base.or(self_link.map(|link| link.href.as_str())).or(site.map(|link| link.href.as_str())).unwrap_or("").to_owned();
     Ok(feed.entries.into_iter().map(|entry| plain(entry, &base)).collect())
+}
+
+/// Whether the end of an XML feed is missing. The parser takes the end of the input for the end of all that is open, so a
+/// half-downloaded feed would pass as one that lost its older entries.
+fn is_cut_off(bytes: &[u8]) -> bool {
+    // Without the zeros of two-byte encodings the tags are ASCII in all of them.
+    let text: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+    let text = String::from_utf8_lossy(&text);
+    let is_xml = text.trim_start_matches(|c: char| !c.is_ascii() || c.is_whitespace()).starts_with('<');
+    let last = text.rsplit("</").next().and_then(|rest| rest.split_once('>')).map_or("", |(name, _)| name.trim());
+    let name = last.rsplit(':').next().unwrap_or("").to_ascii_lowercase();
+    is_xml && !matches!(name.as_str(), "rss" | "feed" | "rdf")
 }
 
 fn stable_id(links: &[Link], title: &Option<Text>) -> String {
@@ -130,5 +145,15 @@ mod tests {
         assert_eq!(read(b"", None).unwrap_err(), "it is empty");
         assert_eq!(read(b"<!DOCTYPE html><html></html>", None).unwrap_err(), "it is a web page, not a feed");
         assert!(read(b"<rss version=\"2.0\"><channel><item><title>a</ti", None).unwrap_err().contains("cut off"));
+    }
+
+    #[test]
+    fn a_feed_that_ends_between_two_entries_is_cut_off() {
+        let whole = "<rss version=\"2.0\"><channel><title>c</title><item><title>a</title></item><item><title>b</title></item></channel></rss>\n<!-- 0.2 s -->";
+        assert_eq!(read(whole.as_bytes(), None).unwrap().len(), 2);
+        for end in ["<item><title>b", "</channel>", "</rss>"] {
+            let half = &whole[..whole.find(end).unwrap()];
+            assert!(read(half.as_bytes(), None).unwrap_err().contains("cut off"), "{half}");
+        }
     }
 }

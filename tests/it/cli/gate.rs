@@ -1,0 +1,143 @@
+//! `loopctl gate`: per item, by handle, in any order.
+
+use super::place::{FIRST, Place, Ran, Stage, list, text};
+use std::os::unix::fs::PermissionsExt as _;
+
+fn ids(place: &Place) -> Vec<String> {
+    place.waiting(FIRST).iter().map(|gate| text(&gate["id"])).collect()
+}
+
+#[test]
+fn what_waits_is_listed_and_shown_with_its_evidence() {
+    let place = Place::at(Stage::Parked);
+    let listed = place.run(&format!("gate list {FIRST}")).exit(4).says("3 decisions").says("by content-team");
+    for gate in place.waiting(FIRST) {
+        let id = text(&gate["id"]);
+        assert!(listed.out.contains(&id));
+        place
+            .run(&format!("gate show {FIRST} {id}"))
+            .exit(0)
+            .says(&text(&gate["approve"]["title"]))
+            .says("What it rests on")
+            .says(&format!("loopctl gate approve {FIRST} {id}"));
+        let shown = place.run(&format!("gate show {FIRST} {id} --json")).exit(0).json()["item"].clone();
+        assert!(!list(&shown["evidence"]).is_empty());
+        assert_eq!(shown["gate"]["id"], id.as_str());
+    }
+}
+
+#[test]
+fn items_are_decided_one_by_one_and_the_rest_still_waits() {
+    let place = Place::at(Stage::Parked);
+    let all = ids(&place);
+    place.run(&format!("gate approve {FIRST} {}", all[1])).exit(0).says("2 decisions left").says(&format!("loopctl run {FIRST}"));
+    assert_eq!(ids(&place), [all[0].clone(), all[2].clone()]);
+    // What was approved flows on at once.
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 1);
+    let decided = place.run(&format!("gate reject {FIRST} {} {} --reason later --json", all[0], all[2])).exit(0).json();
+    assert_eq!(decided["decided"]["left"], 0);
+    assert_eq!(decided["decided"]["decision"], "rejected");
+    place.run(&format!("gate list {FIRST}")).exit(0).says("Nothing waits");
+    place.run(&format!("run {FIRST}")).exit(0);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 1);
+}
+
+#[test]
+fn the_start_of_a_handle_is_enough_when_it_is_the_only_one() {
+    let place = Place::at(Stage::Parked);
+    let all = ids(&place);
+    // Upper case, the letter left out, and more digits than are shown are all understood.
+    let item = text(&place.waiting(FIRST)[0]["approve"]["item"]);
+    for word in [all[0].to_uppercase(), all[0][2..].to_owned(), format!("o-{}", &item[..12]), item] {
+        place.run(&format!("gate show {FIRST} {word}")).exit(0).says(&all[0]);
+    }
+    place.run(&format!("gate show {FIRST} o-")).fails(2, "cli::which-item").warns("3 items");
+    place.run(&format!("gate approve {FIRST} o-ffffffffff")).fails(2, "cli::no-such-item").warns("loopctl gate list");
+    place.run(&format!("gate approve {FIRST}")).fails(2, "cli::usage").warns("--all");
+    // One word that is wrong decides nothing about the others.
+    place.run(&format!("gate approve {FIRST} {} nonsense", all[0])).fails(2, "cli::no-such-item");
+    assert_eq!(ids(&place), all);
+}
+
+#[test]
+fn a_decision_is_made_once() {
+    let place = Place::at(Stage::Parked);
+    let all = ids(&place);
+    place.run(&format!("gate reject {FIRST} {} --reason no", all[0])).exit(0);
+    place.run(&format!("gate approve {FIRST} {}", all[0])).fails(2, "cli::no-such-item");
+    place.run(&format!("gate approve {FIRST} --all")).exit(0).says("Nothing else waits.");
+    let again = place.run(&format!("gate approve {FIRST} --all"));
+    assert!(again.code == 0 || again.code == 2, "{}", again.told());
+    place.run(&format!("run {FIRST}")).exit(0);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 2);
+}
+
+/// An editor that is a shell script; it finds the file in `$1`.
+fn editor(place: &Place, script: &str) -> String {
+    place.write("editor.sh", format!("#!/bin/sh\n{script}\n"));
+    let path = place.path("editor.sh");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("the file is ours");
+    path.display().to_string()
+}
+
+#[test]
+fn the_editor_changes_the_text_and_the_change_is_published() {
+    let place = Place::at(Stage::Parked);
+    let id = ids(&place).remove(0);
+    let editor = editor(&place, "sed -i 's/^## What it means$/## What it means to Whitby/' \"$1\"");
+    let mut command = place.command(&format!("gate edit {FIRST} {id}"));
+    Ran::of(command.env("EDITOR", editor)).exit(0).says("Kept your words and approved");
+    assert!(place.files("").keys().all(|name| !name.ends_with(".md") || name.contains('/')), "the editor's file is tidied away");
+    place.run(&format!("run {FIRST}")).exit(4);
+    let pieces = place.files("workflows/first-loop/out");
+    assert_eq!(pieces.len(), 1);
+    assert!(pieces.values().all(|piece| piece.contains("\n## What it means to Whitby\n")), "{pieces:?}");
+}
+
+#[test]
+fn an_editor_that_fails_decides_nothing_and_keeps_the_text() {
+    let place = Place::at(Stage::Parked);
+    let all = ids(&place);
+    let failing = editor(&place, "echo 'half a thought' > \"$1\"; exit 1");
+    for (program, word) in [(failing.as_str(), "nothing was decided"), ("/no/such/editor", "cannot start the editor")] {
+        let mut command = place.command(&format!("gate edit {FIRST} {}", all[0]));
+        Ran::of(command.env("VISUAL", program)).fails(2, "cli::editor").warns(word).warns("your text is in");
+    }
+    assert_eq!(ids(&place), all);
+    let kept = place.files("");
+    assert!(kept.iter().any(|(name, text)| name.starts_with("loopctl-") && !text.is_empty()), "{:?}", kept.keys());
+    let emptied = editor(&place, ": > \"$1\"");
+    let mut command = place.command(&format!("gate edit {FIRST} {}", all[0]));
+    Ran::of(command.env("EDITOR", emptied)).fails(2, "cli::empty-edit").warns("loopctl gate reject");
+    assert_eq!(ids(&place), all);
+}
+
+#[test]
+fn an_edit_may_come_from_a_file_or_from_standard_input() {
+    let place = Place::at(Stage::Parked);
+    let all = ids(&place);
+    let shown = text(&place.waiting(FIRST)[0]["approve"]["text"]);
+    place.run_with_input(&format!("gate edit {FIRST} {} --file -", all[0]), &shown).exit(0).says("Approved without a change");
+    place.write("new.md", "# A lighthouse\n\n## Why\n\n- It is dark [c1]\n");
+    place.run(&format!("gate edit {FIRST} {} --file new.md", all[1])).exit(0).says("Kept your words");
+    place.run(&format!("gate edit {FIRST} {} --file none.md", all[2])).fails(2, "cli::no-such-file").warns("still waits");
+    place.run_with_input(&format!("gate edit {FIRST} {} --file -", all[2]), " \n").fails(2, "cli::empty-edit");
+    std::fs::write(place.path("latin.md"), b"# caf\xe9\n").expect("the folder is ours");
+    place.run(&format!("gate edit {FIRST} {} --file latin.md", all[2])).fails(2, "cli::no-such-file");
+    assert_eq!(ids(&place), [all[2].clone()]);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let pieces = place.files("workflows/first-loop/out");
+    assert_eq!(pieces.len(), 2);
+    assert!(pieces.values().any(|piece| piece.contains("\n# A lighthouse\n") && piece.contains("It is dark")), "{pieces:?}");
+}
+
+#[test]
+fn before_the_first_run_nothing_waits() {
+    let place = Place::new();
+    for command in ["list", "approve --all", "show o-1", "reject o-1", "edit o-1 --file -"] {
+        let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+        place.run(&format!("gate {verb} {FIRST} {rest}")).fails(2, "cli::nothing-yet").warns(&format!("loopctl run {FIRST}"));
+    }
+    assert!(!place.path("workflows/.loopctl").exists(), "looking makes no state");
+}

@@ -1,0 +1,118 @@
+//! A door between loopctl and a model server: it counts the questions, and it can break.
+//!
+//! What passes through is a real server's; what a server does on its worst days is played here, so that no test has to kill
+//! a server that others use.
+
+use serde_json::json;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What the door does with the next question.
+#[derive(Clone, Debug)]
+pub enum Mood {
+    /// Hands it to the server at this URL, which ends in `/v1`.
+    Pass(String),
+    /// Takes it and hangs up, as a server does that is killed while it writes.
+    Break,
+    /// Answers with this text, as 40 tokens for 100.
+    Say(&'static str),
+    /// The same once; from then on it breaks.
+    Last(&'static str),
+}
+
+pub struct Wire {
+    /// What to write as `base-url`.
+    pub url: String,
+    mood: Arc<Mutex<Mood>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Wire {
+    pub fn open(mood: Mood) -> Wire {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/v1", listener.local_addr().expect("it listens"));
+        let (mood, asked) = (Arc::new(Mutex::new(mood)), Arc::new(AtomicUsize::new(0)));
+        let (moods, count) = (mood.clone(), asked.clone());
+        // It ends with the test run.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (moods, count) = (moods.clone(), count.clone());
+                std::thread::spawn(move || {
+                    if let Some(question) = read(&stream) {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        let mood = {
+                            let mut mood = moods.lock().expect("nobody panics with it");
+                            let now = mood.clone();
+                            if let Mood::Last(_) = now {
+                                *mood = Mood::Break;
+                            }
+                            now
+                        };
+                        // Whoever hung up needs no answer.
+                        let _ = answer(stream, &mood, &question);
+                    }
+                });
+            }
+        });
+        Wire { url, mood, asked }
+    }
+
+    pub fn set(&self, mood: Mood) {
+        *self.mood.lock().expect("nobody panics with it") = mood;
+    }
+
+    /// How many questions have come in.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// The body of a request.
+fn read(stream: &TcpStream) -> Option<Vec<u8>> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim().split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse().ok()?,
+            None if line.trim().is_empty() => break,
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(body)
+}
+
+fn answer(mut stream: TcpStream, mood: &Mood, question: &[u8]) -> std::io::Result<()> {
+    match mood {
+        Mood::Break => Ok(()),
+        Mood::Say(text) | Mood::Last(text) => {
+            let body = json!({
+                "model": "played",
+                "choices": [{ "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
+                "usage": { "prompt_tokens": 100, "completion_tokens": 40 },
+            })
+            .to_string();
+            write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        }
+        Mood::Pass(url) => {
+            let place = url.trim_start_matches("http://");
+            let (host, path) = place.split_once('/').unwrap_or((place, ""));
+            let mut server = TcpStream::connect(host)?;
+            write!(
+                server,
+                "POST /{path}/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+                 content-length: {}\r\nconnection: close\r\n\r\n",
+                question.len()
+            )?;
+            server.write_all(question)?;
+            std::io::copy(&mut server, &mut stream).map(|_| ())
+        }
+    }
+}
