@@ -175,7 +175,8 @@ impl<'j> Judge<'j> {
                 let label =
                     if narrowed { format!("{} of {}", kept.len(), count(total, "item")) } else { format!("found {total}") };
                 // What is missing is among the others; what is too much is among those that count.
-                let shown = if kept.len() as u64 > range.least.unwrap_or(0) { &kept } else { &others };
+                let too_many = kept.len() as u64 > range.least.unwrap_or(0);
+                let shown = if too_many || !narrowed { &kept } else { &others };
                 let mut found = titles(shown, total);
                 found.extend(failures.iter().take(SHOWN).map(|failure| format!("failed: {failure}")));
                 self.fail(span, message, label, "", found);

@@ -116,15 +116,15 @@ error[test::not-met]: expected `signal.volume > 10.0` for all from `demand`
 error[test::not-met]: expected 1 failed at `demand`, found 0
     ╭─[loops/tests/small.test.kdl:20:5]
  20 │     expect \"demand\" failed=1 note=\"no such words\"
-    ·     ───────────────────────┬──────────────────────
-    ·                            ╰── 0 failed
+    ·     ──────────────────────┬──────────────────────
+    ·                           ╰── 0 failed
     ╰────
 
 error[test::not-met]: expected a note of `demand` with “no such words”
     ╭─[loops/tests/small.test.kdl:20:5]
  20 │     expect \"demand\" failed=1 note=\"no such words\"
-    ·     ───────────────────────┬──────────────────────
-    ·                            ╰── it made no note
+    ·     ──────────────────────┬──────────────────────
+    ·                           ╰── it made no note
     ╰────
 
 error[test::not-met]: expected the last cycle to be waiting for people, found it complete
