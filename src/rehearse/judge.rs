@@ -155,7 +155,9 @@ impl<'j> Judge<'j> {
             .filter(|failure| failure.task.step == items.step)
             .map(|failure| failure.message.clone())
             .collect();
-        let mut given: Vec<Given<'_>> = made.iter().flat_map(|item| given(item, &test.client_os, cycle.view.now)).collect();
+        let pillars = Pillars::new(&test.client_os.pillars);
+        let mut given: Vec<Given<'_>> =
+            made.iter().flat_map(|item| given(item, &pillars, &test.client_os, cycle.view.now)).collect();
         if kinds.len() > 1 {
             // So that it is seen what `kind=` would take out.
             given.iter_mut().for_each(|given| given.title.insert_str(0, &format!("{}: ", given.kind)));
@@ -263,7 +265,7 @@ fn holds(program: &Program, scope: &Scope) -> bool {
     expression::evaluate(program, scope).is_ok_and(|outcome| outcome.holds())
 }
 
-fn given<'g>(item: &'g Item, client_os: &Snapshot, now: crate::base::Timestamp) -> Vec<Given<'g>> {
+fn given<'g>(item: &'g Item, pillars: &Pillars<'_>, client_os: &Snapshot, now: crate::base::Timestamp) -> Vec<Given<'g>> {
     let good = &item.good;
     if let Good::Events(events) = good {
         let one = |event| Given {
@@ -275,7 +277,7 @@ fn given<'g>(item: &'g Item, client_os: &Snapshot, now: crate::base::Timestamp) 
         return events.rows.iter().map(one).collect();
     }
     let pillar = match good {
-        Good::Signal(signal) => Some(Pillars::new(&client_os.pillars).of(&signal.topic, signal.title.as_data())),
+        Good::Signal(signal) => Some(pillars.of(&signal.topic, signal.title.as_data())),
         Good::Opportunity(opportunity) => {
             Some(client_os.pillars.iter().find(|pillar| Some(&pillar.name) == opportunity.pillar.as_ref()))
         }
