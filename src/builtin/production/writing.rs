@@ -66,7 +66,11 @@ pub fn request(cx: &StepContext<'_>, task: &str, rules: &str, brief: &Brief, com
         "\nA first version, put together from the facts alone. Keep its facts and its headings:\n\n{composed}\n"
     ));
     let most = limit(cx);
-    prompt.push_str(&format!("\nWrite at most {} words.\n", words_of(most)));
+    let provider = cx.config().text("provider").and_then(|name| cx.workflow.providers.get(name));
+    // The composer writes what it writes.
+    if provider.is_some_and(|provider| provider.kind != "template") {
+        prompt.push_str(&format!("\nWrite at most {} words.\n", words_of(most)));
+    }
     Request::Generate(Generate {
         provider: cx.config().text("provider").unwrap_or_default().to_owned(),
         task: task.to_owned(),
