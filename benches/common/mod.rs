@@ -109,6 +109,7 @@ pub struct Used {
 }
 
 /// Runs a command to its end without showing what it prints.
+#[expect(clippy::zombie_processes, reason = "`wait4` below waits for it, and tells what it used")]
 pub fn spend(command: &mut Command) -> Used {
     let start = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
