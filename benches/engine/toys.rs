@@ -171,7 +171,7 @@ pub fn chain(name: &str, verb: &str, length: usize, items: i64, then: Option<&st
     let mut steps = vec![step("begin", "step-0".to_owned(), Vec::new(), Some(items))];
     let verbs = std::iter::repeat_n(verb, length - 1).chain(then);
     for (n, verb) in (1..).zip(verbs) {
-        steps.push(step(verb, format!("step-{n}"), vec![StepId::new(&format!("step-{}", n - 1))], None));
+        steps.push(step(verb, format!("step-{n}"), vec![StepId::new(format!("step-{}", n - 1))], None));
     }
     workflow(name, steps)
 }
@@ -181,7 +181,7 @@ pub fn fan_of_steps(name: &str, width: usize) -> Workflow {
     let mut steps = vec![step("begin", "first".to_owned(), Vec::new(), Some(1))];
     let id = |n: usize| format!("step-{n}");
     steps.extend((0..width).map(|n| step("nothing", id(n), vec![StepId::new("first")], None)));
-    steps.push(step("join", "join".to_owned(), (0..width).map(|n| StepId::new(&id(n))).collect(), None));
+    steps.push(step("join", "join".to_owned(), (0..width).map(|n| StepId::new(id(n))).collect(), None));
     workflow(name, steps)
 }
 

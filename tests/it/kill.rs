@@ -164,7 +164,7 @@ fn assert_as_if_undisturbed(desk: &Desk, context: &str) {
     for (at, (mine, theirs)) in carries.iter().zip(&clean.carries).enumerate() {
         let context = format!("{context}: what cycle {} handed on", at + 1);
         for (step, state) in &theirs.states {
-            let mine = mine.states.get(step).map(|state| Digest::of_json(state));
+            let mine = mine.states.get(step).map(Digest::of_json);
             assert_eq!(mine, Some(Digest::of_json(state)), "{context}: what `{step}` keeps");
         }
         assert_eq!(mine.ledger, theirs.ledger, "{context}: caps");
