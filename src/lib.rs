@@ -29,6 +29,8 @@ pub mod report;
 pub mod store;
 pub mod world;
 // Rank 10
-pub mod rehearse;
+pub mod workspace;
 // Rank 11
+pub mod rehearse;
+// Rank 12
 pub mod cli;

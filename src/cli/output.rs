@@ -87,18 +87,28 @@ impl Output {
         }
     }
 
+    /// What led to a failure, for people.
+    pub fn findings(&self, failure: &Failure) {
+        if let (false, Some(findings)) = (self.json, &failure.findings) {
+            self.diagnostics(&findings.sources, &findings.diagnostics);
+        }
+    }
+
     pub fn failure(&self, failure: &Failure) {
         if self.json {
             let mut document = serde_json::json!({
                 "version": JSON_VERSION,
                 "error": {"code": failure.code, "message": failure.message, "help": failure.help},
             });
-            if let Some(diagnostics) = &failure.diagnostics {
-                document["diagnostics"] = diagnostics.clone();
+            // With the findings, so that there is one document.
+            if let Some(findings) = &failure.findings {
+                let mut value = crate::diag::formats::json_value(&findings.diagnostics, &findings.sources);
+                document["diagnostics"] = value["diagnostics"].take();
             }
             self.text(&format!("{document:#}"));
             return;
         }
+        self.findings(failure);
         anstream::eprintln!("{}: {}", paint(BAD, format!("error[{}]", failure.code)), failure.message);
         if let Some(help) = &failure.help {
             anstream::eprintln!("  {} {help}", paint(CODE, "help:"));

@@ -19,8 +19,11 @@ const RANKS: &[(&str, u32)] = &[
     ("report", 9),
     ("store", 9),
     ("world", 9),
-    ("rehearse", 10),
-    ("cli", 11),
+    ("workspace", 10),
+    ("rehearse", 11),
+    ("serve", 11),
+    ("lsp", 11),
+    ("cli", 12),
 ];
 
 /// What ranks 0 to 7 must not use: they are synchronous, deterministic and blind to the outside.

@@ -13,7 +13,7 @@ pub fn run(args: &Os, output: &Output) -> Result<Exit, Failure> {
     let path = project::find(file.file.as_deref())?;
     let (files, compiled) = project::compile(&path)?;
     let Some(workflow) = compiled.workflow else {
-        return Err(project::invalid(&path, &compiled, output));
+        return Err(project::invalid(&path, &compiled));
     };
     let Some(folder) = &workflow.client_os else {
         return Err(Failure::new("cli::no-client-os", format!("`{}` names no Client OS", path.display()))
