@@ -3,7 +3,6 @@
 pub mod args;
 pub mod commands;
 pub mod exit;
-pub mod mending;
 pub mod output;
 pub mod progress;
 pub mod project;

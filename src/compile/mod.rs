@@ -12,6 +12,7 @@ mod flow;
 mod frame;
 pub mod language;
 mod lower;
+pub mod mending;
 mod paths;
 mod resolve;
 mod scalar;

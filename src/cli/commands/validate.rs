@@ -2,10 +2,10 @@
 
 use crate::cli::args::{Format, Validate};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::mending::{Fixed, mended};
 use crate::cli::output::Output;
 use crate::cli::project;
 use crate::cli::rewrite::{diff, replace};
+use crate::compile::mending::{Fixed, mended};
 use crate::compile::test_file;
 use crate::diag::formats::json_value;
 use crate::diag::{Diagnostic, Severity, catalog, render_github, render_sarif};
@@ -26,7 +26,8 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     let mut fixed = Vec::new();
     // What is shown with `--diff` is not done, so the findings stay those of the file as it is.
     if args.fix {
-        let mended = mended(&files, &name, |finding| finding.is_error() || !named(&args.allow, finding));
+        let mended =
+            mended(&files, &name, crate::builtin::registry(), |finding| finding.is_error() || !named(&args.allow, finding));
         let shown = |name: &str| folder.join(name).strip_prefix(".").map_or_else(|_| folder.join(name), Path::to_owned);
         for (name, (before, after)) in &mended.changes {
             match args.diff {
