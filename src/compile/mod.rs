@@ -11,6 +11,7 @@ mod decode;
 mod flow;
 mod frame;
 pub mod language;
+pub mod lock;
 mod lower;
 pub mod mending;
 mod paths;

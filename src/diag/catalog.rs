@@ -13,7 +13,7 @@ const fn entry(code: &'static str, title: &'static str) -> Entry {
     Entry { code, title }
 }
 
-const AREAS: &[&[Entry]] = &[KDL, LOOP, TEST];
+const AREAS: &[&[Entry]] = &[KDL, LOCK, LOOP, TEST];
 
 /// How a file is spelled: found by `syntax`.
 pub const KDL: &[Entry] = &[
@@ -46,6 +46,12 @@ pub const KDL: &[Entry] = &[
     entry("kdl::unclosed-string", "a text is not closed"),
     entry("kdl::unexpected-character", "a character cannot stand where it stands"),
     entry("kdl::unknown-keyword", "a word with `#` is no keyword"),
+];
+
+/// What `loop.lock` says: found by `compile::lock`.
+pub const LOCK: &[Entry] = &[
+    entry("lock::broken-lock", "a lock file is not as loopctl writes it"),
+    entry("lock::newer-form", "a lock file was written by a newer loopctl"),
 ];
 
 /// What a workflow says: found by `compile`.

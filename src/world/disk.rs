@@ -2,10 +2,13 @@
 //!
 //! Reading is the user's choice: a workflow may name any file it likes, also outside its folder. Writing is not: an output
 //! path that leaves the root is refused, so that a slip in a workflow cannot overwrite something elsewhere.
+//! Paths that begin with `@modules/` are answered from the cache of this machine, so that the compiler need not know where that is.
 
+use super::cache;
 use super::trouble::{Trouble, plain_io};
 use super::wildcard;
 use crate::base::files::{FileError, Files};
+use crate::compile::lock::CACHE_PREFIX;
 use crate::step::{Body, Fetched, Target};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -24,16 +27,23 @@ const DEPTH_LIMIT: usize = 32;
 pub struct DiskFiles {
     root: PathBuf,
     text_limit: u64,
+    /// Where modules are kept, when it is not [`cache::cache_folder`].
+    cache: Option<PathBuf>,
 }
 
 impl DiskFiles {
     pub fn new(root: impl Into<PathBuf>) -> DiskFiles {
-        DiskFiles { root: root.into(), text_limit: TEXT_LIMIT }
+        DiskFiles { root: root.into(), text_limit: TEXT_LIMIT, cache: None }
     }
 
     /// With another limit for one text, in bytes.
     pub fn with_text_limit(self, text_limit: u64) -> DiskFiles {
         DiskFiles { text_limit, ..self }
+    }
+
+    /// With another folder of modules than the one the environment names.
+    pub fn with_cache(self, cache: impl Into<PathBuf>) -> DiskFiles {
+        DiskFiles { cache: Some(cache.into()), ..self }
     }
 
     pub fn root(&self) -> &Path {
@@ -42,6 +52,12 @@ impl DiskFiles {
 
     /// Where a path of the workflow is on disk. An absolute path stays as it is.
     pub fn place(&self, path: &str) -> PathBuf {
+        if let Some(module) = path.strip_prefix(CACHE_PREFIX)
+            && let Some(cache) = self.cache.clone().or_else(cache::cache_folder)
+            && let Some(place) = cache::module_place(&cache, module)
+        {
+            return place;
+        }
         here(self.root.join(path))
     }
 
@@ -297,6 +313,21 @@ mod tests {
         fs::write(folder.path().join("latin.md"), b"caf\xe9").unwrap();
         assert_eq!(files.text("latin.md"), Err(FileError::NotText));
         assert_eq!(files.clone().with_text_limit(0).text("feeds/a.xml"), Err(FileError::TooLarge(0)));
+    }
+
+    #[test]
+    fn modules_are_read_from_the_cache() {
+        let (folder, files) = folder();
+        let digest = "0".repeat(64);
+        let module = folder.path().join("cache/modules").join(&digest);
+        fs::create_dir_all(&module).unwrap();
+        fs::write(module.join("module.kdl"), "module").unwrap();
+        let files = files.with_cache(folder.path().join("cache"));
+        assert_eq!(files.text(&format!("@modules/{digest}/module.kdl")).as_deref(), Ok("module"));
+        assert_eq!(files.list(&format!("@modules/{digest}")), ["module.kdl"]);
+        assert!(files.exists(&format!("@modules/{digest}")));
+        assert_eq!(files.text(&format!("@modules/{digest}/../../../feeds/a.xml")), Err(FileError::Missing));
+        assert_eq!(files.text("@modules/none/module.kdl"), Err(FileError::Missing));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod secrets;
 pub mod trouble;
 
+pub mod cache;
 pub mod disk;
 pub mod http;
 pub mod polite;
@@ -21,6 +22,7 @@ pub mod scripted;
 #[cfg(test)]
 mod test_server;
 
+pub use cache::cache_folder;
 pub use clock::{FrozenClock, SystemClock};
 pub use disk::DiskFiles;
 pub use real::{RealWorld, missing_secrets};
