@@ -3,6 +3,7 @@
 pub mod digest;
 pub mod duration;
 pub mod files;
+pub mod footprint;
 pub mod id;
 pub mod money;
 pub mod rng;
@@ -12,6 +13,7 @@ pub mod time;
 pub mod skip;
 
 pub use digest::{Digest, Hasher};
+pub use footprint::{Footprint, Traced};
 pub use id::{CycleNo, ItemId, RequestKey, StepId, TaskId, WorkflowId};
 pub use money::Money;
 pub use rng::Rng;

@@ -1,10 +1,20 @@
 //! How two versions of a workflow differ, in words that a reviewer can read.
 
 use crate::base::StepId;
+use crate::client_os::Snapshot;
+use crate::diag::Sources;
 use crate::model::{Cap, CapUnit, Config, Scalar, Step, Workflow};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+/// One version of a workflow with what its spans point into and its Client OS.
+#[derive(Clone, Copy, Debug)]
+pub struct Version<'a> {
+    pub workflow: &'a Workflow,
+    pub texts: &'a Sources,
+    pub client_os: &'a Snapshot,
+}
 
 /// What is different in one step that both versions have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,9 +35,27 @@ pub struct WorkflowDiff {
     pub changed: Vec<StepChange>,
     /// What is not about one step: `zone`, `provider drafter`, `caps` …
     pub workflow: Vec<String>,
+    /// Files of the Client OS, as paths beside the workflow.
+    pub client_os: Vec<String>,
 }
 
 impl WorkflowDiff {
+    /// With the Client OS.
+    pub fn between(old: Version<'_>, new: Version<'_>) -> WorkflowDiff {
+        let mut diff = WorkflowDiff::new(old.workflow, new.workflow);
+        let folder = new.workflow.client_os.as_deref().unwrap_or_default().trim_end_matches('/');
+        let (before, after) = (&old.client_os.files, &new.client_os.files);
+        for path in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+            match (before.get(path), after.get(path)) {
+                (Some(old), Some(new)) if old == new => {}
+                (Some(_), Some(_)) => diff.client_os.push(format!("{folder}/{path}: another text")),
+                (None, _) => diff.client_os.push(format!("{folder}/{path}: new")),
+                (_, None) => diff.client_os.push(format!("{folder}/{path}: gone")),
+            }
+        }
+        diff
+    }
+
     pub fn new(old: &Workflow, new: &Workflow) -> WorkflowDiff {
         let mut diff = WorkflowDiff::default();
         let before: BTreeMap<&StepId, &Step> = old.steps.iter().map(|step| (&step.id, step)).collect();
@@ -49,14 +77,18 @@ impl WorkflowDiff {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty() && self.workflow.is_empty()
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.changed.is_empty()
+            && self.workflow.is_empty()
+            && self.client_os.is_empty()
     }
 }
 
 impl fmt::Display for WorkflowDiff {
     /// One line a change: `+ step`, `- step`, `~ step: what`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.workflow.iter().try_for_each(|what| writeln!(f, "~ {what}"))?;
+        self.workflow.iter().chain(&self.client_os).try_for_each(|what| writeln!(f, "~ {what}"))?;
         self.removed.iter().try_for_each(|step| writeln!(f, "- {step}"))?;
         self.added.iter().try_for_each(|step| writeln!(f, "+ {step}"))?;
         for change in &self.changed {

@@ -5,7 +5,7 @@ pub mod draw;
 pub mod graph;
 pub mod svg;
 
-pub use diff::{StepChange, WorkflowDiff};
+pub use diff::{StepChange, Version, WorkflowDiff};
 pub use draw::{dot, json, mermaid};
 pub use graph::{CarryEdge, CyclePlan, PlanError};
 pub use svg::svg;

@@ -1,10 +1,11 @@
-//! The doors: world, journal and clock. Tests put scripted ones in their place.
+//! The doors: world, journal, clock and changes of files. Tests put scripted ones in their place.
 
-use crate::base::{CycleNo, RequestKey, Timestamp, WorkflowId};
+use crate::base::{CycleNo, Footprint, RequestKey, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry};
 use crate::step::{Reply, Request};
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// Performs requests. One attempt policy (time-outs, retries, rate limits) is inside: what comes back is final.
 pub trait World: Send + Sync {
@@ -53,4 +54,26 @@ pub trait Journal: Send {
 
     /// What the last closed cycle handed on; the default before the first.
     fn carry(&self, workflow: &WorkflowId) -> Result<Carry, JournalError>;
+}
+
+/// How [`Changes`] hears of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// The system tells.
+    Events,
+    /// It looks every so often: because it was asked to, or for the reason given here.
+    Polling { every: Duration, because: Option<String> },
+}
+
+/// Says when the files of a definition have changed.
+///
+/// One save is one change, however an editor makes it: in two writes, by a new file under the old name, or by a link to
+/// another folder. What does not change an answer in the footprint is no change.
+pub trait Changes: Send {
+    /// From now on these files count, as they were when the footprint was taken, and no others.
+    fn watch(&mut self, footprint: Footprint) -> Means;
+
+    /// Returns when an answer is another one than in the footprint and has stayed so for a moment. Until `watch` is called
+    /// again it would return at once. Dropping the future loses nothing.
+    fn next<'a>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }

@@ -7,11 +7,10 @@ use crate::base::{CycleNo, ItemId};
 use crate::builtin;
 use crate::client_os::{self, Snapshot};
 use crate::compile;
-use crate::diag::Sources;
 use crate::engine::Entry;
 use crate::model::{Item, Workflow};
 use crate::report::CycleView;
-use crate::runtime::{CycleStatus, Journal};
+use crate::runtime::{CycleStatus, Journal, reload};
 use crate::store;
 use crate::world::DiskFiles;
 use std::collections::BTreeMap;
@@ -65,7 +64,7 @@ impl Project {
         Ok(Project {
             file: path.display().to_string(),
             root,
-            sources: sources(&compiled.sources, &workflow, &client_os),
+            sources: reload::sources(&compiled.sources, &workflow, &client_os),
             workflow: Arc::new(workflow),
             client_os: Arc::new(client_os),
             state: place.state_of(&path),
@@ -209,14 +208,6 @@ impl Project {
         }
         Ok(items)
     }
-}
-
-/// The texts that a workflow was made from, by path.
-fn sources(read: &Sources, workflow: &Workflow, client_os: &Snapshot) -> BTreeMap<String, String> {
-    let texts = read.iter().map(|(_, file)| (file.name.clone(), file.text.to_string()));
-    let folder = workflow.client_os.clone().unwrap_or_default();
-    let os = client_os.files.iter().map(|(path, text)| (format!("{}/{path}", folder.trim_end_matches('/')), text.clone()));
-    texts.chain(os).collect()
 }
 
 #[cfg(test)]

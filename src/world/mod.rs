@@ -7,8 +7,10 @@ pub mod secrets;
 pub mod trouble;
 
 pub mod cache;
+pub mod changes;
 pub mod disk;
 pub mod http;
+pub mod interest;
 pub mod polite;
 pub mod web;
 pub mod wildcard;
@@ -23,6 +25,7 @@ pub mod scripted;
 mod test_server;
 
 pub use cache::cache_folder;
+pub use changes::{DiskChanges, Patience};
 pub use clock::{FrozenClock, SystemClock};
 pub use disk::DiskFiles;
 pub use real::{RealWorld, missing_secrets};
