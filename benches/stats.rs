@@ -9,10 +9,13 @@ use loopctl::base::Rng;
 use loopctl::stats::anomaly::{Detector, Options, Verdict};
 use loopctl::stats::attribution::{Path, Rule, credit};
 use loopctl::stats::bandit::{Arm, Policy};
+use loopctl::stats::forecast::{Answer, forecast, score};
 use loopctl::stats::markov::Chain;
 use loopctl::stats::minhash::text_signature;
 use loopctl::stats::sampling::normal;
 use std::hint::black_box;
+use std::io::Read;
+use std::time::Instant;
 
 const CHANNELS: usize = 12;
 
@@ -106,9 +109,72 @@ fn choices() {
     line("new beliefs", 50.0 / time, "a second", "");
 }
 
+/// The public series beside the repository: history and what came after; empty with a line when they are not there.
+fn series(name: &str) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/learning/forecast").join(name);
+    let Ok(file) = std::fs::File::open(&path) else {
+        println!("  skipped: {} is not here", path.display());
+        return Vec::new();
+    };
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("the data sets are whole");
+    let numbers = |text: &str| text.split(' ').map(|x| x.parse().expect("a number")).collect();
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        (numbers(fields[2]), numbers(fields[3]))
+    };
+    text.lines().skip(1).map(row).collect()
+}
+
+/// The measures of the M4 competition: the OWA is the mean of sMAPE and MASE, each summed over all series and divided by
+/// that of Naive2; intervals by the share inside and by MSIS.
+fn forecasts() {
+    for (file, period, scale_period, goals) in [
+        ("m3_monthly_odd.csv.gz", 12, 12, "goals .822, .77–.83, .93–.97, 6.35"),
+        ("tourism_monthly_odd.csv.gz", 12, 12, "goals .787, .77–.83, .93–.97, 12.80"),
+        ("m4_weekly_odd.csv.gz", 52, 1, "no goal"),
+    ] {
+        let all = series(file);
+        if all.is_empty() {
+            continue;
+        }
+        heading(&format!("Forecasts of {} series, {file}, seasons of {period} ({goals})", all.len()));
+        let (mut ours, mut simple, mut inside, mut widths) = ([0.0; 2], [0.0; 2], [0.0; 2], 0.0);
+        let mut times = Vec::new();
+        for (history, test) in &all {
+            let values: Vec<Option<f64>> = history.iter().copied().map(Some).collect();
+            let start = Instant::now();
+            let answer = forecast(&values, period, test.len());
+            times.push(start.elapsed().as_secs_f64());
+            let (Answer::Forecast(found), Some(scale)) = (answer, score::scale(history, scale_period)) else { continue };
+            let expected: Vec<f64> = found.steps.iter().map(|step| step.expected).collect();
+            for (sums, path) in [(&mut ours, &expected), (&mut simple, &score::naive2(history, period, test.len()))] {
+                sums[0] += score::smape(test, path);
+                sums[1] += score::mean_error(test, path) / scale;
+            }
+            for (step, actual) in found.steps.iter().zip(test) {
+                for (sum, (low, high)) in inside.iter_mut().zip([step.range_80, step.range_95]) {
+                    *sum += f64::from(u8::from(low <= *actual && *actual <= high)) / test.len() as f64;
+                }
+            }
+            let ranges: Vec<(f64, f64)> = found.steps.iter().map(|step| step.range_95).collect();
+            widths += score::interval_score(test, &ranges, 0.95) / scale;
+        }
+        let count = all.len() as f64;
+        line("OWA", (ours[0] / simple[0] + ours[1] / simple[1]) / 2.0, "", "1 is Naive2");
+        line("sMAPE", ours[0] / count, "", &format!("Naive2 {:.3}", simple[0] / count));
+        line("MASE", ours[1] / count, "", &format!("Naive2 {:.3}", simple[1] / count));
+        line("inside the 80 % interval", inside[0] / count, "", "");
+        line("inside the 95 % interval", inside[1] / count, "", "");
+        line("MSIS at 95 %", widths / count, "", "");
+        line("a series (goal 8 ms)", times.iter().sum::<f64>() / count * 1e3, "ms", "");
+    }
+}
+
 fn main() {
     attribution();
     anomalies();
+    forecasts();
     texts();
     choices();
 }

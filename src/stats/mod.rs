@@ -3,7 +3,7 @@
 //! Nothing here knows what the numbers stand for; the step kinds bring the meaning. Everything is pure and
 //! deterministic: chance comes in as a seeded `Rng`, and the same input gives the same output. In reading order:
 //!
-//! *Tools:* `linear` small dense matrices · `special` gamma, beta, normal, t and count tails that keep their digits ·
+//! *Tools:* `linear` small dense matrices · `minimise` the lowest point of a function · `special` gamma, beta, normal, t and count tails that keep their digits ·
 //! `sampling` draws from distributions · `summary` quantiles, MAD, ranks and rank correlation.
 //!
 //! *How sure we may be:* `intervals` Wilson, Newcombe, Welch · `multiplicity` many tests at once · `scoring` log-loss, Brier,
@@ -22,10 +22,13 @@
 //!
 //! *What changed:* `anomaly` a streaming watch over one series · `burst` rising counts and new terms.
 //!
+//! *What comes next:* `forecast` smoothing, Theta and their median, chosen by trial, with intervals from past misses.
+//!
 //! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
 //! `short_text` classes with "unsure".
 
 pub mod linear;
+pub mod minimise;
 pub mod sampling;
 pub mod special;
 pub mod summary;
@@ -51,6 +54,8 @@ pub mod srm;
 
 pub mod anomaly;
 pub mod burst;
+
+pub mod forecast;
 
 pub mod bm25;
 pub mod minhash;
