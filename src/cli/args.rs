@@ -65,6 +65,7 @@ pub enum Command {
     Init(Init),
     Os(Os),
     Store(Store),
+    Trust(Trust),
     Completions(Completions),
     Man(Man),
 }
@@ -99,6 +100,27 @@ pub struct Run {
     /// In whose name `--approve-all` approves
     #[arg(long, value_name = "NAME", env = "LOOPCTL_AS")]
     pub by: Option<String>,
+}
+
+/// Agree to the commands that a workflow's `exec` providers run
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl trust workflows/first-loop.kdl          shows the commands and asks
+  loopctl trust workflows/first-loop.kdl --list   only shows them
+  loopctl trust --yes                             agrees without asking, for a machine that you set up
+
+A changed command is asked about again. The list is kept in your configuration folder, or where LOOPCTL_TRUST says.")]
+pub struct Trust {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// Show the commands and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub list: bool,
+
+    /// Agree without asking
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Check a workflow, its templates and its Client OS

@@ -49,6 +49,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Init(command) => commands::init::run(command, output),
         Command::Os(command) => commands::os::run(command, output),
         Command::Store(command) => commands::store::run(command, &place, output),
+        Command::Trust(command) => commands::trust::run(command, output),
         Command::Completions(command) => commands::shell::completions(command),
         Command::Man(command) => commands::shell::man(command),
     }

@@ -49,7 +49,12 @@ impl Resolver<'_> {
         let doors: Vec<Reference> =
             sketch.providers.values().chain(sketch.channels.values()).flat_map(|door| door.references.clone()).collect();
         for reference in &doors {
-            self.reference(sketch, reference, &[]);
+            // A fallback is used by the provider that names it.
+            if let Found::Provider(name) = self.reference(sketch, reference, &[])
+                && let Some(door) = sketch.providers.get_mut(&name)
+            {
+                door.used = true;
+            }
         }
         for at in 0..sketch.steps.len() {
             let takes = sketch.steps[at].spec().map_or(&[][..], |spec| spec.takes);

@@ -49,8 +49,8 @@ pub(super) fn parts_of_step(
     let mut words = Vec::new();
     collect_words(&step.config, &mut words);
     for word in &words {
-        if let Some(provider) = workflow.providers.get(*word) {
-            parts.insert(format!("provider {word}"), Digest::of_json(provider));
+        for provider in workflow.provider_line(word) {
+            parts.insert(format!("provider {}", provider.name), Digest::of_json(provider));
         }
         if let Some(channel) = workflow.channels.get(*word) {
             parts.insert(format!("channel {word}"), Digest::of_json(channel));

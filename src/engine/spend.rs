@@ -6,7 +6,8 @@ use super::cycle::{Cycle, counted, tell};
 use super::entry::Entry;
 use super::tasks::TaskState;
 use crate::base::Money;
-use crate::model::{Cap, CapUnit, Provider, Scalar, Window};
+use crate::builtin::common::prices;
+use crate::model::{Cap, CapUnit, Provider, Window};
 use crate::step::{Failure, Generate, Generated, Reply, Request};
 
 /// What a request for text is expected to use at most.
@@ -95,7 +96,7 @@ impl Cycle {
                 Some(_) => 0,
                 None => {
                     let provider = self.fold.shape.workflow.providers.get(&generate.provider);
-                    let price = provider.and_then(|p| price(p, generated.tokens_in as i64, generated.tokens_out as i64));
+                    let price = provider.and_then(prices::of).map(|price| price.of(generated.tokens_in, 0, generated.tokens_out));
                     price.filter(|price| price.currency == *currency).map_or(0, |price| price.micros)
                 }
             },
@@ -116,7 +117,7 @@ impl Cycle {
             .enumerate()
             .filter(|(index, _)| asked.get(&(turn, *index as u32)).is_none_or(|asked| asked.reply.is_none()))
             .filter_map(|(_, request)| match request {
-                Request::Generate(generate) => estimate(shape.workflow.providers.get(&generate.provider), generate),
+                Request::Generate(generate) => estimate(&shape.workflow.provider_line(&generate.provider), generate),
                 Request::Fetch(_) | Request::Query(_) | Request::Approve(_) | Request::Publish(_) | Request::Wait(_) => None,
             })
             .collect();
@@ -207,46 +208,57 @@ fn full(cap: &Cap) -> String {
     }
 }
 
-/// `None` for the composer, which uses nothing.
+/// `None` for the composer, which uses nothing. With fallbacks the dearest of the line counts; when one of them has no price,
+/// the price is not known.
 ///
 /// Tokens are counted from above: English has about four bytes a token, other scripts at most one token a byte.
-fn estimate(provider: Option<&Provider>, generate: &Generate) -> Option<Estimate> {
-    if provider.is_some_and(|provider| provider.kind == "template") {
+fn estimate(line: &[&Provider], generate: &Generate) -> Option<Estimate> {
+    let paid: Vec<&&Provider> = line.iter().filter(|provider| provider.kind != "template").collect();
+    if paid.is_empty() && !line.is_empty() {
         return None;
     }
     let bytes = || generate.system.bytes().chain(generate.prompt.bytes()).chain(generate.composed.bytes());
-    let ascii = bytes().filter(u8::is_ascii).count() as i64;
-    let other = bytes().count() as i64 - ascii;
-    let (tokens_in, tokens_out) = (ascii / 3 + other + 64, i64::from(generate.max_tokens));
-    let money = provider.and_then(|provider| price(provider, tokens_in, tokens_out));
-    Some(Estimate { tokens: tokens_in + tokens_out, money })
-}
-
-/// By the provider's node `price input=0.15 output=0.60`: US dollars for a million tokens.
-fn price(provider: &Provider, tokens_in: i64, tokens_out: i64) -> Option<Money> {
-    let price = provider.config.child("price")?;
-    let part = |name: &str, tokens: i64| {
-        let dollars = price.prop(name).and_then(Scalar::number).filter(|dollars| *dollars >= 0.0)?;
-        // Dollars for a million tokens are millionths of a dollar for one; rounded up. The cast stops at the largest amount.
-        Some(Money { currency: "usd".to_owned(), micros: (dollars * tokens as f64).ceil() as i64 })
-    };
-    Some(part("input", tokens_in)? + part("output", tokens_out)?)
+    let ascii = bytes().filter(u8::is_ascii).count() as u64;
+    let other = bytes().count() as u64 - ascii;
+    let (tokens_in, tokens_out) = (ascii / 3 + other + 64, u64::from(generate.max_tokens));
+    let prices: Option<Vec<Money>> =
+        paid.iter().map(|provider| Some(prices::of(provider)?.of(tokens_in, 0, tokens_out))).collect();
+    let money = prices.and_then(|prices| prices.into_iter().max_by_key(|price| price.micros));
+    Some(Estimate { tokens: (tokens_in + tokens_out) as i64, money })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Config;
+    use crate::model::{Config, Scalar};
+
+    fn provider(kind: &str, price: Option<f64>) -> Provider {
+        let node = price.map(|dollars| {
+            let props = ["input", "output"].map(|name| (name.to_owned(), Scalar::Number(dollars))).into();
+            Config { name: "price".to_owned(), props, ..Config::default() }
+        });
+        let config = Config { children: node.into_iter().collect(), ..Config::default() };
+        Provider { name: "drafter".to_owned(), kind: kind.to_owned(), config }
+    }
 
     #[test]
-    fn a_price_for_a_million_tokens_is_a_price_for_each() {
-        let props = [("input".to_owned(), Scalar::Number(0.15)), ("output".to_owned(), Scalar::Integer(2))].into();
-        let node = Config { name: "price".to_owned(), props, ..Config::default() };
-        let config = Config { children: vec![node], ..Config::default() };
-        let provider = Provider { name: "drafter".to_owned(), kind: "openai-chat".to_owned(), config };
+    fn the_dearest_of_a_line_is_reserved_and_the_template_costs_nothing() {
+        let generate = Generate {
+            provider: "drafter".into(),
+            task: "draft".into(),
+            system: String::new(),
+            prompt: "x".repeat(300),
+            composed: "é".into(),
+            max_tokens: 100,
+            schema: None,
+        };
+        let (cheap, dear) = (provider("openai-chat", Some(1.0)), provider("gemini", Some(10.0)));
+        let (unknown, template) = (provider("openai-chat", None), provider("template", None));
+        let estimate = |line: &[&Provider]| estimate(line, &generate);
         let usd = |micros| Some(Money { currency: "usd".to_owned(), micros });
-        assert_eq!(price(&provider, 1_000_000, 1_000_000), usd(2_150_000));
-        assert_eq!(price(&provider, 1, 0), usd(1), "rounded up");
-        assert_eq!(price(&Provider { config: Config::default(), ..provider }, 1, 1), None);
+        let tokens = 100 + 2 + 64 + 100;
+        assert_eq!(estimate(&[&cheap, &dear, &template]), Some(Estimate { tokens, money: usd(tokens * 10) }));
+        assert_eq!(estimate(&[&cheap, &unknown]), Some(Estimate { tokens, money: None }));
+        assert_eq!(estimate(&[&template]), None);
     }
 }

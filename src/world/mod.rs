@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod secrets;
 pub mod trouble;
+pub mod trust;
 
 pub mod cache;
 pub mod changes;
@@ -31,4 +32,5 @@ pub use disk::DiskFiles;
 pub use real::{RealWorld, missing_secrets};
 pub use scripted::{Fault, ScriptedWorld};
 pub use secrets::{Secret, SecretError, Secrets};
+pub use trust::Trust;
 pub use web::WebSettings;

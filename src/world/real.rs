@@ -12,10 +12,10 @@ use super::publish::{self, Channel};
 use super::secrets::{SecretError, Secrets};
 use super::trouble::Trouble;
 use super::web::{Web, WebSettings};
-use crate::base::{RequestKey, Timestamp};
+use crate::base::{Money, RequestKey, Timestamp};
 use crate::model::{Config, Scalar, Workflow};
 use crate::runtime::{Clock, World};
-use crate::step::{Decision, Fetch, Query, Reply, Request, Target, Verdict};
+use crate::step::{Decision, Failure, FailureKind, Fetch, Generate, Generated, Query, Reply, Request, Target, Verdict};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
@@ -32,6 +32,8 @@ pub struct RealWorld {
     files: DiskFiles,
     reader: Reader,
     providers: BTreeMap<String, Box<dyn Provider>>,
+    /// Who is asked for a role: its provider, then the fallbacks.
+    lines: BTreeMap<String, Vec<String>>,
     channels: BTreeMap<String, Box<dyn Channel>>,
     /// Who approves everything at once, when somebody does.
     approver: Option<String>,
@@ -49,7 +51,7 @@ impl RealWorld {
         let web = Arc::new(Web::new(settings, clock.clone()));
         let files = DiskFiles::new(folder);
         let providers =
-            workflow.providers.iter().map(|(name, provider)| (name.clone(), generate::open(provider, &web, &secrets)));
+            workflow.providers.iter().map(|(name, provider)| (name.clone(), generate::open(provider, &files, &web, &secrets)));
         let channels = workflow
             .channels
             .iter()
@@ -57,6 +59,11 @@ impl RealWorld {
         RealWorld {
             clock,
             providers: providers.collect(),
+            lines: workflow
+                .providers
+                .keys()
+                .map(|role| (role.clone(), workflow.provider_line(role).iter().map(|provider| provider.name.clone()).collect()))
+                .collect(),
             channels: channels.collect(),
             reader: Reader::new(web, Hosts::of_process()),
             files,
@@ -76,14 +83,7 @@ impl RealWorld {
                 Ok(channel) => channel.placed(key).await,
                 Err(trouble) => trouble.into_reply(1),
             },
-            Request::Generate(generate) => match self.providers.get(&generate.provider) {
-                Some(provider) => provider.generate(generate).await,
-                None => Trouble::permanent(
-                    format!("there is no provider `{}`", generate.provider),
-                    format!("declare it: `provider \"{}\" kind=\"template\"`", generate.provider),
-                )
-                .into_reply(1),
-            },
+            Request::Generate(generate) => self.generate(generate).await,
             Request::Approve(approve) => match &self.approver {
                 Some(by) => Reply::Decided(Decision {
                     verdict: Verdict::Approve,
@@ -103,6 +103,26 @@ impl RealWorld {
             },
             Request::Wait(until) => self.wait(*until).await,
         }
+    }
+
+    /// Asks the provider of the role and, while one fails, the next in its line. What failed attempts cost is counted.
+    async fn generate(&self, request: &Generate) -> Reply {
+        let Some(line) = self.lines.get(&request.provider) else {
+            return Trouble::permanent(
+                format!("there is no provider `{}`", request.provider),
+                format!("declare it: `provider \"{}\" kind=\"template\"`", request.provider),
+            )
+            .into_reply(1);
+        };
+        let mut failed: Option<Failure> = None;
+        for provider in line.iter().filter_map(|name| self.providers.get(name)) {
+            match (provider.generate(request).await, failed.take()) {
+                (Reply::Failed(last), before) => failed = Some(before.map_or(last.clone(), |before| both(before, last))),
+                (Reply::Generated(generated), Some(before)) => return Reply::Generated(after(generated, before)),
+                (reply, _) => return reply,
+            }
+        }
+        Reply::Failed(failed.unwrap_or_else(|| Failure::new(FailureKind::Permanent, "nobody was asked")))
     }
 
     async fn fetch(&self, fetch: &Fetch) -> Reply {
@@ -138,6 +158,32 @@ impl RealWorld {
     }
 }
 
+/// The failure of a whole line: the first one's words, because that is the provider that should have answered.
+fn both(first: Failure, last: Failure) -> Failure {
+    let message = format!("{}; its fallback failed too: {}", first.message, last.message);
+    let kind = if last.kind == FailureKind::Transient { last.kind } else { first.kind };
+    Failure {
+        kind,
+        message,
+        attempts: first.attempts + last.attempts,
+        tokens: first.tokens + last.tokens,
+        cost: total(first.cost, last.cost),
+        ..first
+    }
+}
+
+/// A fallback's answer with what the failed attempts before it cost.
+fn after(generated: Generated, failed: Failure) -> Generated {
+    Generated { tokens_in: generated.tokens_in + failed.tokens, cost: total(generated.cost, failed.cost), ..generated }
+}
+
+fn total(a: Option<Money>, b: Option<Money>) -> Option<Money> {
+    match (a, b) {
+        (Some(a), Some(b)) if a.currency == b.currency => Some(a + b),
+        (one, other) => one.or(other),
+    }
+}
+
 impl World for RealWorld {
     fn perform<'a>(&'a self, _key: &'a RequestKey, request: &'a Request) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
         Box::pin(self.answer(request))
@@ -170,7 +216,7 @@ pub mod tests {
     use crate::model;
     use crate::model::SecretRef;
     use crate::step::request::ExpiryAction;
-    use crate::step::{Approve, Failure, Fetched, Published};
+    use crate::step::{Approve, Fetched, Published};
     use crate::world::generate::template::tests::request as generate;
     use crate::world::publish::front_matter::tests::piece;
     use crate::world::test_server::{Answer, TestServer, test_clock};
@@ -278,6 +324,29 @@ pub mod tests {
             let failure = failure(world.perform(&key(), &request).await);
             assert!(failure.message.contains(name), "{failure:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_fallback_answers_when_the_first_provider_cannot_and_each_is_asked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut workflow = workflow();
+        let with_fallback = |name: &str, to: &str, workflow: &mut Workflow| {
+            let provider = workflow.providers.get_mut(name).expect("it is there");
+            provider.config.children.push(node("fallback", Scalar::Text(to.into())));
+        };
+        with_fallback("model", "drafter", &mut workflow);
+        // A line that bites its own tail is walked once.
+        with_fallback("drafter", "model", &mut workflow);
+        let settings = WebSettings { proxy: false, gap: Duration::ZERO, ..WebSettings::default() };
+        let secrets = Secrets::new(folder.path()).with_environment(|_| None);
+        let world = RealWorld::with(&workflow, folder.path(), Arc::new(test_clock()), settings, secrets);
+        let mut asked = generate("# composed");
+        asked.provider = "model".into();
+        let reply = world.perform(&key(), &Request::Generate(asked.clone())).await;
+        assert!(matches!(&reply, Reply::Generated(generated) if generated.model == "template"), "{reply:?}");
+        asked.composed = String::new();
+        let failure = failure(world.perform(&key(), &Request::Generate(asked)).await);
+        assert!(failure.message.contains("`LLM_KEY` is not set; its fallback failed too: the template"), "{failure:?}");
     }
 
     #[tokio::test]

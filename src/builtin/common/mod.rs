@@ -10,6 +10,7 @@ pub mod depth;
 pub mod html;
 pub mod links;
 pub mod number;
+pub mod prices;
 pub mod table;
 pub mod topic;
 

@@ -19,5 +19,6 @@ pub mod status;
 pub mod store;
 pub mod test;
 pub mod trace;
+pub mod trust;
 pub mod validate;
 pub mod why;

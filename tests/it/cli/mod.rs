@@ -17,5 +17,6 @@ mod shell;
 mod status;
 mod test;
 mod trace;
+mod trust;
 mod validate;
 mod validate_fix;
