@@ -80,6 +80,6 @@ fn a_fallback_writes_while_the_model_is_away_and_a_missing_one_is_told() {
     let outlines = outlines(&place, 1);
     assert!(outlines.len() > 1 && outlines.iter().all(|outline| text(&outline["model"]) == "template"), "{outlines:?}");
     assert!(wire.asked() > 0, "the model was asked first");
-    place.edit(FIRST, "fallback \"plain\"", "fallback \"plane\"");
+    place.edit(FIRST, "fallback \"plain\"", "fallback \"plian\"");
     place.run(&format!("validate {FIRST}")).exit(3).warns("did you mean `plain`?");
 }
