@@ -13,7 +13,7 @@ pub fn run(args: &Trust, output: &Output) -> Result<Exit, Failure> {
     let path = project::find(args.workflow.file.as_deref())?;
     let (_, compiled) = project::compile(&path)?;
     let Some(workflow) = compiled.workflow else {
-        return Err(project::invalid(&path, &compiled, output));
+        return Err(project::invalid(&path, &compiled));
     };
     let (folder, _) = project::split_path(&path);
     let trust = world::Trust::of_user();

@@ -7,7 +7,7 @@ use super::{Provider, wire};
 use crate::base::Money;
 use crate::model::{self, Config, Scalar, SecretRef};
 use crate::step::{Failure, FailureKind};
-use crate::step::{Generate, Generated, Reply};
+use crate::step::{Generate, Reply};
 use crate::world::disk::DiskFiles;
 use crate::world::secrets::Secrets;
 use crate::world::test_server::{Answer as Http, TestServer, quick_web};
