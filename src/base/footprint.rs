@@ -8,7 +8,7 @@
 
 use super::Digest;
 use super::files::{FileError, Files};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Questions with their answers, by path; the paths are those of [`Files`].
@@ -51,22 +51,19 @@ impl Footprint {
         })
     }
 
-    /// Paths whose answer is another one than `before`. Sorted.
+    /// Paths that both asked about and that got another answer than `before`. Sorted.
     pub fn changed_since(&self, before: &Footprint) -> Vec<String> {
-        let texts = self.texts.iter().filter(|(path, text)| before.texts.get(*path) != Some(text)).map(|(path, _)| path);
-        let existing = self.existing.iter().filter(|(path, is)| before.existing.get(*path) != Some(is)).map(|(path, _)| path);
-        let lists = self.lists.iter().filter(|(path, names)| before.lists.get(*path) != Some(names)).map(|(path, _)| path);
-        let mut paths: Vec<String> = texts.chain(existing).chain(lists).cloned().collect();
-        paths.sort();
-        paths.dedup();
-        paths
-    }
-
-    /// Adds another reader's questions. Where both asked the same, the other's answer counts: it is the later one.
-    pub fn extend(&mut self, later: Footprint) {
-        self.texts.extend(later.texts);
-        self.existing.extend(later.existing);
-        self.lists.extend(later.lists);
+        fn differ<'a, T: PartialEq>(now: &'a BTreeMap<String, T>, before: &BTreeMap<String, T>) -> Vec<&'a String> {
+            now.iter()
+                .filter(|(path, answer)| before.get(*path).is_some_and(|was| was != *answer))
+                .map(|(path, _)| path)
+                .collect()
+        }
+        let texts = differ(&self.texts, &before.texts);
+        let existing = differ(&self.existing, &before.existing);
+        let lists = differ(&self.lists, &before.lists);
+        let paths: BTreeSet<&String> = texts.into_iter().chain(existing).chain(lists).collect();
+        paths.into_iter().cloned().collect()
     }
 }
 

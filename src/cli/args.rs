@@ -83,6 +83,7 @@ pub struct WorkflowFile {
 #[command(after_long_help = "Examples:
   loopctl run workflows/first-loop.kdl
   loopctl run workflows/first-loop.kdl --cycles 5 --approve-all    a quick look at five rounds
+  loopctl run --watch                      stay: every save is checked and used by the next cycle
 
 Nothing that was finished is done again: after a crash or Ctrl-C the same command goes on.")]
 pub struct Run {
@@ -100,6 +101,30 @@ pub struct Run {
     /// In whose name `--approve-all` approves
     #[arg(long, value_name = "NAME", env = "LOOPCTL_AS")]
     pub by: Option<String>,
+
+    /// Stay, and go on when a file of the workflow is saved or a decision is made in another terminal; Ctrl-C ends
+    #[arg(long, conflicts_with = "cycles")]
+    pub watch: bool,
+
+    /// With `--watch`: look this often instead of waiting to be told, for network disks
+    #[arg(
+        long,
+        value_name = "INTERVAL",
+        requires = "watch",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2s",
+        value_parser = interval
+    )]
+    pub poll: Option<std::time::Duration>,
+}
+
+/// How often to look: from a tenth of a second to an hour.
+fn interval(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || "write a length of time between `100ms` and `1h`, such as `5s`".to_owned();
+    let parsed = crate::base::duration::parse(text).ok_or_else(wrong)?;
+    let (least, most) = (std::time::Duration::from_millis(100), std::time::Duration::from_secs(3600));
+    if (least..=most).contains(&parsed) { Ok(parsed) } else { Err(wrong()) }
 }
 
 /// Agree to the commands that a workflow's `exec` providers run

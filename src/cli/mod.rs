@@ -1,6 +1,7 @@
 //! The command line: arguments, one file per command, exit codes. The only room that puts doors and rooms together.
 
 pub mod args;
+pub mod changed;
 pub mod commands;
 pub mod exit;
 pub mod output;

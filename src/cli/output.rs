@@ -56,6 +56,15 @@ impl Output {
         self.text(&format!("{document:#}"));
     }
 
+    /// Writes `{"version":1,"event":"KIND",…}` on one line, for commands that go on talking. Nothing without `--json`.
+    pub fn event(&self, kind: &str, mut facts: serde_json::Value) {
+        if self.json {
+            facts["version"] = JSON_VERSION.into();
+            facts["event"] = kind.into();
+            self.text(&facts.to_string());
+        }
+    }
+
     /// Writes several kinds of facts as one document, `{"version":1,"KIND":…,"KIND":…}`.
     pub fn document(&self, kinds: &[(&str, serde_json::Value)]) {
         let mut document = serde_json::json!({"version": JSON_VERSION});

@@ -146,7 +146,7 @@ pub(super) fn changed_task(
 }
 
 /// The names of parts that differ, appeared or went away.
-fn changed(old: &BTreeMap<String, Digest>, new: &BTreeMap<String, Digest>) -> Vec<String> {
+pub(super) fn changed(old: &BTreeMap<String, Digest>, new: &BTreeMap<String, Digest>) -> Vec<String> {
     let mut names: Vec<String> = old.keys().chain(new.keys()).filter(|name| old.get(*name) != new.get(*name)).cloned().collect();
     names.sort();
     names.dedup();

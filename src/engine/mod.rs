@@ -12,6 +12,7 @@ pub mod gates;
 pub mod lineage;
 pub mod memory;
 pub mod outlook;
+pub mod reruns;
 mod shape;
 pub mod tasks;
 
@@ -35,6 +36,7 @@ pub use gates::{Doubt, OpenGate, Void, doubts};
 pub use lineage::Items;
 pub use memory::Why;
 pub use outlook::{StepOutlook, Will, outlook};
+pub use reruns::{Rerun, Reruns};
 pub use tasks::{Counts, TaskState};
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! How two versions of a workflow differ, in words that a reviewer can read.
+//! How two versions of a workflow differ, in words that a reviewer can read, with the line where it was written.
 
+use super::settings::{Found, compare, kind};
 use crate::base::StepId;
 use crate::client_os::Snapshot;
-use crate::diag::Sources;
-use crate::model::{Cap, CapUnit, Config, Scalar, Step, Workflow};
+use crate::diag::{Sources, Span};
+use crate::model::{Cap, CapUnit, Config, Step, Workflow};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,12 +17,44 @@ pub struct Version<'a> {
     pub client_os: &'a Snapshot,
 }
 
+/// A place in the new version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct At {
+    /// As in the texts of the version: relative to the folder of the workflow.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What a step remembers it by: `config`, `file templates/draft.hbs`, `provider drafter`, `channel blog`, `client-os`,
+    /// `workflow`; `inputs` for wires; empty when no step gives anything else because of it.
+    #[serde(skip)]
+    pub part: String,
+    /// `weight of rule "demand": 0.4 → 0.5`, `reads from rivals`, `template templates/draft.hbs changed` …
+    pub what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match &self.at {
+            Some(at) if self.what.contains(&at.file) => write!(f, " at line {}", at.line),
+            Some(at) => write!(f, " at {}:{}", at.file, at.line),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What is different in one step that both versions have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StepChange {
     pub step: StepId,
-    /// `config: rule "demand" weight 0.4 → 0.5`, `wires: + rivals`, `caps: …`, `template templates/draft.hbs` …
-    pub what: Vec<String>,
+    pub what: Vec<Change>,
 }
 
 /// How `new` differs from `old`.
@@ -33,55 +66,44 @@ pub struct WorkflowDiff {
     pub removed: Vec<StepId>,
     /// In the order of the new file.
     pub changed: Vec<StepChange>,
-    /// What is not about one step: `zone`, `provider drafter`, `caps` …
-    pub workflow: Vec<String>,
+    /// What is not about one step: `timezone`, providers, shared caps …
+    pub workflow: Vec<Change>,
     /// Files of the Client OS, as paths beside the workflow.
-    pub client_os: Vec<String>,
+    pub client_os: Vec<Change>,
 }
 
 impl WorkflowDiff {
-    /// With the Client OS.
+    /// Compares two versions. Places are those of the new one; what is gone is placed where it was missed first.
     pub fn between(old: Version<'_>, new: Version<'_>) -> WorkflowDiff {
-        let mut diff = WorkflowDiff::new(old.workflow, new.workflow);
-        let folder = new.workflow.client_os.as_deref().unwrap_or_default().trim_end_matches('/');
-        let (before, after) = (&old.client_os.files, &new.client_os.files);
-        for path in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-            match (before.get(path), after.get(path)) {
-                (Some(old), Some(new)) if old == new => {}
-                (Some(_), Some(_)) => diff.client_os.push(format!("{folder}/{path}: another text")),
-                (None, _) => diff.client_os.push(format!("{folder}/{path}: new")),
-                (_, None) => diff.client_os.push(format!("{folder}/{path}: gone")),
-            }
-        }
-        diff
-    }
-
-    pub fn new(old: &Workflow, new: &Workflow) -> WorkflowDiff {
-        let mut diff = WorkflowDiff::default();
-        let before: BTreeMap<&StepId, &Step> = old.steps.iter().map(|step| (&step.id, step)).collect();
-        let after: BTreeSet<&StepId> = new.steps.iter().map(|step| &step.id).collect();
-        diff.removed = old.steps.iter().map(|step| &step.id).filter(|id| !after.contains(id)).cloned().collect();
-        for step in &new.steps {
+        let lines = Lines(new.texts);
+        let mut diff = WorkflowDiff { workflow: workflow_changes(&lines, old.workflow, new.workflow), ..Default::default() };
+        let before: BTreeMap<&StepId, &Step> = old.workflow.steps.iter().map(|step| (&step.id, step)).collect();
+        let after: BTreeSet<&StepId> = new.workflow.steps.iter().map(|step| &step.id).collect();
+        diff.removed = old.workflow.steps.iter().map(|step| &step.id).filter(|id| !after.contains(id)).cloned().collect();
+        for step in &new.workflow.steps {
             match before.get(&step.id) {
                 None => diff.added.push(step.id.clone()),
-                Some(old) => {
-                    let what = step_changes(old, step);
+                Some(was) => {
+                    let mut what = step_changes(&lines, was, step);
+                    what.extend(file_changes(was, step, old.workflow, new.workflow));
                     if !what.is_empty() {
                         diff.changed.push(StepChange { step: step.id.clone(), what });
                     }
                 }
             }
         }
-        diff.workflow = workflow_changes(old, new);
+        diff.client_os = client_os_changes(old, new);
         diff
     }
 
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty()
-            && self.removed.is_empty()
-            && self.changed.is_empty()
-            && self.workflow.is_empty()
-            && self.client_os.is_empty()
+        let WorkflowDiff { added, removed, changed, workflow, client_os } = self;
+        added.is_empty() && removed.is_empty() && changed.is_empty() && workflow.is_empty() && client_os.is_empty()
+    }
+
+    /// What is different about a step that both versions have.
+    pub fn of(&self, step: &StepId) -> &[Change] {
+        self.changed.iter().find(|change| &change.step == step).map_or(&[], |change| &change.what)
     }
 }
 
@@ -98,168 +120,156 @@ impl fmt::Display for WorkflowDiff {
     }
 }
 
-fn workflow_changes(old: &Workflow, new: &Workflow) -> Vec<String> {
-    let mut what = Vec::new();
-    let mut compare = |name: &str, same: bool| {
+/// The lines of spans.
+struct Lines<'a>(&'a Sources);
+
+impl Lines<'_> {
+    fn at(&self, span: Span) -> Option<At> {
+        // A span of nothing is one that nobody set.
+        let file = self.0.get(span.file).filter(|_| span.end > 0)?;
+        Some(At { file: file.name.clone(), line: file.position(span.start as usize).0 })
+    }
+
+    fn change(&self, part: &str, found: Found) -> Change {
+        Change { part: part.to_owned(), what: found.what, at: self.at(found.span) }
+    }
+}
+
+/// The first line, counted from 1, that is another one.
+fn first_difference(old: &str, new: &str) -> usize {
+    let same = old.lines().zip(new.lines()).take_while(|(old, new)| old == new).count();
+    // Where the new text ends early, its last line is the nearest there is.
+    (same + 1).min(new.lines().count()).max(1)
+}
+
+fn of_text(part: &str, name: &str, path: &str, old: Option<&String>, new: Option<&String>) -> Option<Change> {
+    let (how, line) = match (old, new) {
+        (Some(old), Some(new)) if old == new => return None,
+        (Some(old), Some(new)) => ("changed", Some(first_difference(old, new))),
+        (None, Some(_)) => ("is new", None),
+        (_, None) => ("is gone", None),
+    };
+    let at = line.map(|line| At { file: path.to_owned(), line });
+    Some(Change { part: part.to_owned(), what: format!("{name}{path} {how}"), at })
+}
+
+fn client_os_changes(old: Version<'_>, new: Version<'_>) -> Vec<Change> {
+    let folder = new.workflow.client_os.as_deref().unwrap_or_default().trim_end_matches('/');
+    let (before, after) = (&old.client_os.files, &new.client_os.files);
+    let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let change = |path: &&String| of_text("client-os", "", &format!("{folder}/{path}"), before.get(*path), after.get(*path));
+    paths.iter().filter_map(change).collect()
+}
+
+/// The templates of one step, and other files that it reads.
+fn file_changes(old: &Step, new: &Step, old_workflow: &Workflow, new_workflow: &Workflow) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for path in old.files.keys().chain(new.files.keys()).collect::<BTreeSet<_>>() {
+        if old.files.get(path) == new.files.get(path) {
+            continue;
+        }
+        let part = format!("file {path}");
+        let text = |step: &Step, workflow: &Workflow| {
+            step.files.contains_key(path).then(|| workflow.templates.get(path).cloned().unwrap_or_default())
+        };
+        let (before, after) = (text(old, old_workflow), text(new, new_workflow));
+        let plain = || Change { part: part.clone(), what: format!("template {path} changed"), at: None };
+        changes.push(of_text(&part, "template ", path, before.as_ref(), after.as_ref()).unwrap_or_else(plain));
+    }
+    changes
+}
+
+fn workflow_changes(lines: &Lines<'_>, old: &Workflow, new: &Workflow) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut compare_setting = |part: &str, name: &str, same: bool| {
         if !same {
-            what.push(name.to_owned());
+            changes.push(Change { part: part.to_owned(), what: format!("{name} changed"), at: None });
         }
     };
-    compare("name", old.id == new.id);
-    compare("about", old.about == new.about);
-    compare("folder", old.folder == new.folder);
-    compare("client-os", old.client_os == new.client_os);
-    compare("timezone", old.zone.iana_name() == new.zone.iana_name());
-    compare("every", old.every == new.every && old.at_minute == new.at_minute);
-    compare("recorded-from", old.recorded_from == new.recorded_from);
-    compare("concurrency", old.concurrency == new.concurrency);
-    what.extend(cap_changes(&old.caps, &new.caps));
-    let parts = |kind: &'static str, items: Vec<(&String, String, &Config)>| -> BTreeMap<String, (String, Config)> {
-        items.into_iter().map(|(name, of, config)| (format!("{kind} {name}"), (of, config.clone()))).collect()
-    };
-    let all = |workflow: &Workflow| {
-        let providers = workflow.providers.values().map(|p| (&p.name, p.kind.clone(), &p.config)).collect();
-        let channels = workflow.channels.values().map(|c| (&c.name, c.kind.clone(), &c.config)).collect();
-        let mut all = parts("provider", providers);
-        all.append(&mut parts("channel", channels));
-        all
-    };
-    let (before, after) = (all(old), all(new));
+    compare_setting("", "the name", old.id == new.id);
+    compare_setting("", "about", old.about == new.about);
+    compare_setting("workflow", "the folder", old.folder == new.folder);
+    compare_setting("", "client-os", old.client_os == new.client_os);
+    compare_setting("workflow", "timezone", old.zone.iana_name() == new.zone.iana_name());
+    compare_setting("", "every", old.every == new.every && old.at_minute == new.at_minute);
+    compare_setting("", "recorded", old.recorded_from == new.recorded_from);
+    compare_setting("", "concurrency", old.concurrency == new.concurrency);
+    changes.extend(cap_changes(&old.caps, &new.caps, None));
+    let (before, after) = (doors(old), doors(new));
     for name in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
+        let mut found = Vec::new();
         match (before.get(name), after.get(name)) {
-            (Some(_), None) => what.push(format!("{name} is gone")),
-            (None, Some(_)) => what.push(format!("{name} is new")),
+            (Some(_), None) => found.push(Found::nowhere(format!("{name} is gone"))),
+            (None, Some((_, config))) => found.push(Found { what: format!("{name} is new"), span: config.span }),
             (Some((old_kind, old)), Some((new_kind, new))) => {
                 if old_kind != new_kind {
-                    what.push(format!("{name}: kind {old_kind} → {new_kind}"));
+                    found.push(Found { what: format!("kind of {name}: {old_kind} → {new_kind}"), span: new.span });
                 }
-                config_changes(name, old, new, &mut what);
+                compare(&[name.clone()], old, new, &mut found);
             }
             (None, None) => {}
         }
+        changes.extend(found.into_iter().map(|found| lines.change(name, found)));
     }
-    what
+    changes
 }
 
-fn step_changes(old: &Step, new: &Step) -> Vec<String> {
-    let mut what = Vec::new();
+/// Providers and channels with their kind, by the part that steps remember them by.
+fn doors(workflow: &Workflow) -> BTreeMap<String, (&str, &Config)> {
+    let providers = workflow.providers.values().map(|door| (format!("provider {}", door.name), (&*door.kind, &door.config)));
+    let channels = workflow.channels.values().map(|door| (format!("channel {}", door.name), (&*door.kind, &door.config)));
+    providers.chain(channels).collect()
+}
+
+fn step_changes(lines: &Lines<'_>, old: &Step, new: &Step) -> Vec<Change> {
+    let here = lines.at(new.span).or_else(|| lines.at(new.config.span));
+    let change = |part: &str, what: String| Change { part: part.to_owned(), what, at: here.clone() };
+    let mut changes = Vec::new();
     if old.layer != new.layer {
-        what.push(format!("layer: {} → {}", old.layer, new.layer));
+        changes.push(change("", format!("layer: {} → {}", old.layer, new.layer)));
     }
     if old.verb != new.verb || old.connector != new.connector {
-        what.push(format!("kind: {} → {}", kind(old), kind(new)));
+        changes.push(change("config", format!("kind: {} → {}", kind(old), kind(new))));
     }
-    for wire in old.from.iter().filter(|wire| !new.from.contains(wire)) {
-        what.push(format!("wires: - {}", wire.from));
+    let gone = old.from.iter().filter(|wire| !new.from.contains(wire));
+    let mut wires: Vec<Change> = gone.map(|wire| change("inputs", format!("no longer reads from {}", wire.from))).collect();
+    let added = new.from.iter().filter(|wire| !old.from.contains(wire));
+    wires.extend(added.map(|wire| change("inputs", format!("reads from {}", wire.from))));
+    if wires.is_empty() && old.from != new.from {
+        wires.push(change("inputs", "reads in another order".to_owned()));
     }
-    for wire in new.from.iter().filter(|wire| !old.from.contains(wire)) {
-        what.push(format!("wires: + {}", wire.from));
-    }
-    if what.iter().all(|what| !what.starts_with("wires")) && old.from != new.from {
-        what.push("wires: another order".to_owned());
-    }
-    what.extend(cap_changes(&old.caps, &new.caps));
-    for path in old.files.keys().chain(new.files.keys()).collect::<BTreeSet<_>>() {
-        match (old.files.get(path), new.files.get(path)) {
-            (Some(before), Some(after)) if before == after => {}
-            (Some(_), Some(_)) => what.push(format!("template {path}: another text")),
-            (None, _) => what.push(format!("template {path}: new")),
-            (_, None) => what.push(format!("template {path}: gone")),
-        }
-    }
+    changes.append(&mut wires);
+    changes.extend(cap_changes(&old.caps, &new.caps, here.as_ref()));
     // Wires and caps are told above, in their own words.
     let own = |config: &Config| {
         let children = config.children.iter().filter(|child| child.name != "from" && child.name != "cap");
         Config { children: children.cloned().collect(), ..config.clone() }
     };
-    config_changes("config", &own(&old.config), &own(&new.config), &mut what);
-    what
+    let mut found = Vec::new();
+    compare(&[], &own(&old.config), &own(&new.config), &mut found);
+    changes.extend(found.into_iter().map(|found| lines.change("config", found)));
+    changes
 }
 
-fn kind(step: &Step) -> String {
-    step.connector.as_ref().map_or_else(|| step.verb.clone(), |connector| format!("{} kind={connector}", step.verb))
-}
-
-fn cap_changes(old: &[Cap], new: &[Cap]) -> Vec<String> {
+/// Caps decide how much runs, not what it gives.
+fn cap_changes(old: &[Cap], new: &[Cap], at: Option<&At>) -> Vec<Change> {
     let unit = |cap: &Cap| match &cap.unit {
         CapUnit::Pieces => "pieces".to_owned(),
         CapUnit::Tokens => "tokens".to_owned(),
         CapUnit::Money(currency) => format!("millionths of {}", currency.to_ascii_uppercase()),
     };
     let write = |cap: &Cap| format!("{} {} per {}", cap.most, unit(cap), cap.per);
-    let gone = old.iter().filter(|cap| !new.contains(cap)).map(|cap| format!("caps: - {}", write(cap)));
-    let added = new.iter().filter(|cap| !old.contains(cap)).map(|cap| format!("caps: + {}", write(cap)));
+    let change = |what: String| Change { part: String::new(), what, at: at.cloned() };
+    let gone = old.iter().filter(|cap| !new.contains(cap)).map(|cap| change(format!("no longer capped at {}", write(cap))));
+    let added = new.iter().filter(|cap| !old.contains(cap)).map(|cap| change(format!("capped at {}", write(cap))));
     gone.chain(added).collect()
-}
-
-/// Says where two node trees differ. Nodes are paired by name and first argument, and by order among equals.
-fn config_changes(path: &str, old: &Config, new: &Config, what: &mut Vec<String>) {
-    for (n, (before, after)) in old.args.iter().zip(&new.args).enumerate() {
-        if before != after {
-            let place = if n == 0 { String::new() } else { format!(" argument {}", n + 1) };
-            what.push(format!("{path}{place}: {} → {}", shown(before), shown(after)));
-        }
-    }
-    for extra in old.args.iter().skip(new.args.len()) {
-        what.push(format!("{path}: - {}", shown(extra)));
-    }
-    for extra in new.args.iter().skip(old.args.len()) {
-        what.push(format!("{path}: + {}", shown(extra)));
-    }
-    for name in old.props.keys().chain(new.props.keys()).collect::<BTreeSet<_>>() {
-        let of = |config: &Config| config.props.get(name).map_or_else(|| "nothing".to_owned(), shown);
-        if old.props.get(name) != new.props.get(name) {
-            what.push(format!("{path} {name}: {} → {}", of(old), of(new)));
-        }
-    }
-    let (before, after) = (keyed(old), keyed(new));
-    for key in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
-        let path = format!("{path} {}", key.0);
-        match (before.get(key), after.get(key)) {
-            (Some(old), Some(new)) => config_changes(&path, old, new, what),
-            (Some(_), None) => what.push(format!("{path}: gone")),
-            (None, Some(_)) => what.push(format!("{path}: new")),
-            (None, None) => {}
-        }
-    }
-}
-
-/// Children by how people name them, such as `rule "demand"`; a node that stands once goes by its name alone.
-fn keyed(config: &Config) -> BTreeMap<(String, usize), &Config> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    config.children.iter().for_each(|child| *counts.entry(child.name.as_str()).or_default() += 1);
-    let mut keyed = BTreeMap::new();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for child in &config.children {
-        let name = match child.arg() {
-            Some(Scalar::Text(text)) if counts[child.name.as_str()] > 1 => format!("{} {text:?}", child.name),
-            _ => child.name.clone(),
-        };
-        let place = seen.entry(name.clone()).or_default();
-        keyed.insert((name, *place), child);
-        *place += 1;
-    }
-    keyed
-}
-
-fn shown(value: &Scalar) -> String {
-    match value {
-        Scalar::Text(text) => format!("{text:?}"),
-        Scalar::Integer(value) => value.to_string(),
-        Scalar::Number(value) => value.to_string(),
-        Scalar::Bool(value) => format!("#{value}"),
-        Scalar::Duration(millis) => crate::base::duration::format(std::time::Duration::from_millis(*millis)),
-        Scalar::Size(bytes) => format!("{bytes} bytes"),
-        Scalar::Money(money) => money.to_string(),
-        Scalar::Secret(_) => "a secret".to_owned(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::Digest;
-    use crate::model::{GoodKind, Window, Wire};
+    use crate::model::{GoodKind, Scalar, Window, Wire};
     use crate::plan::graph::tests::small_loop;
 
     fn node(name: &str, args: &[&str], weight: Option<f64>) -> Config {
@@ -271,9 +281,15 @@ mod tests {
         }
     }
 
+    fn diff(old: &Workflow, new: &Workflow, texts: &Sources) -> WorkflowDiff {
+        let client_os = Snapshot::default();
+        let version = |workflow| Version { workflow, texts, client_os: &client_os };
+        WorkflowDiff::between(version(old), version(new))
+    }
+
     #[test]
     fn a_workflow_does_not_differ_from_itself() {
-        assert!(WorkflowDiff::new(&small_loop(), &small_loop()).is_empty());
+        assert!(diff(&small_loop(), &small_loop(), &Sources::default()).is_empty());
     }
 
     #[test]
@@ -292,22 +308,45 @@ mod tests {
         new.steps[1].from.push(Wire { from: "radio".into(), carries: vec![GoodKind::Signal] });
         new.steps.push(fresh);
         let expected = "\
-~ concurrency
+~ concurrency changed
 - aim
 + radio
-~ opportunities: wires: + radio
-~ opportunities: config rule \"demand\": gone
-~ opportunities: config rule \"fit\" weight: 0.6 → 0.5
-~ opportunities: config rule \"novelty\": new
-~ outlines: caps: + 3 pieces per day
-~ outlines: template templates/outline.hbs: new
-~ credit: wires: - press
+~ opportunities: reads from radio
+~ opportunities: rule \"demand\" is gone
+~ opportunities: weight of rule \"fit\": 0.6 → 0.5
+~ opportunities: rule \"novelty\" is new
+~ outlines: capped at 3 pieces per day
+~ outlines: template templates/outline.hbs is new
+~ credit: no longer reads from press
 ";
-        assert_eq!(WorkflowDiff::new(&old, &new).to_string(), expected);
+        assert_eq!(diff(&old, &new, &Sources::default()).to_string(), expected);
     }
 
     #[test]
-    fn a_secret_is_never_written_out() {
-        assert_eq!(shown(&Scalar::Secret(crate::model::SecretRef::File("key.txt".to_owned()))), "a secret");
+    fn a_change_has_the_line_where_it_is_written() {
+        let mut texts = Sources::default();
+        let file = texts.add("loop.kdl", "a\nb\nscore {\n  rule weight=0.5\n}\n");
+        let mut old = small_loop();
+        old.steps[2].config.children = vec![node("rule", &["fit"], Some(0.6))];
+        old.steps[3].files.insert("outline.hbs".to_owned(), Digest::of("old"));
+        old.templates.insert("outline.hbs".to_owned(), "one\ntwo\nthree\n".to_owned());
+        let mut new = old.clone();
+        new.steps[2].config.children = vec![Config { span: Span::new(file, 14, 20), ..node("rule", &["fit"], Some(0.5)) }];
+        new.steps[3].files.insert("outline.hbs".to_owned(), Digest::of("new"));
+        new.templates.insert("outline.hbs".to_owned(), "one\ntwo!\nthree\n".to_owned());
+        let expected = "\
+~ opportunities: weight of rule: 0.6 → 0.5 at loop.kdl:4
+~ outlines: template outline.hbs changed at line 2
+";
+        assert_eq!(diff(&old, &new, &texts).to_string(), expected);
+    }
+
+    #[test]
+    fn the_first_line_that_differs_is_in_the_new_text() {
+        assert_eq!(first_difference("a\nb\n", "a\nc\n"), 2);
+        assert_eq!(first_difference("a\nb\n", "a\nb\nc\n"), 3);
+        assert_eq!(first_difference("a\nb\n", "a\n"), 1);
+        assert_eq!(first_difference("a", ""), 1);
+        assert_eq!(first_difference("a\n", "a"), 1);
     }
 }

@@ -3,9 +3,10 @@
 pub mod diff;
 pub mod draw;
 pub mod graph;
+mod settings;
 pub mod svg;
 
-pub use diff::{StepChange, Version, WorkflowDiff};
+pub use diff::{At, Change, StepChange, Version, WorkflowDiff};
 pub use draw::{dot, json, mermaid};
 pub use graph::{CarryEdge, CyclePlan, PlanError};
 pub use svg::svg;

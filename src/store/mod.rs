@@ -23,5 +23,5 @@ pub use checkpoint::{Batch, CheckpointStore, Compaction, Head, Health, Pair, Vis
 pub use export::{export, import};
 pub use log::{LogJournal, Loss};
 pub use memory::MemoryStore;
-pub use open::{OpenOptions, memory, open, recover};
+pub use open::{OpenOptions, memory, open, pulse, recover};
 pub use sled_store::SledStore;

@@ -1,5 +1,6 @@
 //! Opening a store: lock, check, and refuse rather than go on with less than was acknowledged.
 
+use super::acknowledged;
 use super::log::{LogJournal, Loss, explain_loss};
 use super::memory::MemoryStore;
 use super::sled_store::SledStore;
@@ -36,6 +37,15 @@ pub fn open(folder: &Path, options: &OpenOptions) -> Result<LogJournal<SledStore
         journal.mend()?;
     }
     Ok(journal)
+}
+
+/// A number that moves on whenever something is acknowledged in a folder, by whatever process; `None` when nothing has been.
+/// It takes no lock, so that one who waits for others' decisions is in nobody's way.
+pub fn pulse(folder: &Path) -> Option<(u64, u64)> {
+    match acknowledged::read(&folder.join("HEAD")) {
+        Ok(acknowledged::Found::Mark(mark)) => Some((mark.generation, mark.sequence)),
+        Ok(acknowledged::Found::Absent | acknowledged::Found::Damaged) | Err(_) => None,
+    }
 }
 
 /// Opens a damaged or shortened journal, cuts each cycle at its first gap, and says what each one lost.

@@ -7,10 +7,12 @@ use crate::base::{CycleNo, ItemId};
 use crate::builtin;
 use crate::client_os::{self, Snapshot};
 use crate::compile;
+use crate::diag::Sources;
 use crate::engine::Entry;
 use crate::model::{Item, Workflow};
+use crate::plan::Version;
 use crate::report::CycleView;
-use crate::runtime::{CycleStatus, Journal, reload};
+use crate::runtime::{CycleStatus, Definition, Journal, reload};
 use crate::store;
 use crate::world::DiskFiles;
 use std::collections::BTreeMap;
@@ -42,6 +44,8 @@ pub struct Project {
     pub client_os: Arc<Snapshot>,
     /// The texts of the workflow, its templates and its Client OS, by path.
     pub sources: BTreeMap<String, String>,
+    /// What the spans in the workflow point into, by path beside the workflow.
+    pub texts: Sources,
     pub state: PathBuf,
 }
 
@@ -65,6 +69,7 @@ impl Project {
             file: path.display().to_string(),
             root,
             sources: reload::sources(&compiled.sources, &workflow, &client_os),
+            texts: compiled.sources,
             workflow: Arc::new(workflow),
             client_os: Arc::new(client_os),
             state: place.state_of(&path),
@@ -132,7 +137,8 @@ impl Project {
         let disk = DiskFiles::new(&root);
         let front = MemoryFiles(pinned.iter().map(|(path, text)| (path.clone(), Arc::from(text.as_str()))).collect());
         let files = Overlay { front, behind: &disk };
-        let Some(workflow) = compile::compile(&files, &name, builtin::registry()).workflow else {
+        let compiled = compile::compile(&files, &name, builtin::registry());
+        let Some(workflow) = compiled.workflow else {
             return Err(Failure::new(
                 "run::cannot-resume",
                 format!("cycle {open} began with files that this version of loopctl does not accept, or that are gone"),
@@ -146,8 +152,30 @@ impl Project {
             workflow: Arc::new(workflow),
             client_os: Arc::new(client_os),
             sources: pinned.clone(),
+            texts: compiled.sources,
             state,
         })
+    }
+
+    /// What the next cycle of this project opens with.
+    pub fn definition(&self) -> Definition {
+        Definition {
+            workflow: self.workflow.clone(),
+            client_os: self.client_os.clone(),
+            sources: self.sources.clone(),
+            texts: self.texts.clone(),
+        }
+    }
+
+    /// The same project with another version of its files.
+    pub fn with(&self, definition: &Definition) -> Project {
+        let Definition { workflow, client_os, sources, texts } = definition.clone();
+        Project { workflow, client_os, sources, texts, ..self.clone() }
+    }
+
+    /// For comparing it with another version.
+    pub fn version(&self) -> Version<'_> {
+        Version { workflow: &self.workflow, texts: &self.texts, client_os: &self.client_os }
     }
 
     pub fn store_name(&self) -> String {

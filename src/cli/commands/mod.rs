@@ -14,6 +14,7 @@ pub mod plan;
 pub mod report;
 pub mod retry;
 pub mod run;
+mod run_watch;
 pub mod shell;
 pub mod status;
 pub mod store;

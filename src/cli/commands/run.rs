@@ -13,13 +13,14 @@ use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
 use std::sync::Arc;
 
 pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
+    if args.watch {
+        return super::run_watch::run(args, place, output);
+    }
     let (project, standing) = Project::load_or_pinned(place, args.workflow.file.as_deref(), output)?;
     project.tell_missing_secrets(output);
     project.tell_missing_client_os(output);
     let mut journal = project.open()?;
-    let reactor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
-        Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
-    })?;
+    let reactor = reactor()?;
     let stop = reactor.block_on(async { StopSignal::on_interrupt() });
     if !output.json {
         reactor.spawn(say_how_to_stop(stop.clone()));
@@ -53,12 +54,19 @@ pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> 
     Ok(exit)
 }
 
+/// What requests run on.
+pub(super) fn reactor() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
+    })
+}
+
 /// A person who wants to publish was only held back by a cap: nothing at all was written or sent.
-fn is_capped(view: &CycleView) -> bool {
+pub(super) fn is_capped(view: &CycleView) -> bool {
     !view.deferred.is_empty() && view.written.is_empty() && view.published.is_empty()
 }
 
-fn one_cycle(
+pub(super) fn one_cycle(
     args: &Run,
     project: &Project,
     journal: &mut dyn Journal,
@@ -124,7 +132,7 @@ fn approve_all(args: &Run, project: &Project, journal: &mut dyn Journal) -> Resu
     Ok(decided)
 }
 
-async fn say_how_to_stop(mut stop: StopSignal) {
+pub(super) async fn say_how_to_stop(mut stop: StopSignal) {
     stop.beyond(Urgency::None).await;
     anstream::eprintln!(
         "Stopping: what runs may finish, nothing new is started. Press Ctrl-C again to stop at once; nothing is lost either way."

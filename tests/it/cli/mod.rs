@@ -13,6 +13,8 @@ mod os;
 mod plan;
 mod report;
 mod run;
+#[cfg(unix)]
+mod run_watch;
 mod shell;
 mod status;
 mod test;
