@@ -308,7 +308,7 @@ fn too_many(spec: &NodeSpec, span: Span, count: usize) -> Diagnostic {
         .help(if spec.children.is_empty() && spec.props.is_empty() { "remove it".to_owned() } else { example_help(spec) })
 }
 
-fn unknown_property(spec: &NodeSpec, entry: &Entry<'_>, name: &str, name_span: Span) -> Diagnostic {
+pub(super) fn unknown_property(spec: &NodeSpec, entry: &Entry<'_>, name: &str, name_span: Span) -> Diagnostic {
     let finding = Diagnostic::error("loop::unknown-property", format!("`{}` has no property `{name}`", spec.name));
     if spec.children.iter().any(|child| child.name == name) {
         return finding

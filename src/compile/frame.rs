@@ -142,7 +142,8 @@ impl Frame<'_> {
             match name {
                 Some("provider") => doors.push((child, true)),
                 Some("channel") => doors.push((child, false)),
-                Some("use") => self.module(child),
+                // What it names was looked up before the workflow was read: see `modules`.
+                Some("use") => drop(Decoder::new(self.sink).node(child, &USE)),
                 Some(name) => match Layer::parse(name) {
                     Some(layer) => layers.push((layer, child)),
                     None => settings.push((child, name)),
@@ -179,18 +180,6 @@ impl Frame<'_> {
         let near = nearest(child.name(), language::top_level());
         self.sink.push(unknown_node(child, near, WORKFLOW.props, language::top_level(), WORKFLOW.name));
         near
-    }
-
-    fn module(&mut self, node: Node<'_>) {
-        let used = Decoder::new(self.sink).node(node, &USE);
-        let name = used.arg().and_then(Scalar::text).unwrap_or("");
-        if !name.is_empty() {
-            self.sink.push(
-                Diagnostic::error("loop::module-unavailable", format!("this version of loopctl cannot load module `{name}`"))
-                    .at(node.head_span(), "modules cannot be used yet")
-                    .help("write its steps into this file; `loopctl kinds` lists what is built in"),
-            );
-        }
     }
 
     /// What one setting needs of another.
@@ -304,8 +293,12 @@ impl Frame<'_> {
         let before = self.errors();
         let mut verb = node.name();
         if !self.verbs.contains_key(verb) {
-            let near = nearest(verb, self.verb_names.iter().copied());
-            self.sink.push(self.unknown_verb(node, layer, near));
+            // A step of a module that is still there could not be expanded, and why has been said.
+            let is_of_module = verb.contains('.');
+            let near = if is_of_module { None } else { nearest(verb, self.verb_names.iter().copied()) };
+            if !is_of_module {
+                self.sink.push(self.unknown_verb(node, layer, near));
+            }
             // Read on as if it had been spelled right.
             verb = near.unwrap_or(verb);
         }
@@ -429,14 +422,6 @@ impl Frame<'_> {
 
     fn unknown_verb(&self, node: Node<'_>, layer: Layer, near: Option<&str>) -> Diagnostic {
         let verb = node.name();
-        if let Some((module, _)) = verb.split_once('.') {
-            return Diagnostic::error(
-                "loop::module-unavailable",
-                format!("`{verb}` comes from module `{module}`, and this version of loopctl cannot load modules"),
-            )
-            .at(node.name_span(), "modules cannot be used yet")
-            .help("write the step itself here; `loopctl kinds` lists what is built in");
-        }
         let finding =
             Diagnostic::error("loop::unknown-kind", format!("unknown step kind `{verb}`")).at(node.name_span(), "no such verb");
         match near {

@@ -1,7 +1,7 @@
 //! The compiler: from the text of a workflow to a checked `Workflow`, or to every mistake in it.
 //!
 //! ```text
-//! text ─ syntax::read ─► tree ─ frame ─► sketch ─ resolve ─► names known ─ flow ─► wires fit ─ check ─► sound ─ lower ─► Workflow
+//! text ─ syntax::read ─► tree ─ modules ─► expanded tree ─ frame ─► sketch ─ resolve ─► names known ─ flow ─► wires fit ─ check ─► sound ─ lower ─► Workflow
 //! ```
 //! It is pure and never fails. It knows specs, not kinds: what a step looks like comes from the registry. Each stage works with what the
 //! stage before understood, marks what it could not understand, and stays silent about the consequences.
@@ -14,6 +14,7 @@ pub mod language;
 pub mod lock;
 mod lower;
 pub mod mending;
+pub mod modules;
 mod paths;
 mod resolve;
 mod scalar;
@@ -39,7 +40,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Compiled {
     /// There when no diagnostic is an error.
     pub workflow: Option<Workflow>,
-    /// The texts that the diagnostics point into: the workflow first, then its templates.
+    /// The module, when that is what the file holds.
+    pub module: Option<modules::Module>,
+    /// The texts that the diagnostics point into: the workflow first, then its modules and templates.
     pub sources: Sources,
     /// Every independent mistake, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
@@ -59,16 +62,23 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
         Err(error) => {
             let finding = Diagnostic::error("loop::unreadable-file", format!("cannot read `{path}`: {error}"))
                 .help("name a workflow file; `loopctl init` writes a first one");
-            return Compiled { workflow: None, sources, diagnostics: vec![finding] };
+            return Compiled { workflow: None, module: None, sources, diagnostics: vec![finding] };
         }
     };
     let file = sources.add(path, text.clone());
     let (tree, mut diagnostics) = syntax::read(file, &text);
     let folder = paths::parent(path);
+    let files = modules::stdlib::WithStdlib(files);
+    if let Some((module, mut findings)) = modules::check_file(&tree, path, &files, registry, &mut sources) {
+        diagnostic::sort(&mut findings);
+        return Compiled { workflow: None, module, sources, diagnostics: findings };
+    }
+    let expanded = modules::expand(&tree, &files, &folder, registry, &mut sources, &mut diagnostics);
+    let tree = expanded.as_ref().map_or(&tree, |expanded| &expanded.tree);
     let mut workflow = None;
-    if let Some(mut sketch) = frame::read(&tree, registry, &mut diagnostics) {
+    if let Some(mut sketch) = frame::read(tree, registry, &mut diagnostics) {
         let mut resolver = resolve::Resolver {
-            files,
+            files: &files,
             folder: &folder,
             sources: &mut sources,
             sink: &mut diagnostics,
@@ -77,7 +87,7 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
         };
         resolver.resolve(&mut sketch);
         flow::flow(&mut sketch, registry, &mut diagnostics);
-        check::check(&check::CheckContext { sketch: &sketch, files, folder: &folder }, &mut diagnostics);
+        check::check(&check::CheckContext { sketch: &sketch, files: &files, folder: &folder }, &mut diagnostics);
         let lowered = lower::lower(&sketch, &folder);
         let by_id: BTreeMap<&str, usize> = lowered.steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
         for step in sketch.steps.iter().filter(|step| !step.broken) {
@@ -87,7 +97,11 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
         }
         workflow = Some(lowered);
     }
+    if let Some(expanded) = &expanded {
+        diagnostics = diagnostics.into_iter().map(|finding| expanded.map.brought_back(finding)).collect();
+        workflow.iter_mut().for_each(|workflow| expanded.map.bring_back(workflow));
+    }
     diagnostic::sort(&mut diagnostics);
     let workflow = workflow.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
-    Compiled { workflow, sources, diagnostics }
+    Compiled { workflow, module: None, sources, diagnostics }
 }

@@ -4,7 +4,9 @@
 pub(super) fn join(folder: &str, path: &str) -> String {
     let absolute = path.starts_with('/') || folder.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();
-    let folder = if path.starts_with('/') { "" } else { folder };
+    // Modules that are built in or kept in the cache lie in no folder of the project.
+    let rooted = path.starts_with('/') || path.starts_with("@std/") || path.starts_with("@modules/");
+    let folder = if rooted { "" } else { folder };
     for part in folder.split('/').chain(path.split('/')) {
         match part {
             "" | "." => {}
@@ -41,6 +43,8 @@ mod tests {
         assert_eq!(join("", "../a.csv"), "../a.csv");
         assert_eq!(join("/home/x", "a.csv"), "/home/x/a.csv");
         assert_eq!(join("workflows", "/a.csv"), "/a.csv");
+        assert_eq!(join("workflows", "@std/a/b.hbs"), "@std/a/b.hbs");
+        assert_eq!(join("@std/a", "t/b.hbs"), "@std/a/t/b.hbs");
         assert_eq!(parent("a/b/c"), "a/b");
         assert_eq!(name("a/b/c"), "c");
     }

@@ -21,6 +21,41 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// A module to be used by examples.
+const VOICE: &str = r#"module "acme/voice" version="1.2.0" {
+    about "Ranks by what is said."
+    step "rank" {
+        about "Ranks signals."
+        param "from" type="step" many=#true { about "The signals." }
+        param "keep" type="integer" default=10 { about "How many go on." }
+        score "ranked" { from (param)"from"; rule "demand" weight=1.0 { value "signal.volume" }; keep (param)"keep" }
+    }
+}
+"#;
+
+/// The project's own copy of a module.
+const OLD: &str = r#"module "acme/old" version="1.0.0" {
+    about "Ranks as we used to."
+    step "rank" {
+        about "Ranks signals."
+        param "from" type="step" many=#true { about "The signals." }
+        score "ranked" { from (param)"from"; rule "demand" weight=1.0 { value "signal.volume" } }
+    }
+}
+"#;
+
+/// One module whose files are others than those that were locked, and one whose files are nowhere.
+const LOCK: &str = r#"lock 1
+module "acme/changed" version="1.0.0" sha256="0000000000000000000000000000000000000000000000000000000000000000" {
+    wanted "*"
+    source "path" dir="../changed"
+}
+module "acme/gone" version="1.0.0" sha256="1111111111111111111111111111111111111111111111111111111111111111" {
+    wanted "*"
+    source "path" dir="../gone"
+}
+"#;
+
 /// A small world around every example.
 fn compiled(text: &str) -> Compiled {
     let files = MemoryFiles::new([
@@ -31,6 +66,10 @@ fn compiled(text: &str) -> Compiled {
         ("templates/wrong.hbs", "# {{brief.titel}}\n"),
         ("client-os/pillars.kdl", "pillar \"Operations\" weight=1.0\n"),
         ("empty-os/voice.md", "Calm.\n"),
+        ("modules/voice.kdl", VOICE),
+        ("modules/acme/old/module.kdl", OLD),
+        ("vendor/acme/changed/module.kdl", VOICE),
+        ("loop.lock", LOCK),
     ]);
     compile(&files, "loop.kdl", &testing::registry())
 }
@@ -147,7 +186,9 @@ fn every_page_has_a_wrong_example_that_shows_the_code_and_a_right_one_that_does_
     for code in codes().filter(|code| !WITHOUT_FIXTURE.contains(code)) {
         let page = read(&root().join(format!("docs/errors/{}.md", slug(code))));
         for (must_fail, example) in examples(&page) {
-            let text = match example.contains("workflow \"") || code == "loop::no-workflow" {
+            // Some are about modules, which are files of their own.
+            let is_whole = example.contains("workflow \"") || example.starts_with("module ") || code == "loop::no-workflow";
+            let text = match is_whole {
                 true => example,
                 false => format!("workflow \"example\" phase=1 {{\n{example}\n}}\n"),
             };
