@@ -155,7 +155,12 @@ fn given(child: Node<'_>, param: &Param, outer: Option<&Scope<'_>>, sink: &mut V
         }
         match param.check(&entry) {
             Ok(value) => {
-                let mut given = Given { spelling: spelling(&entry), plain: plain(&value), span: entry.value_span(), exact: entry.annotation().is_none() };
+                let mut given = Given {
+                    spelling: spelling(&entry),
+                    plain: plain(&value),
+                    span: entry.value_span(),
+                    exact: entry.annotation().is_none(),
+                };
                 if let (Some(outer), ValueType::Template) = (outer, param.ty) {
                     at_home(&mut given, outer.module);
                 }
@@ -169,12 +174,9 @@ fn given(child: Node<'_>, param: &Param, outer: Option<&Scope<'_>>, sink: &mut V
     }
     let mut args = child.args();
     match (args.next(), args.next()) {
-        (None, _) if param.ty == ValueType::Bool => values.push(Given {
-            spelling: "#true".to_owned(),
-            plain: "true".to_owned(),
-            span: child.name_span(),
-            exact: false,
-        }),
+        (None, _) if param.ty == ValueType::Bool => {
+            values.push(Given { spelling: "#true".to_owned(), plain: "true".to_owned(), span: child.name_span(), exact: false })
+        }
         (None, _) if !child.is_broken() => sink.push(
             Diagnostic::error("loop::missing-argument", format!("`{}` needs a value", param.name))
                 .at(child.head_span(), format!("expected {} here", param.expected()))
@@ -232,7 +234,9 @@ pub fn sample(param: &Param, module: &Module) -> Vec<Given> {
     let text = |plain: &str| (crate::syntax::quoted(plain), plain.to_owned());
     let (spelling, plain) = match param.ty {
         ValueType::Integer => (format!("{}", number.ceil() as i64), format!("{}", number.ceil() as i64)),
-        ValueType::Number | ValueType::Share => (format!("{:?}", param.least.unwrap_or(0.5)), format!("{}", param.least.unwrap_or(0.5))),
+        ValueType::Number | ValueType::Share => {
+            (format!("{:?}", param.least.unwrap_or(0.5)), format!("{}", param.least.unwrap_or(0.5)))
+        }
         ValueType::Bool => ("#true".to_owned(), "true".to_owned()),
         ValueType::Money => ("(usd)1".to_owned(), "1".to_owned()),
         ValueType::Secret => ("(env)\"SAMPLE\"".to_owned(), String::new()),

@@ -8,7 +8,7 @@ use super::map::EXPANDED;
 use super::write::{Scope, Writer};
 use crate::base::files::Files;
 use crate::compile::scalar::one_of;
-use crate::compile::{flow, frame, lower, language, paths, resolve};
+use crate::compile::{flow, frame, language, lower, paths, resolve};
 use crate::diag::{Diagnostic, FileId, Sources, Span, nearest};
 use crate::step::{NodeSpec, Registry, ValueType};
 use crate::syntax::{self, Node, Tree};
@@ -75,9 +75,12 @@ fn holes(export: &Export, module: &Module, sink: &mut Vec<Diagnostic>) {
     }
     for param in export.params.iter().filter(|param| !used.contains(param.name.as_str()) && !param.name.is_empty()) {
         sink.push(
-            Diagnostic::warning("loop::unused-parameter", format!("nothing in `{}` uses the parameter `{}`", export.name, param.name))
-                .at(param.span, "changes nothing")
-                .help(format!("write `(param)\"{}\"` where its value belongs, or remove it", param.name)),
+            Diagnostic::warning(
+                "loop::unused-parameter",
+                format!("nothing in `{}` uses the parameter `{}`", export.name, param.name),
+            )
+            .at(param.span, "changes nothing")
+            .help(format!("write `(param)\"{}\"` where its value belongs, or remove it", param.name)),
         );
     }
 }
@@ -104,9 +107,12 @@ impl Walk<'_> {
                             self.parameter(name, entry.value_span());
                             if !of_optional && self.export.param(name).is_some_and(|param| param.optional) {
                                 self.sink.push(
-                                    Diagnostic::error("loop::undeclared-parameter", format!("`{name}` may be left out, and then this text has a gap"))
-                                        .at(entry.value_span(), "in this text")
-                                        .help("give it a default instead of `optional`"),
+                                    Diagnostic::error(
+                                        "loop::undeclared-parameter",
+                                        format!("`{name}` may be left out, and then this text has a gap"),
+                                    )
+                                    .at(entry.value_span(), "in this text")
+                                    .help("give it a default instead of `optional`"),
                                 );
                             }
                         }
@@ -136,8 +142,9 @@ impl Walk<'_> {
             return;
         }
         let names = || self.export.params.iter().map(|param| param.name.as_str());
-        let finding = Diagnostic::error("loop::undeclared-parameter", format!("`{}` has no parameter `{name}`", self.export.name))
-            .at(span, "not declared");
+        let finding =
+            Diagnostic::error("loop::undeclared-parameter", format!("`{}` has no parameter `{name}`", self.export.name))
+                .at(span, "not declared");
         let near = nearest(name, names());
         let finding = match near {
             Some(near) => {

@@ -358,9 +358,11 @@ impl Reader<'_> {
             let finding = Diagnostic::error("loop::malformed-value", format!("`version` takes three numbers, found `{text}`"))
                 .at(span, "cannot be read");
             self.sink.push(match fitting {
-                Some(fitting) => finding
-                    .help(format!("write `version=\"{fitting}\"`"))
-                    .fix(format!("write `{fitting}`"), span, format!("\"{fitting}\"")),
+                Some(fitting) => finding.help(format!("write `version=\"{fitting}\"`")).fix(
+                    format!("write `{fitting}`"),
+                    span,
+                    format!("\"{fitting}\""),
+                ),
                 None => finding.help("write `version=\"1.0.0\"`"),
             });
         }
@@ -549,9 +551,11 @@ impl Reader<'_> {
                 true => Diagnostic::error("loop::missing-node", format!("`{}` is a choice of nothing", param.name))
                     .at(node.head_span(), "`one-of` is missing in its block")
                     .help("add `one-of \"calm\" \"lively\"`"),
-                false => Diagnostic::error("loop::wrong-type", format!("`{}` has words to choose from and is no choice", param.name))
-                    .at(node.head_span(), format!("its type is `{}`", param.type_word))
-                    .help("write `type=\"choice\"`, or remove `one-of`"),
+                false => {
+                    Diagnostic::error("loop::wrong-type", format!("`{}` has words to choose from and is no choice", param.name))
+                        .at(node.head_span(), format!("its type is `{}`", param.type_word))
+                        .help("write `type=\"choice\"`, or remove `one-of`")
+                }
             });
         }
         if let Some(entry) = default {
@@ -568,9 +572,12 @@ impl Reader<'_> {
             }
             if param.optional {
                 self.sink.push(
-                    Diagnostic::error("loop::repeated-property", format!("`{}` has a default, so it is never left out", param.name))
-                        .at(entry.span(), "the default")
-                        .help("keep `default` or `optional`"),
+                    Diagnostic::error(
+                        "loop::repeated-property",
+                        format!("`{}` has a default, so it is never left out", param.name),
+                    )
+                    .at(entry.span(), "the default")
+                    .help("keep `default` or `optional`"),
                 );
             }
         }

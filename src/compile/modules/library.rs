@@ -140,7 +140,11 @@ impl<'l> Library<'l> {
         sink.push(match nearest(paths::name(&file), siblings.iter().map(String::as_str)) {
             Some(near) => {
                 let written = path.rsplit_once('/').map_or(near.to_owned(), |(folder, _)| format!("{folder}/{near}"));
-                finding.help(format!("did you mean `{written}`?")).fix(format!("write `{written}`"), used.arg, format!("\"{written}\""))
+                finding.help(format!("did you mean `{written}`?")).fix(
+                    format!("write `{written}`"),
+                    used.arg,
+                    format!("\"{written}\""),
+                )
             }
             None => finding.help(format!("paths are relative to the file that names them: `{file}` was looked for")),
         });

@@ -120,7 +120,10 @@ impl SpanMap {
             used_at = used_at.or(site);
         }
         if let Some(site) = used_at.and_then(|site| self.sites.get(site))
-            && !finding.labels.iter().any(|label| label.span.file == site.file && site.start <= label.span.start && label.span.end <= site.end)
+            && !finding
+                .labels
+                .iter()
+                .any(|label| label.span.file == site.file && site.start <= label.span.start && label.span.end <= site.end)
         {
             finding = finding.at(*site, "used here");
         }

@@ -84,7 +84,9 @@ pub(super) fn expand(
     for (layer, node) in dotted {
         let alias = node.name().split_once('.').map_or("", |(alias, _)| alias);
         idle.remove(alias);
-        if let Some(near) = aliases.modules.get(alias).is_none().then(|| nearest(alias, aliases.modules.keys().map(String::as_str))).flatten() {
+        if let Some(near) =
+            aliases.modules.get(alias).is_none().then(|| nearest(alias, aliases.modules.keys().map(String::as_str))).flatten()
+        {
             idle.remove(near);
         }
         sites.extend(site(layer, node, &aliases, &library, sink));
@@ -141,8 +143,10 @@ fn site(layer: Layer, node: Node<'_>, aliases: &Aliases, library: &Library<'_>, 
     let (alias, verb) = node.name().split_once('.')?;
     let dot = node.name_span().start as usize + alias.len();
     let plain = node.name_span().len() == node.name().len();
-    let alias_span = if plain { Span::new(node.name_span().file, node.name_span().start as usize, dot) } else { node.name_span() };
-    let verb_span = if plain { Span::new(node.name_span().file, dot + 1, node.name_span().end as usize) } else { node.name_span() };
+    let alias_span =
+        if plain { Span::new(node.name_span().file, node.name_span().start as usize, dot) } else { node.name_span() };
+    let verb_span =
+        if plain { Span::new(node.name_span().file, dot + 1, node.name_span().end as usize) } else { node.name_span() };
     let Some(module) = aliases.modules.get(alias) else {
         let finding = Diagnostic::error("loop::unknown-module", format!("no module is called `{alias}` here"))
             .at(alias_span, "not used by this workflow");
@@ -187,7 +191,12 @@ fn site(layer: Layer, node: Node<'_>, aliases: &Aliases, library: &Library<'_>, 
         sink.push(
             Diagnostic::error(
                 "loop::wrong-layer",
-                format!("`{}` belongs to {}, not to {}", node.name(), super::scalar::one_of(titles.iter().copied()), layer.name()),
+                format!(
+                    "`{}` belongs to {}, not to {}",
+                    node.name(),
+                    super::scalar::one_of(titles.iter().copied()),
+                    layer.name()
+                ),
             )
             .at(node.name_span(), format!("inside `{}`", layer.name()))
             .help(format!("move it into {}", super::scalar::one_of(titles))),

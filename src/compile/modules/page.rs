@@ -128,7 +128,8 @@ pub fn stdlib_page(registry: &Registry) -> String {
     for found in &modules {
         let anchor: String = found.module.name.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect();
         let version = found.module.version.to_string().replace('.', "");
-        writeln!(page, "| [`{}`](#{anchor}-{version}) | {} |", found.name, cell(&found.module.about)).expect("writing to a string");
+        writeln!(page, "| [`{}`](#{anchor}-{version}) | {} |", found.name, cell(&found.module.about))
+            .expect("writing to a string");
     }
     let mut layer = None;
     for found in &modules {

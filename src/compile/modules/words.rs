@@ -89,7 +89,12 @@ pub const STEP: NodeSpec = NodeSpec {
 /// What stands in the block of `step` besides the built-in steps it is made of.
 pub const STEP_SETTINGS: &[NodeSpec] = &[
     ABOUT.required(),
-    NodeSpec::value("example", ValueType::Text, "A use as it would be written.", "example #\"voice.check \"tone\" { from \"drafts\" }\"#"),
+    NodeSpec::value(
+        "example",
+        ValueType::Text,
+        "A use as it would be written.",
+        "example #\"voice.check \"tone\" { from \"drafts\" }\"#",
+    ),
     NodeSpec::value(
         "result",
         ValueType::Text,

@@ -3,11 +3,11 @@
 //! The result step takes the user's name and the others `NAME:STEP`. What is copied keeps its bytes, and a setting whose parameter was
 //! left out is taken out with `/-`, so that all that is not filled in stays as its author wrote it.
 
+use super::arguments;
 use super::arguments::{Given, Values};
 use super::definition::{Export, Fragment, Hole, Module, Part, fragments, hole};
 use super::library::Library;
 use super::map::SpanMap;
-use super::arguments;
 use crate::compile::language::WIRED;
 use crate::compile::paths;
 use crate::diag::{Diagnostic, FileId, Span};
@@ -60,9 +60,9 @@ impl Scope<'_> {
                     let plain = self.values.get(name).and_then(|values| values.first()).map_or("", |given| given.plain.as_str());
                     match ty {
                         Some(ValueType::Expression) if formula => filled.push_str(&format!("({plain})")),
-                        Some(
-                            ValueType::Integer | ValueType::Number | ValueType::Share | ValueType::Bool | ValueType::Money,
-                        ) => filled.push_str(plain),
+                        Some(ValueType::Integer | ValueType::Number | ValueType::Share | ValueType::Bool | ValueType::Money) => {
+                            filled.push_str(plain)
+                        }
                         _ if formula => filled.push_str(&quoted(plain)),
                         _ => filled.push_str(plain),
                     }
