@@ -31,6 +31,7 @@ pub mod world;
 // Rank 10
 pub mod workspace;
 // Rank 11
+pub mod lsp;
 pub mod rehearse;
 // Rank 12
 pub mod cli;

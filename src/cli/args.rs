@@ -62,6 +62,7 @@ pub enum Command {
     Kinds(Kinds),
     Explain(Explain),
     Graph(Graph),
+    Lsp(Lsp),
     Init(Init),
     Os(Os),
     Store(Store),
@@ -258,6 +259,18 @@ pub struct Status {
     /// A cycle other than the last
     #[arg(long, value_name = "N")]
     pub cycle: Option<u32>,
+}
+
+/// Talk to an editor: diagnostics while you type, completion, hover, rename, formatting
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl lsp                               an editor starts it and talks over standard input and output
+
+What to write into the settings of VS Code, Helix, Neovim and Zed stands in docs/editors.")]
+pub struct Lsp {
+    /// Over standard input and output; there is no other way, and editors like to say it
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 /// Decide about what waits for a person

@@ -47,6 +47,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Kinds(command) => commands::kinds::run(command, output),
         Command::Explain(command) => commands::explain::run(command, output),
         Command::Graph(command) => commands::graph::run(command, output),
+        Command::Lsp(_) => commands::lsp::run(),
         Command::Init(command) => commands::init::run(command, output),
         Command::Os(command) => commands::os::run(command, output),
         Command::Store(command) => commands::store::run(command, &place, output),

@@ -13,6 +13,7 @@ mod house;
 mod journal_contract;
 mod kill;
 mod kinds;
+mod lsp;
 mod mending;
 mod model;
 mod rehearsal;

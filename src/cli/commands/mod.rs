@@ -8,6 +8,7 @@ pub mod graph;
 pub mod init;
 pub mod kinds;
 pub mod log;
+pub mod lsp;
 pub mod os;
 pub mod plan;
 

@@ -1,0 +1,22 @@
+//! The language server: what the compiler knows, while the file is being written.
+//!
+//! A thin server around a pure heart. [`server`] reads messages, keeps order and answers; [`session`] knows the open texts and what was
+//! found in them; every other file is one question an editor asks, as a function of a text and a place in it. The server writes nothing:
+//! every change is an edit that the editor makes.
+
+pub mod positions;
+pub mod uris;
+
+pub mod documents;
+
+pub mod checking;
+pub mod formatting;
+
+pub mod library;
+pub mod session;
+
+pub mod requests;
+pub mod server;
+pub mod transport;
+
+pub use server::{End, run};

@@ -1,0 +1,282 @@
+//! What the server knows: the open documents, what was found in each file that matters to them, and what the editor was told.
+//!
+//! A keystroke marks a file, and checking happens when no message waits any more, so that ten keystrokes in a row cost one check.
+//! The file that was typed in comes first; those that only depend on it, such as its tests, come when the typing rests.
+
+use super::checking::{self, Checked, Role};
+use super::documents::{Document, Documents, Source};
+use super::positions::Encoding;
+use super::{library, uris};
+use crate::base::files::Files as _;
+use crate::step::Registry;
+use lsp_types::{Diagnostic, TextDocumentContentChangeEvent, Uri};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What was found in one file and in those it names.
+pub struct Unit {
+    pub checked: Checked,
+    shown: BTreeMap<PathBuf, Vec<Diagnostic>>,
+}
+
+/// Findings of one document, for the editor.
+#[derive(Debug)]
+pub struct Published {
+    pub uri: Uri,
+    /// The version that was looked at; `None` when it is not open.
+    pub version: Option<i32>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Everything between two messages.
+pub struct Session {
+    pub registry: &'static Registry,
+    pub encoding: Encoding,
+    /// Folders that the editor has open, and otherwise nothing: we look at no file outside of them that no document names.
+    pub roots: Vec<PathBuf>,
+    pub documents: Documents,
+    units: BTreeMap<PathBuf, Unit>,
+    told: BTreeMap<PathBuf, Vec<Diagnostic>>,
+    urgent: BTreeSet<PathBuf>,
+    later: BTreeSet<PathBuf>,
+}
+
+impl Session {
+    pub fn new(registry: &'static Registry, encoding: Encoding, roots: Vec<PathBuf>) -> Session {
+        Session {
+            registry,
+            encoding,
+            roots,
+            documents: Documents::default(),
+            units: BTreeMap::new(),
+            told: BTreeMap::new(),
+            urgent: BTreeSet::new(),
+            later: BTreeSet::new(),
+        }
+    }
+
+    /// The path that stands for a document's address.
+    pub fn path(&self, uri: &Uri) -> PathBuf {
+        uris::path_of(uri.as_str()).unwrap_or_else(|| {
+            let folder = self.roots.first().cloned().unwrap_or_else(|| PathBuf::from("/"));
+            uris::stand_in(&folder, uri.as_str())
+        })
+    }
+
+    pub fn open(&mut self, uri: Uri, version: i32, text: String) {
+        let path = self.path(&uri);
+        let source = Source::new(path.clone(), text.into(), self.encoding);
+        self.documents.0.insert(path.clone(), Document { uri, version, source });
+        self.touched(&path);
+    }
+
+    /// False when no such document is open.
+    pub fn change(&mut self, uri: &Uri, version: i32, changes: Vec<TextDocumentContentChangeEvent>) -> bool {
+        let path = self.path(uri);
+        let Some(document) = self.documents.0.get_mut(&path) else { return false };
+        document.apply(changes, version);
+        self.touched(&path);
+        true
+    }
+
+    pub fn close(&mut self, uri: &Uri) {
+        let path = self.path(uri);
+        self.documents.0.remove(&path);
+        self.urgent.remove(&path);
+        self.later.remove(&path);
+        // A file that nobody looks at any more is not checked any more.
+        let open = &self.documents.0;
+        self.units.retain(|_, unit| unit.checked.depends.iter().any(|path| open.contains_key(path)));
+        self.units.remove(&path);
+        self.touched(&path);
+    }
+
+    /// Files on the disk have changed, appeared or gone.
+    pub fn disk_changed(&mut self, changed: &[PathBuf]) {
+        // What is open is read from the editor, so the disk says nothing new about it.
+        let news: Vec<&PathBuf> = changed.iter().filter(|path| self.documents.get(path).is_none()).collect();
+        if !news.is_empty() {
+            // A file that was missing is in nobody's dependencies.
+            self.later.extend(self.units.keys().cloned());
+        }
+    }
+
+    /// Marks what must be checked again after a text changed.
+    fn touched(&mut self, path: &Path) {
+        let role = self.documents.get(path).map(|document| checking::role(&document.source));
+        if matches!(role, Some(Role::Workflow | Role::Tests | Role::Kdl)) {
+            self.urgent.insert(path.to_owned());
+        }
+        let dependent: Vec<PathBuf> = self
+            .units
+            .iter()
+            .filter(|(other, unit)| *other != path && unit.checked.depends.contains(path))
+            .map(|(other, _)| other.clone())
+            .collect();
+        if role == Some(Role::Template) {
+            if dependent.is_empty() {
+                self.urgent.extend(library::workflows_naming(self, path));
+            }
+            self.urgent.extend(dependent);
+        } else {
+            self.later.extend(dependent);
+        }
+    }
+
+    /// Whether a file that was typed in waits to be checked.
+    pub fn is_urgent(&self) -> bool {
+        !self.urgent.is_empty()
+    }
+
+    /// Whether a file waits to be checked when the typing rests.
+    pub fn has_later(&self) -> bool {
+        !self.later.is_empty()
+    }
+
+    /// Checks one waiting file and gives what the editor must be told now.
+    pub fn check_next(&mut self) -> Vec<Published> {
+        let Some(path) = self.urgent.pop_first().or_else(|| self.later.pop_first()) else { return Vec::new() };
+        self.later.remove(&path);
+        let unit = self.source(&path, |source, session| {
+            let checked = checking::check(source, &session.documents, session.registry);
+            let shown = checking::shown(&checked, &path, &session.documents, session.encoding);
+            Unit { checked, shown }
+        });
+        match unit {
+            Some(unit) => self.units.insert(path, unit),
+            None => self.units.remove(&path),
+        };
+        self.publish()
+    }
+
+    /// What has changed since the editor was last told.
+    pub fn publish(&mut self) -> Vec<Published> {
+        let mut now: BTreeMap<&Path, Vec<&Diagnostic>> = BTreeMap::new();
+        for unit in self.units.values() {
+            for (path, found) in &unit.shown {
+                let all = now.entry(path).or_default();
+                // A template of two workflows is shown what both find, once.
+                for diagnostic in found {
+                    if !all.contains(&diagnostic) {
+                        all.push(diagnostic);
+                    }
+                }
+            }
+        }
+        let mut news: Vec<(PathBuf, Vec<Diagnostic>)> = Vec::new();
+        for (path, found) in &now {
+            let same = self.told.get(*path).is_some_and(|told| told.iter().eq(found.iter().copied()));
+            // An open document is told also that nothing is wrong with it.
+            let nothing = found.is_empty() && !self.told.contains_key(*path) && self.documents.get(path).is_none();
+            if !same && !nothing {
+                news.push(((*path).to_owned(), found.iter().map(|diagnostic| (*diagnostic).clone()).collect()));
+            }
+        }
+        let gone: Vec<PathBuf> = self.told.keys().filter(|path| !now.contains_key(path.as_path())).cloned().collect();
+        for path in gone {
+            if self.told.remove(&path).is_some_and(|told| !told.is_empty()) {
+                news.push((path, Vec::new()));
+            }
+        }
+        let mut published = Vec::new();
+        for (path, diagnostics) in news {
+            if let Some(uri) = self.documents.uri(&path) {
+                let version = self.documents.get(&path).map(|document| document.version);
+                published.push(Published { uri, version, diagnostics: diagnostics.clone() });
+            }
+            if !diagnostics.is_empty() || self.documents.get(&path).is_some() {
+                self.told.insert(path, diagnostics);
+            } else {
+                self.told.remove(&path);
+            }
+        }
+        published
+    }
+
+    /// What was found in a file when it was last checked.
+    pub fn unit(&self, path: &Path) -> Option<&Checked> {
+        self.units.get(path).map(|unit| &unit.checked)
+    }
+
+    /// Every file that is being checked, with what was found.
+    pub fn units(&self) -> impl Iterator<Item = (&Path, &Checked)> {
+        self.units.iter().map(|(path, unit)| (path.as_path(), &unit.checked))
+    }
+
+    /// A text, open or on the disk; `None` when it cannot be read.
+    pub fn source<T>(&self, path: &Path, with: impl FnOnce(&Source, &Session) -> T) -> Option<T> {
+        if let Some(document) = self.documents.get(path) {
+            return Some(with(&document.source, self));
+        }
+        let name = path.file_name()?.to_str()?;
+        let text: Arc<str> = self.documents.seen_from(path.parent()?).text(name).ok()?;
+        Some(with(&Source::new(path.to_owned(), text, self.encoding), self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::registry;
+    use std::str::FromStr as _;
+
+    const WRONG: &str = "workflow \"w\" {\n    intelligence { sorce \"x\" }\n}\n";
+
+    fn session() -> (tempfile::TempDir, Session) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().canonicalize().expect("there");
+        (folder, Session::new(registry(), Encoding::Utf16, vec![root]))
+    }
+
+    fn uri(session: &Session, name: &str) -> Uri {
+        uris::uri_of(&session.roots[0].join(name)).expect("absolute")
+    }
+
+    fn all(session: &mut Session) -> Vec<Published> {
+        let mut told = Vec::new();
+        while session.is_urgent() || session.has_later() {
+            told.extend(session.check_next());
+        }
+        told
+    }
+
+    #[test]
+    fn many_changes_are_checked_once_and_told_when_they_differ() {
+        let (_folder, mut session) = session();
+        let uri = uri(&session, "w.kdl");
+        session.open(uri.clone(), 1, WRONG.to_owned());
+        let told = all(&mut session);
+        assert_eq!((told.len(), told[0].version), (1, Some(1)));
+        assert!(told[0].diagnostics.iter().any(|found| found.message.contains("sorce")));
+        let space = TextDocumentContentChangeEvent { range: None, range_length: None, text: WRONG.to_owned() + "\n" };
+        assert!(session.change(&uri, 2, vec![space.clone()]) && session.change(&uri, 3, vec![space]));
+        // The same findings at the same places are not told again.
+        assert!(session.check_next().is_empty() && !session.is_urgent());
+        session.close(&uri);
+        let told = session.publish();
+        assert!(told.len() == 1 && told[0].diagnostics.is_empty() && told[0].version.is_none());
+    }
+
+    #[test]
+    fn a_template_alone_is_checked_by_the_workflow_that_names_it() {
+        let (folder, mut session) = session();
+        std::fs::write(folder.path().join("w.kdl"), "workflow \"w\" {\n  provider \"d\" kind=\"template\"\n  production { outline \"o\" { from \"x\"; provider \"d\"; template \"t.hbs\" } }\n}\n").expect("ours");
+        let uri = uri(&session, "t.hbs");
+        session.open(uri.clone(), 1, "{{nothing}}".to_owned());
+        let told = all(&mut session);
+        let own = told.iter().find(|told| told.uri == uri).expect("told");
+        assert!(own.diagnostics[0].message.contains("nothing"), "{own:?}");
+    }
+
+    #[test]
+    fn a_document_without_a_file_is_checked_too() {
+        let (_folder, mut session) = session();
+        let uri = Uri::from_str("untitled:Untitled-1").expect("an address");
+        session.open(uri.clone(), 1, WRONG.to_owned());
+        let told = all(&mut session);
+        assert!(told[0].uri == uri && !told[0].diagnostics.is_empty());
+        let other = Uri::from_str("untitled:Untitled-2").expect("an address");
+        assert!(!session.change(&other, 1, Vec::new()), "it is not open");
+    }
+}
