@@ -33,5 +33,6 @@ pub mod workspace;
 // Rank 11
 pub mod lsp;
 pub mod rehearse;
+pub mod serve;
 // Rank 12
 pub mod cli;

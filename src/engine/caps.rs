@@ -103,15 +103,24 @@ impl Caps {
         &self.slots[at]
     }
 
-    /// Whether all of these amounts fit, each in its slot.
-    pub fn room(&self, amounts: &[(usize, i64)]) -> Room {
+    /// What cycles that are open beside this one use, by slot.
+    pub fn beside(&self, others: &Ledger) -> Vec<i64> {
+        self.slots.iter().map(|slot| others.used(&slot.name, &slot.window)).collect()
+    }
+
+    /// Whether all of these amounts fit, each in its slot, beside what other cycles use there.
+    ///
+    /// What the others hold counts as used: they may give it back, but nobody waits for that. The work is first in line in the
+    /// next cycle.
+    pub fn room(&self, amounts: &[(usize, i64)], beside: &[i64]) -> Room {
         let mut room = Room::Free;
         for (at, amount) in amounts {
             let slot = &self.slots[*at];
-            if slot.used.saturating_sub(slot.held).saturating_add(*amount) > slot.cap.most {
+            let wanted = amount.saturating_add(beside.get(*at).copied().unwrap_or(0));
+            if slot.used.saturating_sub(slot.held).saturating_add(wanted) > slot.cap.most {
                 return Room::Never(*at);
             }
-            if slot.used.saturating_add(*amount) > slot.cap.most {
+            if slot.used.saturating_add(wanted) > slot.cap.most {
                 room = Room::Later;
             }
         }
@@ -230,17 +239,26 @@ mod tests {
     fn there_may_be_room_later_only_while_something_is_held() {
         let mut caps = caps(&[(CapUnit::Pieces, 2, Window::Day)], &Ledger::default(), 1);
         caps.reserve(0, 7, 1, 0);
-        assert_eq!(caps.room(&[(0, 1)]), Room::Free);
+        assert_eq!(caps.room(&[(0, 1)], &[]), Room::Free);
         caps.reserve(0, 8, 1, 0);
-        assert_eq!((caps.room(&[(0, 1)]), caps.room(&[(0, 3)])), (Room::Later, Room::Never(0)));
+        assert_eq!((caps.room(&[(0, 1)], &[]), caps.room(&[(0, 3)], &[])), (Room::Later, Room::Never(0)));
         caps.settle(0, 7, 1);
-        assert_eq!(caps.room(&[(0, 1)]), Room::Later);
+        assert_eq!(caps.room(&[(0, 1)], &[]), Room::Later);
         caps.settle(0, 8, 0);
-        assert_eq!(caps.room(&[(0, 1)]), Room::Free);
+        assert_eq!(caps.room(&[(0, 1)], &[]), Room::Free);
         caps.reserve(0, 9, 1, 0);
         caps.settle(0, 9, 1);
-        assert_eq!(caps.room(&[(0, 1)]), Room::Never(0));
+        assert_eq!(caps.room(&[(0, 1)], &[]), Room::Never(0));
         assert_eq!(caps.left(0), 0);
+    }
+
+    #[test]
+    fn what_a_cycle_beside_uses_is_no_room_here() {
+        let caps = caps(&[(CapUnit::Pieces, 3, Window::Day)], &Ledger::default(), 1);
+        let mut others = Ledger::default();
+        others.add("workflow", &caps.slot(0).window, 2);
+        let beside = caps.beside(&others);
+        assert_eq!((caps.room(&[(0, 1)], &beside), caps.room(&[(0, 2)], &beside)), (Room::Free, Room::Never(0)));
     }
 
     #[test]

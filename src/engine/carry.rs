@@ -19,6 +19,13 @@ impl Ledger {
         self.0.get(cap).and_then(|windows| windows.get(window)).copied().unwrap_or(0)
     }
 
+    /// Adds all of another one.
+    pub fn add_all(&mut self, other: &Ledger) {
+        for (cap, windows) in &other.0 {
+            windows.iter().for_each(|(window, amount)| self.add(cap, window, *amount));
+        }
+    }
+
     pub fn add(&mut self, cap: &str, window: &str, amount: i64) {
         *self.0.entry(cap.to_owned()).or_default().entry(window.to_owned()).or_default() += amount;
     }

@@ -7,7 +7,7 @@
 
 use super::action::{Action, Event, Notice};
 use super::caps::{CapUse, Caps};
-use super::carry::Carry;
+use super::carry::{Carry, Ledger};
 use super::entry::{Entry, Pins};
 use super::error::EngineError;
 use super::fold::Fold;
@@ -75,6 +75,8 @@ pub struct Cycle {
     /// With whether it is a wait, which takes no place.
     pub(super) in_flight: BTreeMap<RequestKey, bool>,
     pub(super) moving: usize,
+    /// What cycles open beside this one use, by slot of the caps. Not part of the fold: what it led to is in the journal.
+    pub(super) beside: Vec<i64>,
     pub(super) stopping: bool,
     pub(super) now: Timestamp,
 }
@@ -131,6 +133,7 @@ impl Cycle {
             queue: VecDeque::new(),
             in_flight: BTreeMap::new(),
             moving: 0,
+            beside: Vec::new(),
             stopping: false,
             now,
         })
@@ -153,6 +156,12 @@ impl Cycle {
         }
         self.pump(&mut out);
         out
+    }
+
+    /// Says what cycles that are open beside this one use of each cap, used and held together. To be said again before every
+    /// event while there are any, with nobody else reserving in between.
+    pub fn tell_beside(&mut self, others: &Ledger) {
+        self.beside = self.fold.caps.beside(others);
     }
 
     /// Lets gates whose time is over expire. Hand over decisions that were made in time before calling it.

@@ -84,7 +84,7 @@ impl Cycle {
             let slots = &shape.steps[step].pieces;
             let wanted: Vec<(usize, i64)> =
                 slots.iter().filter(|slot| !self.fold.caps.has_share(task, &[**slot])).map(|slot| (*slot, 1)).collect();
-            match self.fold.caps.room(&wanted) {
+            match self.fold.caps.room(&wanted, &self.beside) {
                 Room::Free => {
                     self.reserve(task, &wanted, out);
                     self.ready.push_back(task);

@@ -24,6 +24,9 @@ pub struct Pins {
     /// is changed meanwhile.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sources: BTreeMap<String, String>,
+    /// The cycles that were open when this one began, so that it does not know what they handed on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<CycleNo>,
 }
 
 /// One journal entry.

@@ -2,6 +2,7 @@
 
 // What goes in, comes out and is kept.
 pub mod action;
+pub mod beside;
 pub mod carry;
 pub mod entry;
 pub mod error;
@@ -27,6 +28,7 @@ mod recover;
 mod spend;
 
 pub use action::{Action, Event, Notice, Resolution};
+pub use beside::{OwnUse, Passed, next_carry};
 pub use caps::CapUse;
 pub use carry::{Carry, Ledger, Memory};
 pub use cycle::{Cycle, TaskReport};

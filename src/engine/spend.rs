@@ -136,7 +136,7 @@ impl Cycle {
                         Some(prices) => prices.iter().filter(|p| p.currency == *currency).map(|p| p.micros).sum(),
                         // Without a price all that is left is reserved, so that calls go one at a time and the budget
                         // can be passed by no more than one call.
-                        None => self.fold.caps.left(*slot).max(1),
+                        None => self.left_beside_others(*slot).max(1),
                     }
                 }
             };
@@ -144,7 +144,11 @@ impl Cycle {
                 wanted.push((*slot, amount));
             }
         }
-        (self.fold.caps.room(&wanted), wanted)
+        (self.fold.caps.room(&wanted, &self.beside), wanted)
+    }
+
+    fn left_beside_others(&self, slot: usize) -> i64 {
+        self.fold.caps.left(slot).saturating_sub(self.beside.get(slot).copied().unwrap_or(0))
     }
 
     /// Tasks that wait for money or tokens go on, the longest waiting first.

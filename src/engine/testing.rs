@@ -326,5 +326,6 @@ pub(crate) fn pins(workflow: &Workflow, client_os: &Snapshot, cycle: u32) -> Pin
         seed: u64::from(cycle),
         workflow_digest: workflow.digest(),
         client_os_digest: client_os.digest(),
+        beside: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@
 //! recorded up to then and had to be durable is on the disk.
 
 use super::doors::{Clock, Journal, JournalError, World};
+use super::inbox::{Inbox, Pending};
 use super::stop::{StopSignal, Urgency};
 use crate::base::{CycleNo, RequestKey, Timestamp, WorkflowId};
 use crate::engine::{Action, Cycle, Entry, Event, Notice, OpenGate};
@@ -121,10 +122,25 @@ impl<M: Machine> Dispatcher<'_, M> {
     /// # Errors
     /// When the journal cannot be written: the cycle stops there, and requests under way are given up.
     pub async fn drive(
+        self,
+        first: Vec<Action>,
+        stop: StopSignal,
+        progress: &mut dyn FnMut(&Notice),
+    ) -> Result<Outcome, JournalError> {
+        self.drive_with(first, stop, progress, &mut Inbox::closed()).await
+    }
+
+    /// [`Dispatcher::drive`], taking decisions in while the cycle runs. What is still in the inbox when it parks is handled
+    /// before it parks; what comes in later stays there for the next drive.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::drive`]. Whoever waits for an answer then hears that there is none.
+    pub async fn drive_with(
         mut self,
         first: Vec<Action>,
         mut stop: StopSignal,
         progress: &mut dyn FnMut(&Notice),
+        inbox: &mut Inbox,
     ) -> Result<Outcome, JournalError> {
         let mut running: JoinSet<(RequestKey, Reply)> = JoinSet::new();
         let mut ids: HashMap<Id, Running> = HashMap::new();
@@ -132,9 +148,12 @@ impl<M: Machine> Dispatcher<'_, M> {
         let mut stopping = Urgency::None;
         let mut deadline = None;
         let mut actions = first;
+        // Decisions that were handled and are not yet on the disk.
+        let mut pending: Vec<Pending> = Vec::new();
         actions.extend(self.machine.handle(Event::Start, self.clock.now()));
         loop {
             let rest = self.carry_out(std::mem::take(&mut actions), &mut running, &mut ids, progress)?;
+            pending.drain(..).for_each(Pending::tell);
             match rest {
                 Rest::Finish => return self.settle(Outcome::Finished),
                 Rest::Park { .. } if stopping != Urgency::None && running.is_empty() => return self.settle(Outcome::Stopped),
@@ -152,6 +171,12 @@ impl<M: Machine> Dispatcher<'_, M> {
                                 self.start(gate.key, Request::Approve(gate.approve), &mut running, &mut ids);
                             }
                         }
+                    }
+                    if let Some(letter) = inbox.ready() {
+                        let (heard, waits) = letter.open(|event| self.machine.handle(event, self.clock.now()));
+                        actions = heard;
+                        pending.push(waits);
+                        continue;
                     }
                     if running.is_empty() {
                         return self.settle(Outcome::Parked { waiting, until: self.machine.next_expiry() });
@@ -172,6 +197,11 @@ impl<M: Machine> Dispatcher<'_, M> {
                     actions = self.machine.handle(Event::Stop, self.clock.now());
                 }
                 () = until(deadline) => return self.settle(Outcome::Stopped),
+                letter = inbox.next() => {
+                    let (heard, waits) = letter.open(|event| self.machine.handle(event, self.clock.now()));
+                    actions = heard;
+                    pending.push(waits);
+                }
                 Some(first) = running.join_next_with_id() => {
                     let mut joined = vec![first];
                     while joined.len() < GROUP_MOST && let Some(next) = running.try_join_next_with_id() {

@@ -46,6 +46,11 @@ pub trait Journal: Send {
     /// All entries of a cycle; empty when there is no such cycle.
     fn read(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError>;
 
+    /// How a cycle was opened; `None` when there is no such cycle.
+    fn opening(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<Entry>, JournalError> {
+        Ok(self.read(workflow, cycle)?.into_iter().next())
+    }
+
     /// All cycles of a workflow in order.
     fn cycles(&self, workflow: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError>;
 

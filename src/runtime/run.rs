@@ -1,11 +1,13 @@
 //! One cycle from its opening, or from where it stopped, to where it can go no further.
 
+use super::beside::{SharedCaps, Sharing};
 use super::dispatcher::{Dispatcher, DriveOptions, Outcome};
 use super::doors::{Clock, CycleStatus, Journal, JournalError, World};
+use super::inbox::Inbox;
 use super::stop::StopSignal;
 use crate::base::{CycleNo, Hasher, TaskId, Timestamp, WorkflowId};
 use crate::client_os::Snapshot;
-use crate::engine::{Action, Cycle, EngineError, Entry, Notice, Pins};
+use crate::engine::{Action, Carry, Cycle, EngineError, Entry, Notice, Passed, Pins, next_carry};
 use crate::model::{Item, Workflow};
 use crate::step::Registry;
 use std::collections::BTreeMap;
@@ -83,22 +85,38 @@ impl RunError {
 /// When the journal fails, or when an open cycle does not belong to this workflow and Client OS any more. Nothing
 /// acknowledged is lost: the next run takes the cycle up from the journal.
 pub async fn run_cycle(run: Run<'_>, progress: &mut dyn FnMut(&Notice)) -> Result<Ran, RunError> {
+    run_cycle_with(run, Together { caps: &SharedCaps::default(), inbox: &mut Inbox::closed() }, progress).await
+}
+
+/// What a cycle shares with others that are open, and with people who decide while it runs.
+pub struct Together<'a> {
+    pub caps: &'a SharedCaps,
+    pub inbox: &'a mut Inbox,
+}
+
+/// [`run_cycle`] beside others.
+///
+/// # Errors
+/// As [`run_cycle`].
+pub async fn run_cycle_with(run: Run<'_>, together: Together<'_>, progress: &mut dyn FnMut(&Notice)) -> Result<Ran, RunError> {
     let taken = take_up(&run)?;
     let resumed = taken.is_some();
     let (mut cycle, first) = match taken {
         Some(cycle) => (cycle, Vec::new()),
         None => open(&run)?,
     };
+    let number = cycle.pins().cycle;
+    let mut machine = Sharing { cycle: &mut cycle, caps: together.caps };
     let dispatcher = Dispatcher {
         workflow: run.workflow.id.clone(),
-        cycle: cycle.pins().cycle,
-        machine: &mut cycle,
+        cycle: number,
+        machine: &mut machine,
         journal: run.journal,
         world: run.world,
         clock: run.clock,
         options: run.options,
     };
-    let outcome = dispatcher.drive(first, run.stop, progress).await?;
+    let outcome = dispatcher.drive_with(first, run.stop, progress, together.inbox).await?;
     Ok(Ran { outcome, cycle, resumed })
 }
 
@@ -132,24 +150,74 @@ fn take_up(run: &Run<'_>) -> Result<Option<Cycle>, RunError> {
     cycle.map(|cycle| recover(&run.workflow, run.registry, &run.client_os, run.journal, cycle)).transpose()
 }
 
-/// Opens the next cycle with what the last closed one handed on.
+/// Opens the next cycle with what those before it handed on.
 fn open(run: &Run<'_>) -> Result<(Cycle, Vec<Action>), RunError> {
-    let carry = run.journal.carry(&run.workflow.id)?;
-    let pins = next_pins(&run.workflow, &run.client_os, run.journal, run.clock, &run.sources)?;
+    let (pins, carry) = next(&run.workflow, &run.client_os, &*run.journal, run.clock, &run.sources, &[])?;
     Ok(Cycle::open(run.workflow.clone(), run.registry, run.client_os.clone(), pins, carry)?)
 }
 
-fn next_pins(
+/// What to open a cycle with while others may be open.
+pub struct Opening<'a> {
+    pub workflow: Arc<Workflow>,
+    pub registry: &'a Registry,
+    pub client_os: Arc<Snapshot>,
+    pub sources: BTreeMap<String, String>,
+    pub clock: &'a dyn Clock,
+    /// The open cycles as they stand, oldest first: what they have seen and learned so far is not seen and learned again.
+    pub beside: &'a [Cycle],
+}
+
+/// Opens the next cycle and says which that is. It is on the disk when this returns; a run of [`Which::This`] takes it up.
+///
+/// # Errors
+/// When the journal fails, or the workflow is not one that can be run.
+pub fn open_next(opening: Opening<'_>, journal: &mut dyn Journal) -> Result<CycleNo, RunError> {
+    let Opening { workflow, registry, client_os, sources, clock, beside } = opening;
+    let (pins, carry) = next(&workflow, &client_os, journal, clock, &sources, beside)?;
+    let (id, cycle) = (workflow.id.clone(), pins.cycle);
+    let (_, actions) = Cycle::open(workflow, registry, client_os, pins, carry)?;
+    journal.append(&id, cycle, &recorded(actions), true)?;
+    Ok(cycle)
+}
+
+/// The pins of the next cycle and what it starts from.
+fn next(
     workflow: &Workflow,
     client_os: &Snapshot,
     journal: &dyn Journal,
     clock: &dyn Clock,
     sources: &BTreeMap<String, String>,
-) -> Result<Pins, JournalError> {
-    let last = journal.cycles(&workflow.id)?.last().map(|(cycle, _)| *cycle);
-    let mut pins = pins(workflow, client_os, last.unwrap_or_default().next(), clock);
+    beside: &[Cycle],
+) -> Result<(Pins, Carry), JournalError> {
+    let cycles = journal.cycles(&workflow.id)?;
+    let of = |wanted: CycleStatus| cycles.iter().filter(move |(_, status)| *status == wanted).map(|(cycle, _)| *cycle);
+    let last = cycles.last().map(|(cycle, _)| *cycle).unwrap_or_default();
+    let mut pins = pins(workflow, client_os, last.next(), clock);
     pins.sources.clone_from(sources);
-    Ok(pins)
+    pins.beside = of(CycleStatus::Open).collect();
+    let Some(youngest) = of(CycleStatus::Closed).last() else { return Ok((pins, journal.carry(&workflow.id)?)) };
+    let Some(Entry::Opened { pins: before, .. }) = journal.opening(&workflow.id, youngest)? else {
+        return Ok((pins, journal.carry(&workflow.id)?));
+    };
+    let mut missed = Vec::new();
+    for cycle in before.beside.into_iter().filter(|cycle| !pins.beside.contains(cycle)) {
+        missed.extend(Passed::of(&journal.read(&workflow.id, cycle)?));
+    }
+    let last = if missed.is_empty() && pins.beside.is_empty() {
+        journal.carry(&workflow.id)?
+    } else {
+        let passed = Passed::of(&journal.read(&workflow.id, youngest)?);
+        passed.map_or_else(|| journal.carry(&workflow.id), |passed| Ok(passed.handed_on))?
+    };
+    let open: Vec<Passed> =
+        beside.iter().map(|cycle| Passed { opened_with: cycle.carried_in().clone(), handed_on: cycle.carry_out() }).collect();
+    Ok((pins, next_carry(last, &missed, &open)))
+}
+
+/// The entries that actions record.
+fn recorded(actions: Vec<Action>) -> Vec<Entry> {
+    let entry = |action| if let Action::Record { entry, .. } = action { Some(entry) } else { None };
+    actions.into_iter().filter_map(entry).collect()
 }
 
 /// What to open a cycle with that tries again what failed in the last one.
@@ -171,7 +239,7 @@ pub struct Again<'a> {
 /// # Errors
 /// When the journal fails, or the workflow is not one that can be run.
 pub fn open_again(again: Again<'_>, journal: &mut dyn Journal) -> Result<CycleNo, RunError> {
-    let mut carry = journal.carry(&again.workflow.id)?;
+    let (pins, mut carry) = next(&again.workflow, &again.client_os, &*journal, again.clock, &again.sources, &[])?;
     let items = again.last.items();
     let mut lost: Vec<Item> = Vec::new();
     for task in again.tasks {
@@ -187,14 +255,9 @@ pub fn open_again(again: Again<'_>, journal: &mut dyn Journal) -> Result<CycleNo
             carry.ancestors.push(Item::clone(&ancestor));
         }
     }
-    let pins = next_pins(&again.workflow, &again.client_os, journal, again.clock, &again.sources)?;
     let cycle = pins.cycle;
     let (_, actions) = Cycle::open(again.workflow.clone(), again.registry, again.client_os, pins, carry)?;
-    let entries: Vec<Entry> = actions
-        .into_iter()
-        .filter_map(|action| if let Action::Record { entry, .. } = action { Some(entry) } else { None })
-        .collect();
-    journal.append(&again.workflow.id, cycle, &entries, true)?;
+    journal.append(&again.workflow.id, cycle, &recorded(actions), true)?;
     Ok(cycle)
 }
 
@@ -214,6 +277,7 @@ pub fn pins(workflow: &Workflow, client_os: &Snapshot, cycle: CycleNo, clock: &d
         seed: seed.finish().seed(),
         workflow_digest: workflow.digest(),
         client_os_digest: client_os.digest(),
+        beside: Vec::new(),
     }
 }
 

@@ -347,6 +347,18 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         Ok(entries)
     }
 
+    fn opening(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<Entry>, JournalError> {
+        let waiting = self.lines.get(&(workflow.clone(), cycle)).filter(|lines| lines.first == 0);
+        if let Some(line) = waiting.and_then(|lines| lines.lines.first()) {
+            return self.decode(workflow, cycle, &keys::entries(workflow, cycle), line).map(Some);
+        }
+        let key = keys::entry(workflow, cycle, 0);
+        let value = self.store.get(&key)?;
+        value
+            .map(|value| self.decode(workflow, cycle, &key, value.split(|byte| *byte == b'\n').next().unwrap_or_default()))
+            .transpose()
+    }
+
     fn cycles(&self, workflow: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError> {
         let status = |record: CycleRecord| if record.closed { CycleStatus::Closed } else { CycleStatus::Open };
         let mut cycles = BTreeMap::new();

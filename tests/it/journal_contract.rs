@@ -33,6 +33,7 @@ fn opened(cycle: u32, carry: Carry) -> Entry {
         seed: u64::MAX - 7,
         workflow_digest: Digest::of("workflow"),
         client_os_digest: Digest::of("client os"),
+        beside: Vec::new(),
     };
     Entry::Opened { pins, carry: Box::new(carry) }
 }

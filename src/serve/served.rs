@@ -1,0 +1,238 @@
+//! One workflow that is served: its files as the next cycle will begin with them, its journal, and its open cycles.
+
+use super::events::{Happened, What};
+use super::shared::SharedJournal;
+use crate::base::{CycleNo, Digest, ItemId, Timestamp, WorkflowId};
+use crate::engine::{Cycle, Entry};
+use crate::report::CycleView;
+use crate::report::view::items;
+use crate::runtime::{self, Clock, CycleStatus, FixedClock, Journal as _, Opening, Post, SharedCaps, StopSignal, World};
+use crate::workspace::{Failure, Place, Project};
+use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, broadcast};
+
+/// So many cycles of one workflow are open at most. Then a review queue is full, and more pieces would only make it longer.
+pub const OPEN_MOST: usize = 16;
+
+/// A version of the files with the doors it opens.
+type Version = (Arc<Project>, Arc<dyn World>);
+
+/// One workflow that is served.
+pub struct Served {
+    pub id: WorkflowId,
+    pub file: PathBuf,
+    pub place: Place,
+    pub journal: SharedJournal,
+    pub caps: SharedCaps,
+    pub stop: StopSignal,
+    /// Somebody asks for something: look again.
+    pub wake: Notify,
+    events: broadcast::Sender<Happened>,
+    now: Mutex<Now>,
+}
+
+/// What changes while it is served.
+struct Now {
+    project: Arc<Project>,
+    /// Versions that open cycles are pinned to.
+    versions: BTreeMap<(Digest, Digest), Version>,
+    open: BTreeMap<CycleNo, Post>,
+    next: Option<Timestamp>,
+    trouble: Option<Failure>,
+    views: BTreeMap<CycleNo, (u64, Arc<Seen>)>,
+}
+
+/// A cycle as its entries tell it.
+pub struct Seen {
+    pub project: Arc<Project>,
+    pub view: CycleView,
+    pub entries: Vec<Entry>,
+    /// What kind each item is: `outline`, `draft` …
+    pub kinds: BTreeMap<ItemId, &'static str>,
+}
+
+impl Served {
+    pub fn new(
+        place: &Place,
+        project: Project,
+        journal: SharedJournal,
+        stop: StopSignal,
+        events: broadcast::Sender<Happened>,
+    ) -> Result<Served, Failure> {
+        let caps = SharedCaps::load(&journal, &project.workflow.id)?;
+        Ok(Served {
+            id: project.workflow.id.clone(),
+            file: PathBuf::from(&project.file),
+            place: place.clone(),
+            journal,
+            caps,
+            stop,
+            wake: Notify::new(),
+            events,
+            now: Mutex::new(Now {
+                project: Arc::new(project),
+                versions: BTreeMap::new(),
+                open: BTreeMap::new(),
+                next: None,
+                trouble: None,
+                views: BTreeMap::new(),
+            }),
+        })
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The files as the next cycle begins with them.
+    pub fn project(&self) -> Arc<Project> {
+        self.now().project.clone()
+    }
+
+    /// Another version of the files counts from the next cycle.
+    pub fn replace(&self, project: Project) {
+        self.now().project = Arc::new(project);
+    }
+
+    pub fn tell(&self, cycle: Option<CycleNo>, what: What) {
+        // Nobody may be listening.
+        let _ = self.events.send(Happened { at: SystemClock.now(), workflow: self.id.clone(), cycle, what });
+    }
+
+    /// When the next cycle opens by itself.
+    pub fn next_opening(&self) -> Option<Timestamp> {
+        self.now().next
+    }
+
+    pub fn set_next_opening(&self, next: Option<Timestamp>) {
+        self.now().next = next;
+    }
+
+    /// What keeps it from going on, until it goes on.
+    pub fn trouble(&self) -> Option<Failure> {
+        self.now().trouble.clone()
+    }
+
+    pub fn set_trouble(&self, trouble: Option<Failure>) {
+        self.now().trouble = trouble;
+    }
+
+    /// The way into an open cycle.
+    pub fn post(&self, cycle: CycleNo) -> Option<Post> {
+        self.now().open.get(&cycle).cloned()
+    }
+
+    pub fn admit(&self, cycle: CycleNo, post: Post) {
+        self.now().open.insert(cycle, post);
+    }
+
+    /// A cycle is closed.
+    pub fn dismiss(&self, cycle: CycleNo) {
+        self.caps.close(cycle);
+        self.now().open.remove(&cycle);
+    }
+
+    pub fn open_cycles(&self) -> Vec<CycleNo> {
+        self.now().open.keys().copied().collect()
+    }
+
+    /// The files that a cycle began with, and the doors they open. Reads texts, so it may take a moment.
+    pub fn version_of(&self, entries: &[Entry]) -> Result<Version, Failure> {
+        let current = self.project();
+        let project = match current.as_of(entries)? {
+            Some(pinned) => Arc::new(pinned),
+            None => current,
+        };
+        let key = (project.workflow.digest(), project.client_os.digest());
+        let mut now = self.now();
+        if let Some(version) = now.versions.get(&key) {
+            return Ok(version.clone());
+        }
+        if now.versions.len() > OPEN_MOST {
+            now.versions.clear();
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let secrets = Secrets::new(&project.root);
+        let world = RealWorld::with(&project.workflow, &project.root, clock, WebSettings::default(), secrets);
+        let version: Version = (project, Arc::new(world));
+        now.versions.insert(key, version.clone());
+        Ok(version)
+    }
+
+    /// The time for a cycle: real, or over a recording the one that the cycle has, which stands still.
+    pub fn clock_of(project: &Project, entries: &[Entry]) -> Arc<dyn Clock> {
+        match (project.workflow.recorded_from, entries.first()) {
+            (Some(_), Some(Entry::Opened { pins, .. })) => Arc::new(FixedClock::new(pins.now)),
+            _ => Arc::new(SystemClock),
+        }
+    }
+
+    /// Opens the next cycle and says which that is. Blocks while it reads and writes.
+    ///
+    /// # Errors
+    /// `serve::too-many-open`, or when the journal or the workflow says no.
+    pub fn open_next(&self) -> Result<CycleNo, Failure> {
+        let project = self.project();
+        let open = self.open_in_journal()?;
+        if open.len() >= OPEN_MOST {
+            return Err(Failure::new("serve::too-many-open", format!("{} cycles of `{}` wait for people", open.len(), self.id))
+                .help("decide what waits, or let gates expire; no more is made until then"));
+        }
+        let mut beside: Vec<Cycle> = Vec::new();
+        for cycle in open {
+            let entries = self.journal.read(&self.id, cycle)?;
+            let then = project.as_of(&entries)?;
+            let then = then.as_ref().unwrap_or(&project);
+            let registry = crate::builtin::registry();
+            beside.push(runtime::recover(&then.workflow, registry, &then.client_os, &self.journal, cycle)?);
+        }
+        let opening = Opening {
+            workflow: project.workflow.clone(),
+            registry: crate::builtin::registry(),
+            client_os: project.client_os.clone(),
+            sources: project.sources.clone(),
+            clock: &SystemClock,
+            beside: &beside,
+        };
+        Ok(self.journal.with(|journal| runtime::open_next(opening, journal))?)
+    }
+
+    /// Cycles that are open, as the journal says.
+    pub fn open_in_journal(&self) -> Result<Vec<CycleNo>, Failure> {
+        let cycles = self.journal.cycles(&self.id)?;
+        Ok(cycles.into_iter().filter(|(_, status)| *status == CycleStatus::Open).map(|(cycle, _)| cycle).collect())
+    }
+
+    /// A cycle as it stands. Kept until the cycle changes, because pages ask again and again.
+    pub fn seen(&self, cycle: CycleNo) -> Result<Arc<Seen>, Failure> {
+        let version = self.journal.version(&self.id, cycle);
+        if let Some((known, seen)) = self.now().views.get(&cycle)
+            && *known == version
+        {
+            return Ok(seen.clone());
+        }
+        let project = self.project();
+        let entries = project.entries(&self.journal, Some(cycle.0))?;
+        let project = match project.as_of(&entries)? {
+            Some(pinned) => Arc::new(pinned),
+            None => project,
+        };
+        let view = project.view(&entries)?;
+        let kinds = items(&entries).into_iter().map(|(id, item)| (id, item.kind().name())).collect();
+        let seen = Arc::new(Seen { project, view, entries, kinds });
+        let mut now = self.now();
+        if now.views.len() > OPEN_MOST {
+            now.views.pop_first();
+        }
+        now.views.insert(cycle, (version, seen.clone()));
+        Ok(seen)
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> &Path {
+        self.journal.state()
+    }
+}
