@@ -24,19 +24,36 @@ pub struct Misses {
     positive: bool,
 }
 
-/// How fast spreads usually grow with distance, and how many errors' worth of trust that has.
-const GROWTH_USUAL: (f64, f64) = (0.3, 200.0);
+/// What is forecast: one value at a distance, or the sum of all values up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Value,
+    Sum,
+}
+
+impl What {
+    /// The power of the distance by which spreads usually grow.
+    fn growth(self) -> f64 {
+        match self {
+            What::Value => 0.3,
+            What::Sum => 0.85,
+        }
+    }
+}
+
+/// How many errors' worth of trust the usual growth has.
+const TRUST: f64 = 200.0;
 
 impl Misses {
     /// From pairs of forecast and actual value at each distance, `pairs[h - 1]` at `h` steps; `parameters` were fitted to
     /// `count` values. `None` without a single error that is not zero.
-    pub fn of(pairs: &[Vec<(f64, f64)>], count: usize, parameters: usize, positive: bool) -> Option<Misses> {
-        let power = if positive { best_power(pairs) } else { 0.0 };
+    pub fn of(pairs: &[Vec<(f64, f64)>], what: What, count: usize, parameters: usize, positive: bool) -> Option<Misses> {
+        let power = if positive { best_power(pairs, what) } else { 0.0 };
         let errors: Vec<Vec<f64>> = pairs
             .iter()
             .map(|at| at.iter().map(|(forecast, actual)| (actual - forecast).abs() / unit(*forecast, power)).collect())
             .collect();
-        let spread = growth(&errors)?;
+        let spread = growth(&errors, what)?;
         let mut sizes: Vec<f64> = errors
             .iter()
             .enumerate()
@@ -70,11 +87,11 @@ fn width((start, growth): (f64, f64), distance: usize) -> f64 {
 }
 
 /// Laplace errors whose size is a power of the forecast: the power with the largest likelihood.
-fn best_power(pairs: &[Vec<(f64, f64)>]) -> f64 {
+fn best_power(pairs: &[Vec<(f64, f64)>], what: What) -> f64 {
     let cost = |power: f64| {
         let (mut size, mut logs, mut count) = (0.0, 0.0, 0.0);
         for (h, at) in pairs.iter().enumerate() {
-            let usual = ((h + 1) as f64).powf(GROWTH_USUAL.0);
+            let usual = ((h + 1) as f64).powf(what.growth());
             for (forecast, actual) in at {
                 let unit = unit(*forecast, power);
                 size += (actual - forecast).abs() / unit / usual;
@@ -89,7 +106,7 @@ fn best_power(pairs: &[Vec<(f64, f64)>]) -> f64 {
 }
 
 /// The straight line of log spread over log distance, weighted by how many errors there are, leaning to the usual slope.
-fn growth(errors: &[Vec<f64>]) -> Option<(f64, f64)> {
+fn growth(errors: &[Vec<f64>], what: What) -> Option<(f64, f64)> {
     let points: Vec<(f64, f64, f64)> = errors
         .iter()
         .enumerate()
@@ -105,10 +122,9 @@ fn growth(errors: &[Vec<f64>]) -> Option<(f64, f64)> {
     }
     let mean = |of: &dyn Fn(&(f64, f64, f64)) -> f64| points.iter().map(|point| of(point) * point.2).sum::<f64>() / total;
     let (x, y) = (mean(&|p| p.0), mean(&|p| p.1));
-    let (usual, trust) = GROWTH_USUAL;
     let squares: f64 = points.iter().map(|p| p.2 * (p.0 - x).powi(2)).sum();
     let products: f64 = points.iter().map(|p| p.2 * (p.0 - x) * (p.1 - y)).sum();
-    let slope = ((products + trust * usual) / (squares + trust)).clamp(0.0, 1.0);
+    let slope = ((products + TRUST * what.growth()) / (squares + TRUST)).clamp(0.0, 1.5);
     Some((y - slope * x, slope))
 }
 
@@ -136,7 +152,7 @@ mod tests {
     #[test]
     fn intervals_cover_what_they_say_at_every_distance() {
         for (seed, scale) in [(1, (|_| 2.0) as fn(f64) -> f64), (2, |level| 0.04 * level)] {
-            let misses = Misses::of(&walk(seed, scale), 400, 3, true).unwrap();
+            let misses = Misses::of(&walk(seed, scale), What::Value, 400, 3, true).unwrap();
             for (h, at) in walk(seed + 10, scale).iter().enumerate() {
                 for level in [0.8, 0.95] {
                     let inside = |(forecast, actual): &&(f64, f64)| {
@@ -152,15 +168,15 @@ mod tests {
 
     #[test]
     fn the_power_of_the_level_is_recognised() {
-        assert_eq!(Misses::of(&walk(3, |_| 2.0), 400, 3, true).unwrap().power, 0.0);
-        assert_eq!(Misses::of(&walk(4, |level| 0.04 * level), 400, 3, true).unwrap().power, 1.0);
+        assert_eq!(Misses::of(&walk(3, |_| 2.0), What::Value, 400, 3, true).unwrap().power, 0.0);
+        assert_eq!(Misses::of(&walk(4, |level| 0.04 * level), What::Value, 400, 3, true).unwrap().power, 1.0);
     }
 
     #[test]
     fn without_misses_there_is_no_interval_and_counts_stay_above_zero() {
-        assert_eq!(Misses::of(&[vec![(1.0, 1.0)], vec![]], 20, 3, true), None);
-        assert_eq!(Misses::of(&[], 20, 3, true), None);
-        let misses = Misses::of(&[vec![(1.0, 9.0), (2.0, 0.0)]], 20, 30, true).unwrap();
+        assert_eq!(Misses::of(&[vec![(1.0, 1.0)], vec![]], What::Value, 20, 3, true), None);
+        assert_eq!(Misses::of(&[], What::Value, 20, 3, true), None);
+        let misses = Misses::of(&[vec![(1.0, 9.0), (2.0, 0.0)]], What::Value, 20, 30, true).unwrap();
         assert_eq!(misses.around(1.0, 1, 0.95).0, 0.0);
     }
 }

@@ -5,7 +5,7 @@
 //! 2020), which no single one of them beats over many series; a single one, or simply the last season again, is taken only
 //! when it was better by far.
 
-use super::bounds::Misses;
+use super::bounds::{Misses, What};
 use super::ces::Ces;
 use super::ets::Ets;
 use super::naive::SeasonalNaive;
@@ -22,6 +22,16 @@ pub struct Step {
     /// In here with a chance of 80 %.
     pub range_80: (f64, f64),
     /// In here with a chance of 95 %.
+    pub range_95: (f64, f64),
+    /// This step and all before it together.
+    pub sum: Sum,
+}
+
+/// What some steps bring together. Its ranges are narrower than the sum of the steps' ranges, because misses cancel.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sum {
+    pub expected: f64,
+    pub range_80: (f64, f64),
     pub range_95: (f64, f64),
 }
 
@@ -137,9 +147,13 @@ pub fn forecast(series: &[Option<f64>], period: usize, horizon: usize) -> Answer
 }
 
 fn constant(value: f64, horizon: usize, count: usize, remarks: Vec<Remark>) -> Forecast {
-    let step = Step { expected: value, range_80: (value, value), range_95: (value, value) };
+    let step = |h: usize| {
+        let sum = value * (h + 1) as f64;
+        let sum = Sum { expected: sum, range_80: (sum, sum), range_95: (sum, sum) };
+        Step { expected: value, range_80: (value, value), range_95: (value, value), sum }
+    };
     let (trials, method) = (Vec::new(), format!("last value{AGAIN}"));
-    Forecast { steps: vec![step; horizon], method, trials, tried_on: 0, remarks, variance: 0.0, count }
+    Forecast { steps: (0..horizon).map(step).collect(), method, trials, tried_on: 0, remarks, variance: 0.0, count }
 }
 
 /// A series ready to be forecast.
@@ -232,10 +246,20 @@ impl Series {
         let rolled: Vec<Rolled> = used.map(|member| self.roll(member.as_ref(), first, reach)).collect();
         let paths = if rolled.is_empty() { self.simple().roll(&self.ready.values, first, reach) } else { middle(&rolled) };
         let mut pairs: Vec<Vec<(f64, f64)>> = vec![Vec::new(); reach];
+        let mut sums: Vec<Vec<(f64, f64)>> = vec![Vec::new(); horizon];
         for (origin, path) in paths.iter().enumerate() {
+            let (mut sum, mut whole) = ((0.0, 0.0), true);
             for (h, forecast) in path.iter().enumerate().take_while(|(h, _)| first + origin + h < n) {
-                if self.ready.known[first + origin + h] {
-                    pairs[h].push((*forecast, self.ready.values[first + origin + h]));
+                let known = self.ready.known[first + origin + h];
+                let actual = self.ready.values[first + origin + h];
+                if known {
+                    pairs[h].push((*forecast, actual));
+                }
+                if h >= late {
+                    (sum, whole) = ((sum.0 + forecast, sum.1 + actual), whole && known);
+                    if whole {
+                        sums[h - late].push(sum);
+                    }
                 }
             }
         }
@@ -244,18 +268,31 @@ impl Series {
         let seasonal = self.period > 1 && is_seasonal(&self.ready.values, self.period);
         // Speeds, level, slope and fading; and the phases.
         let parameters = 5 + if seasonal { self.period - 1 } else { 0 };
-        let misses = Misses::of(&pairs, n, parameters, positive);
+        let misses = Misses::of(&pairs, What::Value, n, parameters, positive);
+        let missed_sums = Misses::of(&sums, What::Sum, n, parameters, positive);
         let floor = |value: f64| if counted { value.max(0.0) } else { value };
+        let around = |misses: &Option<Misses>, expected: f64, distance: usize, level: f64| {
+            let (low, high) = misses.as_ref().map_or((expected, expected), |misses| misses.around(expected, distance, level));
+            (floor(low), high)
+        };
         let last = paths.last().map_or(&[][..], Vec::as_slice);
-        let steps: Vec<Step> = (late..reach)
-            .filter_map(|h| Some((h, floor(*last.get(h)?))))
+        let mut total = 0.0;
+        let steps: Vec<Step> = last[late.min(last.len())..]
+            .iter()
+            .enumerate()
             .map(|(h, expected)| {
-                let around = |level: f64| {
-                    let (low, high) =
-                        misses.as_ref().map_or((expected, expected), |misses| misses.around(expected, h + 1, level));
-                    (floor(low), high)
-                };
-                Step { expected, range_80: around(0.8), range_95: around(0.95) }
+                let expected = floor(*expected);
+                total += expected;
+                Step {
+                    expected,
+                    range_80: around(&misses, expected, late + h + 1, 0.8),
+                    range_95: around(&misses, expected, late + h + 1, 0.95),
+                    sum: Sum {
+                        expected: total,
+                        range_80: around(&missed_sums, total, h + 1, 0.8),
+                        range_95: around(&missed_sums, total, h + 1, 0.95),
+                    },
+                }
             })
             .collect();
         let variance = steps.first().zip(misses).map_or(0.0, |(step, misses)| misses.variance(step.expected));
@@ -366,6 +403,8 @@ mod tests {
                 Answer::Forecast(found) => {
                     assert_eq!(found.steps.len(), 15);
                     for step in &found.steps {
+                        let sum = step.sum;
+                        assert!(sum.range_95.0 <= sum.expected && sum.expected <= sum.range_95.1, "case {case}: {sum:?}");
                         let ordered = [step.range_95.0, step.range_80.0, step.expected, step.range_80.1, step.range_95.1];
                         assert!(ordered.iter().all(|x| x.is_finite()), "case {case}: {found:?}");
                         assert!(ordered.windows(2).all(|pair| pair[0] <= pair[1]), "case {case}: {step:?}");
@@ -410,6 +449,21 @@ mod tests {
         assert_eq!(pick(1.0, 2), usual);
     }
 
+    #[test]
+    fn the_sum_of_steps_is_covered_and_narrower_than_the_steps_together() {
+        let mut rng = Rng::new(12);
+        let (mut inside, mut narrower) = (0, 0);
+        for _ in 0..60 {
+            let values: Vec<f64> = (0..90).map(|i| 100.0 + 10.0 * f64::from(i % 7) + 8.0 * normal(&mut rng)).collect();
+            let found = answer(&values[..80], 7, 10);
+            let (sum, actual) = (found.steps[9].sum, values[80..].iter().sum::<f64>());
+            inside += usize::from(sum.range_80.0 <= actual && actual <= sum.range_80.1);
+            let widths: f64 = found.steps.iter().map(|step| step.range_80.1 - step.range_80.0).sum();
+            narrower += usize::from(sum.range_80.1 - sum.range_80.0 < widths);
+        }
+        assert!((40..=57).contains(&inside) && narrower >= 58, "{inside} inside, {narrower} narrower");
+    }
+
     /// Mean of sMAPE and MASE relative to Naive2; coverage at 80 and 95 %; scaled interval score at 95 %.
     fn measure(file: &str, period: usize) -> Option<(f64, f64, f64, f64)> {
         let (_, rows) = test_data::rows(file)?;
@@ -419,7 +473,7 @@ mod tests {
             let (history, test) = (numbers(&row[2]), numbers(&row[3]));
             let scale = score::scale(&history, period).unwrap();
             let found = answer(&history, period, test.len());
-            let mut judge = |sums: &mut [f64; 2], path: &[f64]| {
+            let judge = |sums: &mut [f64; 2], path: &[f64]| {
                 sums[0] += score::smape(&test, path);
                 sums[1] += score::mean_error(&test, path) / scale;
             };

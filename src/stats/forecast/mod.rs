@@ -17,7 +17,7 @@ pub mod score;
 pub mod season;
 pub mod theta;
 
-pub use choose::{Answer, Forecast, Remark, Step, Trial, VALUES_MIN, forecast};
+pub use choose::{Answer, Forecast, Remark, Step, Sum, Trial, VALUES_MIN, forecast};
 
 /// Forecast paths, one for each origin in order: what was expected of the values after it.
 pub type Rolled = Vec<Vec<f64>>;
