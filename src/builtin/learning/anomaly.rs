@@ -3,16 +3,16 @@
 //! Every series is followed point by point; only its newest point can raise an alarm, and only once: which point that was is kept
 //! for the next cycle. The knob is how many false alarms a month one is willing to read over all series together.
 
+use super::series::{self, Counted, Per};
 use crate::base::{Digest, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
-use crate::model::{Good, GoodKind, Layer, Scalar, Untrusted};
+use crate::model::{GoodKind, Layer, Scalar, Untrusted};
 use crate::stats::anomaly::{Detector, Options, Verdict as Found};
 use crate::stats::special::poisson_at_least;
 use crate::step::spec::no_tunables;
 use crate::step::{
     ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
 };
-use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 pub struct Anomaly;
@@ -63,21 +63,6 @@ small counts are only unusual when chance would rarely bring them. A point raise
     tunables: no_tunables,
 };
 
-/// Days followed at most: what is older says nothing about what is usual now, and one wrong date must not make thousands of zeros.
-const DAYS_MAX: i64 = 1_100;
-/// Gaps filled in between two points at most.
-const GAP_MAX: usize = 400;
-
-/// One series with the items it came from.
-#[derive(Default)]
-struct Series {
-    /// In time order; `None` where a point is missing.
-    points: Vec<(Timestamp, Option<f64>)>,
-    parents: Vec<ItemId>,
-    /// No event of any name came on the last day.
-    silent: bool,
-}
-
 /// The newest point judged in every series.
 #[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -108,7 +93,11 @@ impl StepKind for Anomaly {
         let metric = cx.config().child("metric");
         let name = metric.and_then(|node| node.arg()).and_then(Scalar::text).unwrap_or("volume");
         let by = metric.and_then(|node| node.prop("by")).and_then(Scalar::text);
-        let series = if name == "volume" { of_signals(cx) } else { of_events(cx, name, by) };
+        let series = if name == "volume" {
+            series::of_signals(cx)
+        } else {
+            series::of_events(cx, &Counted { name, value: false, by, per: Per::Day, aligned: false })
+        };
         let knob = cx.config().number("alarms").unwrap_or(1.0).max(1e-3);
         let period = cx.config().integer("season").and_then(|period| usize::try_from(period).ok()).filter(|period| *period > 1);
         let mut output = Output::default();
@@ -204,101 +193,13 @@ impl StepKind for Anomaly {
 }
 
 /// A number with as many places as it needs for a sentence.
-fn plain(value: f64) -> String {
+pub(super) fn plain(value: f64) -> String {
     let text = match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 1.0 => format!("{value:.1}"),
         _ => format!("{value:.3}"),
     };
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-/// Topics with a series of their own; signals merged from others are the same series again, and the newest is the one to read.
-fn of_signals(cx: &StepContext<'_>) -> BTreeMap<String, Series> {
-    let mut all: BTreeMap<String, Series> = BTreeMap::new();
-    for (item, signal) in cx.goods(|good| if let Good::Signal(signal) = good { Some(signal) } else { None }) {
-        if signal.series.is_empty() {
-            continue;
-        }
-        let series = all.entry(signal.topic.clone()).or_default();
-        let points = regular(signal.series.iter().map(|point| (point.at, point.value)).collect());
-        let newness = |points: &[(Timestamp, Option<f64>)]| (points.last().map(|(at, _)| *at), points.len());
-        if newness(&points) > newness(&series.points) {
-            series.points = points;
-        }
-        series.parents.push(item.id);
-    }
-    all
-}
-
-/// Points in time order, the last one of equal times, and a `None` for every point that their usual distance says is missing.
-fn regular(mut points: Vec<(Timestamp, f64)>) -> Vec<(Timestamp, Option<f64>)> {
-    points.sort_by_key(|(at, _)| *at);
-    let mut steps: Vec<f64> = points.windows(2).map(|pair| pair[1].0.days_since(pair[0].0)).filter(|step| *step > 0.0).collect();
-    steps.sort_by(f64::total_cmp);
-    let usual = steps.get(steps.len().saturating_sub(1) / 2).copied().unwrap_or(1.0);
-    let mut found: Vec<(Timestamp, Option<f64>)> = Vec::new();
-    for (at, value) in points {
-        let value = value.is_finite().then_some(value);
-        match found.last().copied() {
-            Some((before, _)) if before == at => {
-                found.pop();
-            }
-            Some((before, _)) => {
-                let missing = ((at.days_since(before) / usual).round() as usize).saturating_sub(1).min(GAP_MAX);
-                let step = (at.0 - before.0) / (missing as i64 + 1);
-                found.extend((1..=missing as i64).map(|k| (Timestamp(before.0 + k * step), None)));
-            }
-            None => {}
-        }
-        found.push((at, value));
-    }
-    found
-}
-
-/// Events of one name per day up to the last full day, days without any counted as zero.
-fn of_events(cx: &StepContext<'_>, name: &str, by: Option<&str>) -> BTreeMap<String, Series> {
-    let zone = &cx.workflow.zone;
-    let today = cx.now.in_zone(zone).date();
-    let oldest = today.saturating_sub(jiff::Span::new().days(DAYS_MAX));
-    let Ok(last) = today.yesterday() else { return BTreeMap::new() };
-    let mut days: BTreeMap<String, BTreeMap<jiff::civil::Date, f64>> = BTreeMap::new();
-    let mut parents = Vec::new();
-    let mut silent = true;
-    for (item, events) in cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }) {
-        parents.push(item.id);
-        for event in &events.rows {
-            let day = event.at.in_zone(zone).date();
-            silent &= day != last;
-            let part = match by {
-                Some("channel") => event.channel.as_deref(),
-                Some("piece") => event.piece.as_deref(),
-                _ => Some(name),
-            };
-            if let Some(part) = part
-                && event.name == name
-                && day <= last
-                && day > oldest
-            {
-                *days.entry(part.to_owned()).or_default().entry(day).or_default() += 1.0;
-            }
-        }
-    }
-    days.into_iter()
-        .filter_map(|(part, counts)| {
-            let first = *counts.keys().next()?;
-            let points = first
-                .series(jiff::Span::new().days(1))
-                .take_while(|day| *day <= last)
-                .filter_map(|day| Some((midnight(day, zone)?, Some(counts.get(&day).copied().unwrap_or(0.0)))))
-                .collect();
-            Some((part, Series { points, parents: parents.clone(), silent }))
-        })
-        .collect()
-}
-
-fn midnight(day: jiff::civil::Date, zone: &TimeZone) -> Option<Timestamp> {
-    zone.to_zoned(day.at(0, 0, 0, 0)).ok().map(|zoned| zoned.timestamp().into())
 }
 
 /// Small counts jump by chance alone: a series that is mostly zero has no spread to judge a 2 by, and a series around 2 none to
@@ -336,6 +237,7 @@ mod tests {
     use super::*;
     use crate::base::Rng;
     use crate::builtin::common::rehearse::{Bench, notes, signals};
+    use crate::model::Good;
     use crate::model::goods::{Event, Events, Point};
     use crate::stats::sampling::{normal, poisson};
 
@@ -460,13 +362,5 @@ mod tests {
         let output = bench.run(&after(360)).unwrap();
         let [says] = says(&output)[..] else { panic!("one alarm: {output:?}") };
         assert!(says.starts_with("crm: 0.9 is above the usual 0.1"), "{says}");
-        let points = regular(vec![
-            (Timestamp(30 * DAY), 3.0),
-            (Timestamp(0), 1.0),
-            (Timestamp(10 * DAY), f64::NAN),
-            (Timestamp(DAY * 10), 2.0),
-        ]);
-        let values: Vec<Option<f64>> = points.iter().map(|(_, value)| *value).collect();
-        assert_eq!(values, [Some(1.0), Some(2.0), None, Some(3.0)]);
     }
 }

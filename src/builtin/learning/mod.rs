@@ -5,11 +5,20 @@ pub mod arms;
 pub mod attribute;
 pub mod experiment;
 pub mod feedback;
+pub mod forecast;
 pub mod journeys;
 pub mod report;
+pub mod series;
 
 use crate::step::StepKind;
 
 pub fn kinds() -> Vec<&'static dyn StepKind> {
-    vec![&attribute::Attribute, &experiment::Experiment, &anomaly::Anomaly, &feedback::Feedback, &report::ReportKind]
+    vec![
+        &attribute::Attribute,
+        &experiment::Experiment,
+        &anomaly::Anomaly,
+        &forecast::Forecast,
+        &feedback::Feedback,
+        &report::ReportKind,
+    ]
 }

@@ -28,6 +28,7 @@ fn every_kind_is_listed_and_explained() {
         "qualify",
         "attribute",
         "anomaly",
+        "forecast",
         "feedback",
         "report",
     ] {
