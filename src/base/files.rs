@@ -12,10 +12,19 @@ pub enum FileError {
     #[error("it is not UTF-8 text")]
     NotText,
     /// More than the reader's limit in bytes.
-    #[error("it is larger than {0} bytes")]
+    #[error("it is larger than {}", size(*.0))]
     TooLarge(u64),
     #[error("{0}")]
     Other(String),
+}
+
+/// `10 MiB`, for messages.
+pub fn size(bytes: u64) -> String {
+    let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{} {name}", bytes / unit),
+        None => format!("{bytes} bytes"),
+    }
 }
 
 /// A set of files by `/`-separated path, relative to the folder of the workflow.

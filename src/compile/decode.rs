@@ -74,6 +74,9 @@ impl<'s> Decoder<'s> {
 
     fn arguments(&mut self, node: Node<'_>, spec: &NodeSpec, config: &mut Config) {
         let mut extra: Option<(Span, usize)> = None;
+        let most = node.args().count().min(if spec.rest.is_some() { usize::MAX } else { spec.args.len() });
+        config.args.reserve_exact(most);
+        config.arg_spans.reserve_exact(most);
         for (number, entry) in node.args().enumerate() {
             let Some(ty) = spec.args.get(number).map(|arg| arg.ty).or(spec.rest) else {
                 let (span, count) = extra.unwrap_or((entry.span(), 0));
@@ -81,11 +84,11 @@ impl<'s> Decoder<'s> {
                 continue;
             };
             let what = match spec.args.get(number) {
-                Some(arg) if spec.args.len() > 1 => format!("`{}` of `{}`", arg.name, spec.name),
-                _ => format!("`{}`", spec.name),
+                Some(arg) if spec.args.len() > 1 => What::Part(arg.name, spec.name),
+                _ => What::Whole(spec.name),
             };
             // A wrong value keeps its place, so that those behind it keep theirs.
-            let value = self.value(&entry, ty, &what, spec.name, node).unwrap_or(Scalar::Text(String::new()));
+            let value = self.value(&entry, ty, what, spec.name, node).unwrap_or(Scalar::Text(String::new()));
             config.args.push(value);
             config.arg_spans.push(entry.span());
         }
@@ -137,8 +140,8 @@ impl<'s> Decoder<'s> {
                 continue;
             }
             seen.push((prop.name, entry.span()));
-            if let Some(value) = self.value(&entry, prop.ty, &format!("`{}`", prop.name), prop.name, node) {
-                config.props.insert(prop.name.to_owned(), value);
+            if let Some(value) = self.value(&entry, prop.ty, What::Whole(prop.name), prop.name, node) {
+                config.props.insert(prop.name, value);
             }
         }
         for prop in spec.props {
@@ -153,12 +156,19 @@ impl<'s> Decoder<'s> {
                 );
             }
             if let Some(value) = default_of(prop) {
-                config.props.insert(prop.name.to_owned(), value);
+                config.props.insert(prop.name, value);
             }
         }
     }
 
-    fn value(&mut self, entry: &Entry<'_>, ty: ValueType, what: &str, holder: &'static str, node: Node<'_>) -> Option<Scalar> {
+    fn value(
+        &mut self,
+        entry: &Entry<'_>,
+        ty: ValueType,
+        what: What<'_>,
+        holder: &'static str,
+        node: Node<'_>,
+    ) -> Option<Scalar> {
         match scalar::read(entry, ty, what) {
             Ok(value) => {
                 if let Scalar::Text(text) = &value
@@ -200,46 +210,47 @@ impl<'s> Decoder<'s> {
         props: &'static [PropSpec],
         inside: &str,
     ) -> Vec<Config> {
-        let specs = || groups.iter().flat_map(|group| group.iter());
+        let names = || groups.iter().flat_map(|group| group.iter()).map(|spec| spec.name);
         let mut nodes = Vec::new();
         for child in node.children() {
-            let mut name = specs().find(|spec| spec.name == child.name()).map(|spec| spec.name);
-            if name.is_none() {
+            let mut number = names().position(|name| name == child.name());
+            if number.is_none() {
                 // Read on as if it had been spelled right.
-                name = nearest(child.name(), specs().map(|spec| spec.name));
+                let near = nearest(child.name(), names());
+                number = near.and_then(|near| names().position(|name| name == near));
                 if !child.name().is_empty() {
-                    self.sink.push(unknown_node(child, name, props, specs().map(|spec| spec.name), inside));
+                    self.sink.push(unknown_node(child, near, props, names(), inside));
                 }
             }
-            nodes.extend(name.map(|name| (child, name)));
+            nodes.extend(number.map(|number| (child, number)));
         }
         self.block(node, &nodes, groups, inside)
     }
 
-    /// Nodes whose names are known, in the order of their specs: the order in a file never matters.
+    /// Nodes with the numbers of their specs in `groups`, in the order of those: the order in a file never matters.
     pub fn block(
         &mut self,
         node: Node<'_>,
-        nodes: &[(Node<'_>, &str)],
+        nodes: &[(Node<'_>, usize)],
         groups: &[&'static [NodeSpec]],
         inside: &str,
     ) -> Vec<Config> {
-        let specs = || groups.iter().flat_map(|group| group.iter()).enumerate();
+        let specs: Vec<&'static NodeSpec> = groups.iter().flat_map(|group| group.iter()).collect();
         let mut found: Vec<(usize, Config)> = Vec::new();
-        let mut first: Vec<Option<Span>> = vec![None; specs().count()];
-        for (child, name) in nodes {
-            let Some((number, spec)) = specs().find(|(_, spec)| spec.name == *name) else { continue };
+        let mut first: Vec<Option<Span>> = vec![None; specs.len()];
+        for (child, number) in nodes.iter().copied() {
+            let Some(spec) = specs.get(number).copied() else { continue };
             if matches!(spec.occurs, Occurs::Once | Occurs::Optional)
                 && let Some(first) = first[number]
             {
-                self.sink.push(repeated_node(*child, spec.name, first));
+                self.sink.push(repeated_node(child, spec.name, first));
                 continue;
             }
             first[number].get_or_insert(child.head_span());
             let annotated = child.arg(0).is_some_and(|entry| entry.annotation().is_some());
-            found.push((number, self.node(*child, language::variant(spec, annotated))));
+            found.push((number, self.node(child, language::variant(spec, annotated))));
         }
-        for (number, spec) in specs() {
+        for (number, spec) in specs.iter().copied().enumerate() {
             if first[number].is_some() {
                 continue;
             }
@@ -253,7 +264,31 @@ impl<'s> Decoder<'s> {
             }
         }
         found.sort_by_key(|(number, _)| *number);
+        found.shrink_to_fit();
         found.into_iter().map(|(_, config)| config).collect()
+    }
+}
+
+/// The number that [`Decoder::block`] wants for a node of this name, when `specs` is the first group.
+pub(super) fn number_of(specs: &[NodeSpec], name: &str) -> Option<usize> {
+    specs.iter().position(|spec| spec.name == name)
+}
+
+/// What a value is for, in words that are only put together when something is wrong with it.
+#[derive(Clone, Copy)]
+pub(super) enum What<'w> {
+    /// `` `weight` ``: a property, or the one argument of a node.
+    Whole(&'w str),
+    /// `` `most` of `cap` ``: one of several arguments.
+    Part(&'w str, &'w str),
+}
+
+impl std::fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            What::Whole(name) => write!(f, "`{name}`"),
+            What::Part(name, of) => write!(f, "`{name}` of `{of}`"),
+        }
     }
 }
 
@@ -280,7 +315,7 @@ fn default_node(spec: &NodeSpec, span: Span) -> Option<Config> {
     let written = spec.default?;
     let ty = spec.args.first().map(|arg| arg.ty).or(spec.rest)?;
     let value = scalar::from_default(written, ty)?;
-    let props = spec.props.iter().filter_map(|prop| Some((prop.name.to_owned(), default_of(prop)?))).collect();
+    let props = spec.props.iter().filter_map(|prop| Some((prop.name, default_of(prop)?))).collect();
     let children = spec.children.iter().filter_map(|child| default_node(child, span)).collect();
     Some(Config { name: spec.name.to_owned(), args: vec![value], props, children, span, arg_spans: vec![span] })
 }

@@ -11,10 +11,12 @@ pub(super) fn flow(sketch: &mut Sketch, registry: &Registry, sink: &mut Vec<Diag
     let (order, circling) = order(sketch);
     let circles = circles(sketch, &circling, sink);
     backward(sketch, &circles, sink);
-    carry(sketch, &order, &circling, registry, sink);
+    carry(sketch, &order, registry, sink);
+    sketch.order = order;
 }
 
-/// The steps in an order in which every step stands behind those it takes from, and which steps have no place in it because of a circle.
+/// The steps in an order in which every step stands behind those it takes from, as far as circles allow, and which steps are in a circle
+/// or behind one.
 fn order(sketch: &Sketch) -> (Vec<usize>, Vec<bool>) {
     let count = sketch.steps.len();
     let mut waiting: Vec<usize> = vec![0; count];
@@ -36,7 +38,29 @@ fn order(sketch: &Sketch) -> (Vec<usize>, Vec<bool>) {
             }
         }
     }
-    let circling = waiting.iter().map(|waiting| *waiting > 0).collect();
+    let circling: Vec<bool> = waiting.iter().map(|waiting| *waiting > 0).collect();
+    // Depth first towards the givers, so that only the wires that close a circle run against the order.
+    let mut seen: Vec<bool> = circling.iter().map(|circling| !circling).collect();
+    let mut path: Vec<(usize, usize)> = Vec::new();
+    for start in (0..count).filter(|at| circling[*at]) {
+        if !std::mem::replace(&mut seen[start], true) {
+            path.push((start, 0));
+        }
+        while let Some((at, number)) = path.last_mut() {
+            match sketch.steps[*at].wires.get(*number) {
+                Some(wire) => {
+                    *number += 1;
+                    if let Some(from) = wire.from.filter(|from| !std::mem::replace(&mut seen[*from], true)) {
+                        path.push((from, 0));
+                    }
+                }
+                None => {
+                    order.push(*at);
+                    path.pop();
+                }
+            }
+        }
+    }
     (order, circling)
 }
 
@@ -127,11 +151,10 @@ fn hands_on(spec: &KindSpec) -> bool {
     !spec.takes.is_empty() && spec.takes.len() == spec.gives.len() && spec.takes.iter().all(|kind| spec.gives.contains(kind))
 }
 
-fn carry(sketch: &mut Sketch, order: &[usize], circling: &[bool], registry: &Registry, sink: &mut Vec<Diagnostic>) {
+fn carry(sketch: &mut Sketch, order: &[usize], registry: &Registry, sink: &mut Vec<Diagnostic>) {
     // What each step really gives; `None` when that cannot be known.
     let mut gives: Vec<Option<Vec<GoodKind>>> = vec![None; sketch.steps.len()];
-    let rest = (0..sketch.steps.len()).filter(|at| circling[*at]);
-    for at in order.iter().copied().chain(rest) {
+    for at in order.iter().copied() {
         let step = &sketch.steps[at];
         let Some(spec) = step.spec() else { continue };
         let mut carried: Vec<Option<Vec<GoodKind>>> = Vec::with_capacity(step.wires.len());

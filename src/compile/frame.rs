@@ -1,7 +1,7 @@
 //! Reads the file into a sketch: the workflow's settings, its doors, and its steps by layer, verb and connector.
 
 use super::check;
-use super::decode::{Decoder, repeated_node, unknown_node};
+use super::decode::{Decoder, number_of, repeated_node, unknown_node};
 use super::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WORKFLOW};
 use super::scalar::one_of;
 use super::sketch::{DoorSketch, LayerSketch, Sketch, StepSketch, WireSketch};
@@ -10,14 +10,15 @@ use crate::diag::{Diagnostic, Span, nearest};
 use crate::model::{Cap, CapUnit, Config, Layer, Scalar, Window};
 use crate::step::{ConnectorSpec, Mode, NodeSpec, Registry, StepKind};
 use crate::syntax::{Node, Tree};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// Kinds by verb, in registry order: one look instead of a search for each step.
 type Verbs = HashMap<&'static str, Vec<&'static dyn StepKind>>;
 
 struct Frame<'s> {
     registry: &'s Registry,
-    verbs: Verbs,
+    verbs: Rc<Verbs>,
     /// Verbs in registry order, for messages.
     verb_names: Vec<&'static str>,
     sink: &'s mut Vec<Diagnostic>,
@@ -58,6 +59,7 @@ pub(super) fn read(tree: &Tree, registry: &Registry, sink: &mut Vec<Diagnostic>)
         channels: BTreeMap::new(),
         templates: BTreeMap::new(),
         readers: Vec::new(),
+        order: Vec::new(),
     };
     if let Some(phase) = sketch.phase
         && !(1..=3).contains(&phase)
@@ -69,7 +71,7 @@ pub(super) fn read(tree: &Tree, registry: &Registry, sink: &mut Vec<Diagnostic>)
                 .help("1 is Intelligence and Learning, 2 adds Strategy and Conversion, 3 Production and Distribution"),
         );
     }
-    let mut frame = Frame { registry, verbs, verb_names, sink, sketch };
+    let mut frame = Frame { registry, verbs: Rc::new(verbs), verb_names, sink, sketch };
     frame.check_name(&frame.sketch.name.clone(), frame.sketch.name_span, "workflow");
     frame.workflow(root);
     Some(frame.sketch)
@@ -131,7 +133,7 @@ fn find_workflow<'t>(tree: &'t Tree, sink: &mut Vec<Diagnostic>) -> Option<Node<
 
 impl Frame<'_> {
     fn workflow(&mut self, root: Node<'_>) {
-        let mut settings: Vec<(Node<'_>, &str)> = Vec::new();
+        let mut settings: Vec<(Node<'_>, usize)> = Vec::new();
         let mut layers: Vec<(Layer, Node<'_>)> = Vec::new();
         let mut doors: Vec<(Node<'_>, bool)> = Vec::new();
         for child in root.children() {
@@ -146,7 +148,7 @@ impl Frame<'_> {
                 Some("use") => drop(Decoder::new(self.sink).node(child, &USE)),
                 Some(name) => match Layer::parse(name) {
                     Some(layer) => layers.push((layer, child)),
-                    None => settings.push((child, name)),
+                    None => settings.extend(number_of(SETTINGS, name).map(|number| (child, number))),
                 },
                 None => {}
             }
@@ -246,7 +248,7 @@ impl Frame<'_> {
             true => (&PROVIDER, self.registry.providers),
             false => (&CHANNEL, self.registry.channels),
         };
-        let before = self.errors();
+        let before = self.sink.len();
         let mut decoder = Decoder::new(self.sink);
         let mut config = decoder.head(node, spec);
         let written = node.prop("kind").map(|entry| entry.value_span());
@@ -263,7 +265,7 @@ impl Frame<'_> {
         let name_span = config.arg_spans.first().copied().unwrap_or(node.head_span());
         self.check_name(&name, name_span, spec.name);
         config.props.remove("kind");
-        let broken = self.errors() > before;
+        let broken = self.has_errors_since(before);
         let doors = if is_provider { &mut self.sketch.providers } else { &mut self.sketch.channels };
         if let Some(first) = doors.get(&name).map(|door| door.name_span) {
             self.sink.push(repeated_name(spec.name, &name, name_span, first));
@@ -290,7 +292,7 @@ impl Frame<'_> {
     }
 
     fn step(&mut self, layer: Layer, node: Node<'_>) {
-        let before = self.errors();
+        let before = self.sink.len();
         let mut verb = node.name();
         if !self.verbs.contains_key(verb) {
             // A step of a module that is still there could not be expanded, and why has been said.
@@ -302,7 +304,8 @@ impl Frame<'_> {
             // Read on as if it had been spelled right.
             verb = near.unwrap_or(verb);
         }
-        let kinds = self.verbs.get(verb).cloned().unwrap_or_default();
+        let verbs = Rc::clone(&self.verbs);
+        let kinds = verbs.get(verb).map_or(&[][..], Vec::as_slice);
         let has_connectors = kinds.iter().any(|kind| kind.spec().connector.is_some());
         let line = if has_connectors { STEP_WITH_KIND } else { STEP };
         let line = NodeSpec { name: kinds.first().map_or("step", |kind| kind.spec().verb), ..line };
@@ -369,36 +372,39 @@ impl Frame<'_> {
             self.sketch.by_name.insert(name.clone(), self.sketch.steps.len());
         }
         let mut wires: Vec<WireSketch> = Vec::new();
-        for from in config.children.iter().filter(|child| child.name == "from") {
-            references.retain(|reference| reference.node != from.span);
+        let mut named: BTreeMap<&str, Span> = BTreeMap::new();
+        let from_nodes: BTreeSet<Span> = config.all("from").map(|from| from.span).collect();
+        references.retain(|reference| !from_nodes.contains(&reference.node));
+        for from in config.all("from") {
             for (arg, span) in from.args.iter().zip(&from.arg_spans) {
                 let name = arg.text().unwrap_or("");
                 if name.is_empty() {
                     continue;
                 }
-                if let Some(first) = wires.iter().find(|wire| wire.name == name) {
+                if let Some(first) = named.get(name) {
                     self.sink.push(
                         Diagnostic::warning("loop::repeated-wire", format!("`{name}` is named twice after `from`"))
                             .at(*span, "named again here")
-                            .at(first.span, "first named here")
+                            .at(*first, "first named here")
                             .help("remove one: what it gives flows once"),
                     );
                     continue;
                 }
+                named.insert(name, *span);
                 let wire = WireSketch { name: name.to_owned(), span: *span, from: None, guessed: false, carries: None };
                 wires.push(wire);
             }
         }
         let mut caps = Vec::new();
-        let cap_nodes: Vec<Config> = config.children.iter().filter(|child| child.name == "cap").cloned().collect();
-        for node in cap_nodes {
-            caps.extend(self.cap(&node, &name, CapUnit::Pieces).map(|cap| (cap, node.span)));
+        for node in config.all("cap") {
+            caps.extend(self.cap(node, &name, CapUnit::Pieces).map(|cap| (cap, node.span)));
         }
         // From here on they live in the step itself.
         if kind.is_some_and(|kind| kind.spec().mode != Mode::Source) {
             config.children.retain(|child| child.name != "from" && child.name != "cap");
+            config.children.shrink_to_fit();
         }
-        let broken = self.errors() > before;
+        let broken = self.has_errors_since(before);
         self.sketch.steps.push(StepSketch {
             id: StepId::new(&name),
             layer,
@@ -466,8 +472,8 @@ impl Frame<'_> {
         }
     }
 
-    fn errors(&self) -> usize {
-        self.sink.iter().filter(|finding| finding.is_error()).count()
+    fn has_errors_since(&self, before: usize) -> bool {
+        self.sink[before..].iter().any(Diagnostic::is_error)
     }
 }
 

@@ -1,19 +1,32 @@
 //! From the sketch to the value that everyone below the runtime speaks.
 
 use super::scalar::minute_of_day;
-use super::sketch::{DoorSketch, Sketch};
+use super::sketch::{DoorSketch, Sketch, StepSketch};
 use crate::base::{StepId, Timestamp, WorkflowId};
+use crate::diag::Diagnostic;
 use crate::model::{Channel, Config, Provider, Scalar, Step, Wire, Workflow};
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 
-/// The workflow of a sketch. Without errors it is whole; with errors it holds what was understood, so that the steps that are right can
-/// still check themselves.
-pub(super) fn lower(sketch: &Sketch, folder: &str) -> Workflow {
+/// The workflow of a sketch, in which the steps that are right have checked themselves.
+pub(super) fn checked(sketch: Sketch, folder: &str, sink: &mut Vec<Diagnostic>) -> Workflow {
+    let kinds: Vec<_> = sketch.steps.iter().filter_map(|step| Some((step.kind?, step.broken))).collect();
+    let workflow = lower(sketch, folder);
+    for ((kind, _), step) in kinds.into_iter().zip(&workflow.steps).filter(|((_, broken), _)| !broken) {
+        kind.check(step, &workflow, sink);
+    }
+    workflow
+}
+
+/// The workflow of a sketch: a step for each that has a kind, in their order. Without errors it is whole; with errors it holds what was
+/// understood, so that the steps that are right can still check themselves.
+fn lower(sketch: Sketch, folder: &str) -> Workflow {
     let settings = &sketch.settings;
     let zone = settings.text("timezone").and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
     let recorded = settings.child("recorded").and_then(|node| node.prop("from")).and_then(Scalar::text);
     let at = settings.child("every").and_then(|node| node.prop("at")).and_then(Scalar::text);
     let concurrency = settings.child("limit").and_then(|limit| limit.integer("concurrency"));
+    let ids: Vec<StepId> = sketch.steps.iter().map(|step| step.id.clone()).collect();
     Workflow {
         id: WorkflowId::new(&sketch.name),
         about: settings.text("about").unwrap_or("").to_owned(),
@@ -24,53 +37,37 @@ pub(super) fn lower(sketch: &Sketch, folder: &str) -> Workflow {
         every: settings.duration("every"),
         at_minute: at.and_then(minute_of_day),
         concurrency: concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(DEFAULT_CONCURRENCY),
-        caps: sketch.caps.iter().map(|(cap, _)| cap.clone()).collect(),
-        steps: sketch.steps.iter().filter(|step| step.kind.is_some()).map(|step| lower_step(step, sketch)).collect(),
-        providers: sketch
-            .providers
-            .iter()
-            .filter_map(|(name, door)| {
-                let kind = door.kind?.kind.to_owned();
-                Some((name.clone(), Provider { name: name.clone(), kind, config: config(door) }))
-            })
-            .collect(),
-        channels: sketch
-            .channels
-            .iter()
-            .filter_map(|(name, door)| {
-                let kind = door.kind?.kind.to_owned();
-                Some((name.clone(), Channel { name: name.clone(), kind, config: config(door) }))
-            })
-            .collect(),
-        templates: sketch.templates.clone(),
+        caps: sketch.caps.into_iter().map(|(cap, _)| cap).collect(),
+        steps: sketch.steps.into_iter().filter(|step| step.kind.is_some()).map(|step| lower_step(step, &ids)).collect(),
+        providers: doors(sketch.providers, |name, kind, config| Provider { name, kind, config }),
+        channels: doors(sketch.channels, |name, kind, config| Channel { name, kind, config }),
+        templates: sketch.templates,
     }
 }
 
 /// As many tasks at once as when `limit` is left out.
 const DEFAULT_CONCURRENCY: usize = 8;
 
-fn config(door: &DoorSketch) -> Config {
-    door.config.clone()
+fn doors<D>(sketches: BTreeMap<String, DoorSketch>, door: impl Fn(String, String, Config) -> D) -> BTreeMap<String, D> {
+    let known = sketches.into_iter().filter_map(|(name, sketch)| {
+        let kind = sketch.kind?.kind.to_owned();
+        Some((name.clone(), door(name, kind, sketch.config)))
+    });
+    known.collect()
 }
 
-fn lower_step(step: &super::sketch::StepSketch, sketch: &Sketch) -> Step {
-    let from = step
-        .wires
-        .iter()
-        .filter_map(|wire| {
-            let from: StepId = sketch.steps[wire.from?].id.clone();
-            Some(Wire { from, carries: wire.carries.clone()? })
-        })
-        .collect();
+fn lower_step(step: StepSketch, ids: &[StepId]) -> Step {
+    let from =
+        step.wires.into_iter().filter_map(|wire| Some(Wire { from: ids.get(wire.from?)?.clone(), carries: wire.carries? }));
     Step {
-        id: step.id.clone(),
+        from: from.collect(),
+        id: step.id,
         layer: step.layer,
-        verb: step.verb.clone(),
-        connector: step.connector.clone(),
-        config: step.config.clone(),
-        from,
-        caps: step.caps.iter().map(|(cap, _)| cap.clone()).collect(),
-        files: step.files.clone(),
+        verb: step.verb,
+        connector: step.connector,
+        config: step.config,
+        caps: step.caps.into_iter().map(|(cap, _)| cap).collect(),
+        files: step.files,
         span: step.span,
     }
 }

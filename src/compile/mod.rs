@@ -28,12 +28,11 @@ pub mod testing;
 mod tests;
 mod texts;
 
-use crate::base::files::Files;
+use crate::base::files::{FileError, Files};
 use crate::diag::{Diagnostic, Sources, diagnostic};
 use crate::model::Workflow;
 use crate::step::Registry;
 use crate::syntax;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a file.
 #[derive(Debug)]
@@ -60,13 +59,18 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
     let text = match files.text(path) {
         Ok(text) => text,
         Err(error) => {
-            let finding = Diagnostic::error("loop::unreadable-file", format!("cannot read `{path}`: {error}"))
-                .help("name a workflow file; `loopctl init` writes a first one");
+            let finding =
+                Diagnostic::error("loop::unreadable-file", format!("cannot read `{path}`: {error}")).help(match error {
+                    FileError::TooLarge(_) => {
+                        "split it over several workflows; what is large is data, which belongs in files beside it"
+                    }
+                    _ => "name a workflow file; `loopctl init` writes a first one",
+                });
             return Compiled { workflow: None, module: None, sources, diagnostics: vec![finding] };
         }
     };
     let file = sources.add(path, text.clone());
-    let (tree, mut diagnostics) = syntax::read(file, &text);
+    let (tree, mut diagnostics) = syntax::read_shared(file, text, &syntax::Limits::default());
     let folder = paths::parent(path);
     let files = modules::stdlib::WithStdlib(files);
     if let Some((module, mut findings)) = modules::check_file(&tree, path, &files, registry, &mut sources) {
@@ -74,32 +78,23 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
         return Compiled { workflow: None, module, sources, diagnostics: findings };
     }
     let expanded = modules::expand(&tree, &files, &folder, registry, &mut sources, &mut diagnostics);
-    let tree = expanded.as_ref().map_or(&tree, |expanded| &expanded.tree);
+    let (tree, map) = match expanded {
+        Some(expanded) => (expanded.tree, Some(expanded.map)),
+        None => (tree, None),
+    };
     let mut workflow = None;
-    if let Some(mut sketch) = frame::read(tree, registry, &mut diagnostics) {
-        let mut resolver = resolve::Resolver {
-            files: &files,
-            folder: &folder,
-            sources: &mut sources,
-            sink: &mut diagnostics,
-            templates: BTreeMap::new(),
-            checked: BTreeSet::new(),
-        };
-        resolver.resolve(&mut sketch);
+    let sketch = frame::read(&tree, registry, &mut diagnostics);
+    // All that is needed of it is in the sketch, and it is large.
+    drop(tree);
+    if let Some(mut sketch) = sketch {
+        resolve::Resolver::new(&files, &folder, &mut sources, &mut diagnostics).resolve(&mut sketch);
         flow::flow(&mut sketch, registry, &mut diagnostics);
-        check::check(&check::CheckContext { sketch: &sketch, files: &files, folder: &folder }, &mut diagnostics);
-        let lowered = lower::lower(&sketch, &folder);
-        let by_id: BTreeMap<&str, usize> = lowered.steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
-        for step in sketch.steps.iter().filter(|step| !step.broken) {
-            if let (Some(kind), Some(at)) = (step.kind, by_id.get(step.id.as_str())) {
-                kind.check(&lowered.steps[*at], &lowered, &mut diagnostics);
-            }
-        }
-        workflow = Some(lowered);
+        check::check(&sketch, &files, &folder, &mut diagnostics);
+        workflow = Some(lower::checked(sketch, &folder, &mut diagnostics));
     }
-    if let Some(expanded) = &expanded {
-        diagnostics = diagnostics.into_iter().map(|finding| expanded.map.brought_back(finding)).collect();
-        workflow.iter_mut().for_each(|workflow| expanded.map.bring_back(workflow));
+    if let Some(map) = &map {
+        diagnostics = diagnostics.into_iter().map(|finding| map.brought_back(finding)).collect();
+        workflow.iter_mut().for_each(|workflow| map.bring_back(workflow));
     }
     diagnostic::sort(&mut diagnostics);
     let workflow = workflow.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));

@@ -11,20 +11,37 @@ use crate::base::files::{FileError, Files};
 use crate::diag::{Diagnostic, FileId, Sources, Span, nearest};
 use crate::model::GoodKind;
 use crate::step::ValueType;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::step::expression::{self, ExpressionProblem, Wanted};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// All that names are looked up in.
 pub(super) struct Resolver<'s> {
-    pub files: &'s dyn Files,
+    files: &'s dyn Files,
     /// The folder of the workflow file.
-    pub folder: &'s str,
-    pub sources: &'s mut Sources,
-    pub sink: &'s mut Vec<Diagnostic>,
+    folder: &'s str,
+    sources: &'s mut Sources,
+    sink: &'s mut Vec<Diagnostic>,
     /// What reading each template gave, so that a template of many steps is read and reported once.
-    pub templates: BTreeMap<String, Result<(FileId, Arc<str>), FileError>>,
-    /// Templates that were checked for the same input already.
-    pub checked: BTreeSet<(String, Vec<GoodKind>)>,
+    templates: BTreeMap<String, Result<Template, FileError>>,
+    /// What was wrong with each expression for each input: rules are copied more often than they are written.
+    expressions: HashMap<String, Vec<Checked>>,
+}
+
+/// A template that could be read.
+struct Template {
+    file: FileId,
+    text: Arc<str>,
+    digest: Digest,
+    /// The inputs that it was checked for already.
+    checked: Vec<&'static [GoodKind]>,
+}
+
+/// What was wrong with an expression for one input.
+struct Checked {
+    takes: &'static [GoodKind],
+    wanted: Wanted,
+    problems: Vec<ExpressionProblem>,
 }
 
 /// What one reference turned out to name.
@@ -32,13 +49,17 @@ enum Found {
     Nothing,
     Step(usize),
     Parameter(usize, String),
-    Provider(String),
-    Channel(String),
+    Provider,
+    Channel,
     Template(Digest),
     Fine,
 }
 
-impl Resolver<'_> {
+impl<'s> Resolver<'s> {
+    pub fn new(files: &'s dyn Files, folder: &'s str, sources: &'s mut Sources, sink: &'s mut Vec<Diagnostic>) -> Resolver<'s> {
+        Resolver { files, folder, sources, sink, templates: BTreeMap::new(), expressions: HashMap::new() }
+    }
+
     pub fn resolve(&mut self, sketch: &mut Sketch) {
         self.wires(sketch);
         let settings = std::mem::take(&mut sketch.references);
@@ -46,33 +67,35 @@ impl Resolver<'_> {
             self.reference(sketch, reference, &[]);
         }
         sketch.references = settings;
-        let doors: Vec<Reference> =
-            sketch.providers.values().chain(sketch.channels.values()).flat_map(|door| door.references.clone()).collect();
-        for reference in &doors {
+        let doors = sketch.providers.values().chain(sketch.channels.values());
+        let references: Vec<Reference> = doors.flat_map(|door| door.references.clone()).collect();
+        for reference in &references {
             // A fallback is used by the provider that names it.
-            if let Found::Provider(name) = self.reference(sketch, reference, &[])
-                && let Some(door) = sketch.providers.get_mut(&name)
+            if let Found::Provider = self.reference(sketch, reference, &[])
+                && let Some(door) = sketch.providers.get_mut(&reference.text)
             {
                 door.used = true;
             }
         }
         for at in 0..sketch.steps.len() {
             let takes = sketch.steps[at].spec().map_or(&[][..], |spec| spec.takes);
-            for reference in sketch.steps[at].references.clone() {
-                let found = self.reference(sketch, &reference, takes);
+            let references = std::mem::take(&mut sketch.steps[at].references);
+            for reference in &references {
+                let found = self.reference(sketch, reference, takes);
                 let step = &mut sketch.steps[at];
                 match found {
                     Found::Nothing => step.broken = true,
                     Found::Step(other) => step.reads.push(other),
                     Found::Parameter(other, name) => step.tunes.push((other, name, reference.span)),
-                    Found::Provider(name) => mark_used(sketch.providers.get_mut(&name), step),
-                    Found::Channel(name) => mark_used(sketch.channels.get_mut(&name), step),
+                    Found::Provider => mark_used(sketch.providers.get_mut(&reference.text), step),
+                    Found::Channel => mark_used(sketch.channels.get_mut(&reference.text), step),
                     Found::Template(digest) => {
                         step.files.insert(reference.text.clone(), digest);
                     }
                     Found::Fine => {}
                 }
             }
+            sketch.steps[at].references = references;
         }
         sketch.readers = vec![Vec::new(); sketch.steps.len()];
         for (at, step) in sketch.steps.iter().enumerate() {
@@ -106,7 +129,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn reference(&mut self, sketch: &mut Sketch, reference: &Reference, takes: &[GoodKind]) -> Found {
+    fn reference(&mut self, sketch: &mut Sketch, reference: &Reference, takes: &'static [GoodKind]) -> Found {
         let text = reference.text.as_str();
         match reference.ty {
             ValueType::Step => match self.step(sketch, text, reference.span) {
@@ -114,14 +137,14 @@ impl Resolver<'_> {
                 None => Found::Nothing,
             },
             ValueType::Parameter => self.parameter(sketch, reference),
-            ValueType::Provider if sketch.providers.contains_key(text) => Found::Provider(text.to_owned()),
+            ValueType::Provider if sketch.providers.contains_key(text) => Found::Provider,
             ValueType::Provider => {
                 let names: Vec<&str> = sketch.providers.keys().map(String::as_str).collect();
                 self.sink.push(unknown_door("provider", text, reference.span, &names));
                 self.use_nearest(sketch, text, true);
                 Found::Nothing
             }
-            ValueType::Channel if sketch.channels.contains_key(text) => Found::Channel(text.to_owned()),
+            ValueType::Channel if sketch.channels.contains_key(text) => Found::Channel,
             ValueType::Channel => {
                 let names: Vec<&str> = sketch.channels.keys().map(String::as_str).collect();
                 self.sink.push(unknown_door("channel", text, reference.span, &names));
@@ -137,9 +160,11 @@ impl Resolver<'_> {
             }
             ValueType::Template => self.template(sketch, reference, takes),
             ValueType::Expression => {
-                let before = self.sink.len();
-                texts::expression(reference, takes, self.sink);
-                if self.sink.len() > before { Found::Nothing } else { Found::Fine }
+                let problems = self.expression(reference, takes);
+                let found = if problems.is_empty() { Found::Fine } else { Found::Nothing };
+                let findings: Vec<Diagnostic> = problems.iter().map(|problem| texts::in_expression(reference, problem)).collect();
+                self.sink.extend(findings);
+                found
             }
             _ => Found::Fine,
         }
@@ -189,30 +214,49 @@ impl Resolver<'_> {
         }
     }
 
-    fn template(&mut self, sketch: &mut Sketch, reference: &Reference, takes: &[GoodKind]) -> Found {
-        let path = reference.text.clone();
-        if !self.templates.contains_key(&path) {
-            let full = paths::join(self.folder, &path);
-            let read = self.files.text(&full).map(|text| (self.sources.add(full, Arc::clone(&text)), text));
+    /// What is wrong with an expression in a step that takes these goods.
+    fn expression(&mut self, reference: &Reference, takes: &'static [GoodKind]) -> &[ExpressionProblem] {
+        let wanted = Wanted::of_node(reference.holder);
+        if !self.expressions.contains_key(&reference.text) {
+            self.expressions.insert(reference.text.clone(), Vec::new());
+        }
+        let Some(checked) = self.expressions.get_mut(&reference.text) else { return &[] };
+        let at = match checked.iter().position(|checked| checked.takes == takes && checked.wanted == wanted) {
+            Some(at) => at,
+            None => {
+                checked.push(Checked { takes, wanted, problems: expression::check_for(&reference.text, takes, wanted) });
+                checked.len() - 1
+            }
+        };
+        &checked[at].problems
+    }
+
+    fn template(&mut self, sketch: &mut Sketch, reference: &Reference, takes: &'static [GoodKind]) -> Found {
+        let path = &reference.text;
+        if !self.templates.contains_key(path) {
+            let full = paths::join(self.folder, path);
+            let read = self.files.text(&full).map(|text| {
+                sketch.templates.insert(path.clone(), text.to_string());
+                let file = self.sources.add(full, Arc::clone(&text));
+                Template { file, digest: Digest::of(text.as_bytes()), text, checked: Vec::new() }
+            });
             self.templates.insert(path.clone(), read);
         }
-        match &self.templates[&path] {
-            Err(error) => {
+        match self.templates.get_mut(path) {
+            Some(Ok(template)) => {
+                let before = self.sink.len();
+                if !template.checked.contains(&takes) {
+                    template.checked.push(takes);
+                    texts::template(template.file, &template.text, takes, reference, self.sink);
+                }
+                if self.sink.len() == before { Found::Template(template.digest) } else { Found::Nothing }
+            }
+            Some(Err(error)) => {
                 let error = error.clone();
                 self.missing_file(reference, &error);
                 Found::Nothing
             }
-            Ok((file, text)) => {
-                let digest = Digest::of(text.as_bytes());
-                sketch.templates.entry(path.clone()).or_insert_with(|| text.to_string());
-                let mut fine = true;
-                if self.checked.insert((path, takes.to_vec())) {
-                    let before = self.sink.len();
-                    texts::template(*file, text, takes, reference, self.sink);
-                    fine = self.sink.len() == before;
-                }
-                if fine { Found::Template(digest) } else { Found::Nothing }
-            }
+            None => Found::Nothing,
         }
     }
 

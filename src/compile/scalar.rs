@@ -2,6 +2,7 @@
 
 #![expect(clippy::result_large_err, reason = "a finding is made once per mistake, and mistakes are few")]
 
+use super::decode::What;
 use crate::base::{Money, Timestamp, duration};
 use crate::diag::{Diagnostic, nearest};
 use crate::model::{Scalar, SecretRef, Window};
@@ -51,7 +52,7 @@ pub(super) fn one_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Reads the value of an entry. `what` names it for messages: "`weight`".
-pub(super) fn read(entry: &Entry<'_>, ty: ValueType, what: &str) -> Result<Scalar, Diagnostic> {
+pub(super) fn read(entry: &Entry<'_>, ty: ValueType, what: What<'_>) -> Result<Scalar, Diagnostic> {
     let span = entry.value_span();
     let annotation = entry.annotation();
     let value = entry.value();
@@ -167,7 +168,7 @@ fn from_text(text: &str, ty: ValueType) -> Option<Scalar> {
     fits.then(|| Scalar::Text(text.to_owned()))
 }
 
-fn malformed(entry: &Entry<'_>, text: &str, ty: ValueType, what: &str) -> Diagnostic {
+fn malformed(entry: &Entry<'_>, text: &str, ty: ValueType, what: What<'_>) -> Diagnostic {
     let span = entry.value_span();
     let choices: Option<Vec<&str>> = match ty {
         ValueType::Choice(words) => Some(words.to_vec()),
@@ -204,13 +205,13 @@ fn malformed(entry: &Entry<'_>, text: &str, ty: ValueType, what: &str) -> Diagno
         .help(help)
 }
 
-fn out_of_range(entry: &Entry<'_>, what: &str, range: &str) -> Diagnostic {
+fn out_of_range(entry: &Entry<'_>, what: What<'_>, range: &str) -> Diagnostic {
     Diagnostic::error("loop::out-of-range", format!("{what} takes {range}, found `{}`", entry.spelling()))
         .at(entry.value_span(), "out of range")
         .help(format!("write {range}"))
 }
 
-fn money(entry: &Entry<'_>, what: &str) -> Result<Scalar, Diagnostic> {
+fn money(entry: &Entry<'_>, what: What<'_>) -> Result<Scalar, Diagnostic> {
     let amount = entry.value().number().unwrap_or(f64::NAN);
     let Some((currency, place)) = entry.annotation() else {
         let written = format!("(usd){}", entry.spelling());
@@ -230,7 +231,7 @@ fn money(entry: &Entry<'_>, what: &str) -> Result<Scalar, Diagnostic> {
     Ok(Scalar::Money(Money::new(currency, amount)))
 }
 
-fn secret(entry: &Entry<'_>, what: &str) -> Result<Scalar, Diagnostic> {
+fn secret(entry: &Entry<'_>, what: What<'_>) -> Result<Scalar, Diagnostic> {
     let span = entry.value_span();
     match (entry.annotation(), entry.value()) {
         (Some(("env", _)), Value::Text(text)) if !text.is_empty() => Ok(Scalar::Secret(SecretRef::Env(text.to_owned()))),
@@ -304,7 +305,7 @@ mod tests {
     fn value(written: &str, ty: ValueType) -> Result<Scalar, String> {
         let (tree, _) = crate::syntax::read(FileId(0), &format!("node {written}"));
         let entry = tree.roots().next().expect("one node").arg(0).expect("one argument");
-        read(&entry, ty, "`it`").map_err(|finding| finding.code.to_owned())
+        read(&entry, ty, What::Whole("it")).map_err(|finding| finding.code.to_owned())
     }
 
     #[test]

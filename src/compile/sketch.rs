@@ -103,6 +103,8 @@ pub(super) struct Sketch {
     pub templates: BTreeMap<String, String>,
     /// Who reads each step: wires the other way round, and names in settings. Filled by `resolve`.
     pub readers: Vec<Vec<usize>>,
+    /// Step numbers so that a step stands behind those it takes from, but for the wire that closes a circle. Filled by `flow`.
+    pub order: Vec<usize>,
 }
 
 impl Sketch {
@@ -123,32 +125,5 @@ impl Sketch {
     /// Some name could not be resolved at all, so a step that seems to be read by nobody may have been meant.
     pub fn has_loose_wires(&self) -> bool {
         self.has_unknown_kinds() || self.steps.iter().any(|step| step.wires.iter().any(|wire| wire.from.is_none()))
-    }
-
-    /// Steps that lead to `step`, itself left out, nearest first. `through` says whether to look behind a step that was reached.
-    pub fn before(&self, step: usize, through: impl Fn(&StepSketch) -> bool) -> Vec<usize> {
-        self.walk(step, through, |at| self.steps[at].wires.iter().filter_map(|wire| wire.from).collect())
-    }
-
-    fn walk(&self, start: usize, through: impl Fn(&StepSketch) -> bool, next: impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
-        let mut seen = std::collections::BTreeSet::from([start]);
-        let mut found = Vec::new();
-        let mut at = 0;
-        let mut edge = next(start);
-        loop {
-            for step in edge.drain(..) {
-                if seen.insert(step) {
-                    found.push(step);
-                }
-            }
-            loop {
-                let Some(step) = found.get(at).copied() else { return found };
-                at += 1;
-                if through(&self.steps[step]) {
-                    edge = next(step);
-                    break;
-                }
-            }
-        }
     }
 }

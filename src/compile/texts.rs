@@ -3,18 +3,16 @@
 use super::decode::Reference;
 use crate::diag::{Diagnostic, FileId, Span};
 use crate::model::GoodKind;
-use crate::step::expression::{self, Wanted};
+use crate::step::expression::ExpressionProblem;
 use crate::step::template;
 
-/// Checks an expression against the fields of what its step takes.
-pub(super) fn expression(reference: &Reference, takes: &[GoodKind], sink: &mut Vec<Diagnostic>) {
-    for problem in expression::check_for(&reference.text, takes, Wanted::of_node(reference.holder)) {
-        let finding = Diagnostic::error("loop::bad-expression", problem.message)
-            .at(reference.part(problem.range.start, problem.range.end), "in this expression");
-        sink.push(match problem.help {
-            Some(help) => finding.help(help),
-            None => finding,
-        });
+/// What is wrong with the expression of a reference.
+pub(super) fn in_expression(reference: &Reference, problem: &ExpressionProblem) -> Diagnostic {
+    let finding = Diagnostic::error("loop::bad-expression", problem.message.clone())
+        .at(reference.part(problem.range.start, problem.range.end), "in this expression");
+    match &problem.help {
+        Some(help) => finding.help(help.clone()),
+        None => finding,
     }
 }
 

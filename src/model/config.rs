@@ -1,10 +1,10 @@
 //! A step's configuration after the compiler has checked it: the node tree of the file with typed values and without
 //! surprises. Names, types and required parts hold by the kind's spec, so readers use plain accessors.
 
+use super::Props;
 use crate::base::Money;
 use crate::diag::Span;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Where a secret is kept. The value is read by `world` when it is used and is never stored.
@@ -90,8 +90,8 @@ pub struct Config {
     pub name: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Scalar>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub props: BTreeMap<String, Scalar>,
+    #[serde(default, skip_serializing_if = "Props::is_empty")]
+    pub props: Props,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Config>,
     /// Where it was written. Left out of digests, so that moving a step in its file changes nothing.

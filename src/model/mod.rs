@@ -5,6 +5,7 @@ pub mod goods;
 pub mod item;
 pub mod layer;
 pub mod limit;
+mod props;
 pub mod untrusted;
 pub mod workflow;
 
@@ -13,5 +14,6 @@ pub use goods::{Good, GoodKind};
 pub use item::Item;
 pub use layer::Layer;
 pub use limit::{Cap, CapUnit, Window};
+pub use props::Props;
 pub use untrusted::Untrusted;
 pub use workflow::{Channel, Provider, Step, Wire, Workflow};

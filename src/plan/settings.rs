@@ -37,7 +37,7 @@ pub(super) fn compare(path: &[String], old: &Config, new: &Config, found: &mut V
     for name in old.props.keys().chain(new.props.keys()).collect::<BTreeSet<_>>() {
         let of = |config: &Config| config.props.get(name).map_or_else(|| "nothing".to_owned(), shown);
         if old.props.get(name) != new.props.get(name) {
-            let name = if path.is_empty() { name.clone() } else { format!("{name} of {subject}") };
+            let name = if path.is_empty() { name.to_owned() } else { format!("{name} of {subject}") };
             found.push(Found { what: format!("{name}: {} → {}", of(old), of(new)), span: new.span });
         }
     }

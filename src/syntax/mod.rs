@@ -24,5 +24,5 @@ mod suite;
 
 pub use format::{WIDTH_MOST, format};
 pub use print::{print, quoted};
-pub use read::{Limits, read, read_with};
+pub use read::{Limits, read, read_shared, read_with};
 pub use tree::{Children, Entry, Node, NodeId, Tree, Value};

@@ -11,6 +11,7 @@ use super::characters::{self, blank_length, line_end, newline_length};
 use super::slip;
 use super::tree::{NONE, Tree};
 use crate::diag::{self, Diagnostic, FileId, Span};
+use std::sync::Arc;
 
 /// What the reader refuses.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,12 @@ pub fn read(file: FileId, text: &str) -> (Tree, Vec<Diagnostic>) {
 
 /// Reads a file with other limits than the usual ones.
 pub fn read_with(file: FileId, text: &str, limits: &Limits) -> (Tree, Vec<Diagnostic>) {
+    read_shared(file, Arc::from(text), limits)
+}
+
+/// The same for a text that others hold as well: the tree keeps it without a copy of its own.
+pub fn read_shared(file: FileId, shared: Arc<str>, limits: &Limits) -> (Tree, Vec<Diagnostic>) {
+    let text: &str = &shared;
     let most = limits.size.min(i32::MAX as usize);
     if text.len() > most {
         return (Tree::empty(file, ""), vec![slip::too_large(Span::new(file, 0, 0), text.len(), most)]);
@@ -52,7 +59,7 @@ pub fn read_with(file: FileId, text: &str, limits: &Limits) -> (Tree, Vec<Diagno
     if unsaid > 0 {
         diagnostics.push(slip::too_many(Span::new(file, text.len(), text.len()), unsaid));
     }
-    tree.text = text.into();
+    tree.text = shared;
     (tree, diagnostics)
 }
 

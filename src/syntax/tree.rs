@@ -1,10 +1,11 @@
 //! The tree that `read` returns: rows in vectors, seen through small `Copy` views.
 //!
-//! The tree owns a copy of the text. A name or a text value is a piece of that copy, or of `decoded` when its spelling differs from its
+//! The tree shares the text it was read from. A name or a text value is a piece of that copy, or of `decoded` when its spelling differs from its
 //! value (escapes, several lines). Nodes point to their first child and next sibling by index; nothing here recurses.
 
 use super::literal;
 use crate::diag::{FileId, Span};
+use std::sync::Arc;
 
 /// The number of a node in its tree, in the order of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,7 +74,7 @@ pub(super) struct NodeRow {
 #[derive(Clone, Debug)]
 pub struct Tree {
     pub(super) file: FileId,
-    pub(super) text: Box<str>,
+    pub(super) text: Arc<str>,
     pub(super) decoded: String,
     pub(super) nodes: Vec<NodeRow>,
     pub(super) entries: Vec<EntryRow>,

@@ -7,15 +7,17 @@
 use super::cache;
 use super::trouble::{Trouble, plain_io};
 use super::wildcard;
-use crate::base::files::{FileError, Files};
+use crate::base::files::{FileError, Files, size};
 use crate::compile::lock::CACHE_PREFIX;
 use crate::step::{Body, Fetched, Target};
+use crate::syntax::Limits;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// A text larger than this is not a workflow, template or Client OS file: 8 MiB.
+/// A text larger than this is not a template or a Client OS file: 8 MiB. A `.kdl` file may be written by a program, so it may be as large
+/// as the reader of the language takes.
 const TEXT_LIMIT: u64 = 8 << 20;
 /// All files of one `Target::Folder` together: 256 MiB.
 const FOLDER_LIMIT: u64 = 256 << 20;
@@ -27,18 +29,19 @@ const DEPTH_LIMIT: usize = 32;
 pub struct DiskFiles {
     root: PathBuf,
     text_limit: u64,
+    kdl_limit: u64,
     /// Where modules are kept, when it is not [`cache::cache_folder`].
     cache: Option<PathBuf>,
 }
 
 impl DiskFiles {
     pub fn new(root: impl Into<PathBuf>) -> DiskFiles {
-        DiskFiles { root: root.into(), text_limit: TEXT_LIMIT, cache: None }
+        DiskFiles { root: root.into(), text_limit: TEXT_LIMIT, kdl_limit: Limits::default().size as u64, cache: None }
     }
 
     /// With another limit for one text, in bytes.
     pub fn with_text_limit(self, text_limit: u64) -> DiskFiles {
-        DiskFiles { text_limit, ..self }
+        DiskFiles { text_limit, kdl_limit: text_limit, ..self }
     }
 
     /// With another folder of modules than the one the environment names.
@@ -131,7 +134,8 @@ impl DiskFiles {
 
 impl Files for DiskFiles {
     fn text(&self, path: &str) -> Result<Arc<str>, FileError> {
-        let bytes = read_limited(&self.place(path), self.text_limit)?;
+        let limit = if path.ends_with(".kdl") { self.kdl_limit } else { self.text_limit };
+        let bytes = read_limited(&self.place(path), limit)?;
         let text = String::from_utf8(bytes).map_err(|_| FileError::NotText)?;
         Ok(Arc::from(text))
     }
@@ -195,20 +199,7 @@ fn unreadable(path: &str, error: &FileError) -> Trouble {
         FileError::Other(reason) if reason == "it is a folder" => format!("name a file in `{path}`"),
         _ => format!("check that `{path}` can be read by you: `ls -l {path}`"),
     };
-    let reason = match error {
-        FileError::TooLarge(limit) => format!("it is larger than {}", size(*limit)),
-        error => error.to_string(),
-    };
-    Trouble::permanent(format!("cannot read `{path}`: {reason}"), help)
-}
-
-/// `10 MiB`, for messages.
-pub fn size(bytes: u64) -> String {
-    let units = [(1u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit)) {
-        Some((unit, name)) => format!("{} {name}", bytes / unit),
-        None => format!("{bytes} bytes"),
-    }
+    Trouble::permanent(format!("cannot read `{path}`: {error}"), help)
 }
 
 /// The empty path is the working folder, which the file system wants by name.

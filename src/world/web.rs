@@ -3,9 +3,9 @@
 //! It never follows a redirect by itself (every hop has its own robots.txt and its own turn), never keeps more of a body than
 //! asked for, and turns every way a connection can fail into [`Trouble`] with a next step.
 
-use super::disk::size;
 use super::trouble::{Patience, Trouble, retry_after, wish};
 use crate::base::Rng;
+use crate::base::files::size;
 use crate::runtime::Clock;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};

@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_stated_price_wins_over_the_list_and_remembered_input_costs_what_it_says() {
-        let props = [("input", 0.5), ("output", 2.0), ("cached", 0.1)].map(|(name, value)| (name.into(), Scalar::Number(value)));
+        let props = [("input", 0.5), ("output", 2.0), ("cached", 0.1)].map(|(name, value)| (name, Scalar::Number(value)));
         let stated = Config { name: "price".into(), props: props.into(), ..Config::default() };
         let price = of(&provider("openai-chat", Some("https://api.openai.com/v1"), "gpt-4o", Some(stated))).unwrap();
         assert_eq!(price.of(1_000, 400, 500).micros, 300 + 40 + 1_000);

@@ -12,14 +12,17 @@ pub(super) fn tunes(spec: &KindSpec) -> bool {
 }
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
+    let mut example: Option<Option<String>> = None;
     for step in &cx.sketch.steps {
         let names_a_parameter = step.references.iter().any(|reference| reference.ty == ValueType::Parameter);
         if !step.is(tunes) || step.broken || names_a_parameter || step.config.has("amend") {
             continue;
         }
-        let example = cx.sketch.steps.iter().find_map(|other| {
-            let spec = other.spec().filter(|_| !other.broken)?;
-            Some(format!("{}.{}", other.id, (spec.tunables)(&other.config).first()?.name))
+        let example = example.get_or_insert_with(|| {
+            cx.sketch.steps.iter().find_map(|other| {
+                let spec = other.spec().filter(|_| !other.broken)?;
+                Some(format!("{}.{}", other.id, (spec.tunables)(&other.config).first()?.name))
+            })
         });
         sink.push(
             Diagnostic::error("loop::idle-feedback", format!("nothing reads what `{}` learns", step.title()))

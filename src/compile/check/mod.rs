@@ -3,6 +3,7 @@
 
 mod client_os;
 mod duplicate_channel;
+mod ends;
 mod generation_without_source;
 mod idle_feedback;
 mod missing_layer;
@@ -18,18 +19,24 @@ mod unreachable_step;
 mod unread_source;
 mod unread_step;
 mod unused_definition;
+mod ways;
 
 use super::sketch::{Sketch, StepSketch};
 use crate::base::files::Files;
 use crate::diag::{Diagnostic, Span};
 use crate::step::KindSpec;
+use ends::Ends;
 
 /// What a rule may look at.
-pub(super) struct CheckContext<'c> {
-    pub sketch: &'c Sketch,
-    pub files: &'c dyn Files,
+struct CheckContext<'c> {
+    sketch: &'c Sketch,
+    files: &'c dyn Files,
     /// The folder of the workflow file.
-    pub folder: &'c str,
+    folder: &'c str,
+    /// Steps by what they take.
+    takers: Ends,
+    /// Steps by what they give.
+    givers: Ends,
 }
 
 type Rule = fn(&CheckContext<'_>, &mut Vec<Diagnostic>);
@@ -64,16 +71,14 @@ pub(super) fn said_by_rules(spec: &KindSpec) -> &'static [&'static str] {
     }
 }
 
-pub(super) fn check(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
+/// Runs all rules over a sketch whose names and wires are resolved.
+pub(super) fn check(sketch: &Sketch, files: &dyn Files, folder: &str, sink: &mut Vec<Diagnostic>) {
+    let takers = Ends::new(&sketch.steps, |spec| spec.takes);
+    let givers = Ends::new(&sketch.steps, |spec| spec.gives);
+    let cx = CheckContext { sketch, files, folder, takers, givers };
     for rule in RULES {
-        rule(cx, sink);
+        rule(&cx, sink);
     }
-}
-
-/// Whether something among `steps` or at `at` itself is not understood, so that nothing can be said about the way between them.
-fn is_uncertain(sketch: &Sketch, at: usize, steps: &[usize]) -> bool {
-    let unsure = |step: &StepSketch| step.kind.is_none() || step.wires.iter().any(|wire| wire.carries.is_none());
-    steps.iter().chain([&at]).any(|at| unsure(&sketch.steps[*at]))
 }
 
 /// Where a step names what it takes, or else its name.
@@ -83,24 +88,20 @@ fn wire_towards(sketch: &Sketch, at: usize) -> Span {
 }
 
 /// In an early phase, or `without` a layer, what would read a step may not be there.
-fn could_be_read(cx: &CheckContext<'_>, step: &StepSketch) -> bool {
-    (cx.sketch.phase.is_none() && !cx.sketch.settings.has("without")) || !readers(cx, step).is_empty()
+fn could_be_read(cx: &CheckContext<'_>, at: usize) -> bool {
+    (cx.sketch.phase.is_none() && !cx.sketch.settings.has("without")) || reader(cx, at).is_some()
 }
 
 /// Names a step that could read what `step` gives.
-fn reader_help(cx: &CheckContext<'_>, step: &StepSketch) -> String {
-    match readers(cx, step).first() {
+fn reader_help(cx: &CheckContext<'_>, at: usize) -> String {
+    match reader(cx, at) {
         Some(reader) => format!("name it after `from`, for example in `{}`, or remove it", reader.title()),
         None => "add a step that takes from it, or remove it".to_owned(),
     }
 }
 
-fn readers<'c>(cx: &CheckContext<'c>, step: &StepSketch) -> Vec<&'c StepSketch> {
-    let Some(spec) = step.spec() else { return Vec::new() };
-    let takes = |reader: &&StepSketch| {
-        reader.id != step.id
-            && reader.layer >= step.layer
-            && reader.is(|reader| reader.takes.iter().any(|kind| spec.gives.contains(kind)))
-    };
-    cx.sketch.steps.iter().filter(takes).collect()
+fn reader<'c>(cx: &CheckContext<'c>, at: usize) -> Option<&'c StepSketch> {
+    let step = &cx.sketch.steps[at];
+    let first = cx.takers.first(step.spec()?.gives, step.layer.., at, 1);
+    first.first().map(|reader| &cx.sketch.steps[*reader])
 }

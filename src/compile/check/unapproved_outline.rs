@@ -1,28 +1,25 @@
 //! Two phases: a person approves the outline before the draft is written.
 
-use super::CheckContext;
+use super::{CheckContext, ways};
+use crate::compile::sketch::StepSketch;
 use crate::diag::Diagnostic;
 use crate::model::GoodKind;
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let sketch = cx.sketch;
+    // A gate that cannot carry an outline approves no outline.
+    let approves = |step: &StepSketch| step.is(|spec| spec.decides && spec.gives.contains(&GoodKind::Outline));
+    let outlines = |step: &StepSketch| step.is(|spec| spec.generates && spec.gives.contains(&GoodKind::Outline));
+    let uncertain = ways::uncertain(sketch, approves);
+    let outline = ways::nearest(sketch, approves, |_, step| outlines(step));
+    let approved = ways::nearest(sketch, approves, |_, step| approves(step));
     for (at, step) in sketch.steps.iter().enumerate() {
         let writes = step.is(|spec| spec.generates && spec.gives.contains(&GoodKind::Draft));
-        if !writes || step.broken || step.wires.is_empty() {
+        if !writes || step.broken || step.wires.is_empty() || uncertain[at] {
             continue;
         }
-        // A gate that cannot carry an outline approves no outline.
-        let approves = |step: &super::StepSketch| step.is(|spec| spec.decides && spec.gives.contains(&GoodKind::Outline));
-        let before = sketch.before(at, |step| !approves(step));
-        if super::is_uncertain(sketch, at, &before) {
-            continue;
-        }
-        let outline = before
-            .iter()
-            .map(|at| &sketch.steps[*at])
-            .find(|step| step.is(|spec| spec.generates && spec.gives.contains(&GoodKind::Outline)));
-        let approved = before.iter().any(|at| approves(&sketch.steps[*at]));
-        let finding = match (outline, approved) {
+        let outline = outline[at].map(|way| &sketch.steps[way.step]);
+        let finding = match (outline, approved[at].is_some()) {
             (Some(outline), _) => Diagnostic::error(
                 "loop::unapproved-outline",
                 format!("`{}` writes from outlines that nobody has approved", step.title()),

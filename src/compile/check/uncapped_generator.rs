@@ -2,21 +2,21 @@
 //!
 //! One whose input all comes from generators that have a cap is bounded by theirs: every outline becomes at most one draft.
 
-use super::CheckContext;
+use super::{CheckContext, ways};
+use crate::compile::sketch::StepSketch;
 use crate::diag::Diagnostic;
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let sketch = cx.sketch;
+    // What reaches a step without passing a capped generator.
+    let capped = |step: &StepSketch| step.is(|spec| spec.generates) && !step.caps.is_empty();
+    let bounds = ways::nearest(sketch, capped, |_, step| capped(step));
+    let feeds = ways::nearest(sketch, capped, |_, step| !capped(step) && step.wires.is_empty());
     for (at, step) in sketch.steps.iter().enumerate() {
         if !step.is(|spec| spec.generates) || !step.caps.is_empty() || step.broken {
             continue;
         }
-        let capped = |step: &super::StepSketch| step.is(|spec| spec.generates) && !step.caps.is_empty();
-        // What reaches this step without passing a capped generator.
-        let before = sketch.before(at, |step| !capped(step));
-        let feeds = |at: &usize| !capped(&sketch.steps[*at]) && sketch.steps[*at].wires.is_empty();
-        let bounded = before.iter().any(|at| capped(&sketch.steps[*at])) && !before.iter().any(feeds);
-        if !bounded {
+        if bounds[at].is_none() || feeds[at].is_some() {
             sink.push(
                 Diagnostic::warning("loop::uncapped-generator", format!("`{}` has no cap", step.title()))
                     .at(step.name_span, "writes as many pieces as come in")

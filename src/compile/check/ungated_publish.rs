@@ -2,30 +2,29 @@
 //!
 //! One gate on the way is enough. A team may read outlines and trust the drafts; going around a gate that stands there is a mistake.
 
-use super::CheckContext;
+use super::{CheckContext, ways};
 use crate::compile::sketch::StepSketch;
 use crate::diag::Diagnostic;
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let sketch = cx.sketch;
+    // Everything between the outside and the last gates.
+    let decides = |step: &StepSketch| step.is(|spec| spec.decides);
+    let uncertain = ways::uncertain(sketch, decides);
+    let gates: Vec<Option<usize>> = (sketch.readers.iter().zip(&sketch.steps))
+        .map(|(readers, step)| readers.iter().copied().find(|reader| !decides(step) && decides(&sketch.steps[*reader])))
+        .collect();
+    let around = ways::nearest(sketch, decides, |at, _| gates[at].is_some());
+    let writers = ways::nearest(sketch, decides, |_, step| !decides(step) && step.is(|spec| spec.generates));
+    let sources = ways::nearest(sketch, decides, |_, step| !decides(step) && step.is_source());
     for (at, step) in sketch.steps.iter().enumerate() {
-        if !step.is(|spec| spec.publishes) || step.broken {
-            continue;
-        }
-        let decides = |step: &StepSketch| step.is(|spec| spec.decides);
-        // Everything between the outside and the last gates.
-        let before = sketch.before(at, |step| !decides(step));
-        if super::is_uncertain(sketch, at, &before) {
+        if !step.is(|spec| spec.publishes) || step.broken || uncertain[at] {
             continue;
         }
         let place = super::wire_towards(sketch, at);
-        let passed = || before.iter().copied().filter(|at| !decides(&sketch.steps[*at]));
-        let around = passed().find_map(|giver| {
-            let gate = sketch.readers[giver].iter().find(|reader| decides(&sketch.steps[**reader]))?;
-            Some((&sketch.steps[giver], &sketch.steps[*gate]))
-        });
-        let writer = passed().map(|at| &sketch.steps[at]).find(|step| step.is(|spec| spec.generates));
-        let source = passed().map(|at| &sketch.steps[at]).find(|step| step.is_source());
+        let around = around[at].and_then(|way| Some((&sketch.steps[way.step], &sketch.steps[gates[way.step]?])));
+        let writer = writers[at].map(|way| &sketch.steps[way.step]);
+        let source = sources[at].map(|way| &sketch.steps[way.step]);
         let finding = match (around, source, writer) {
             (Some((giver, gate)), ..) => {
                 Diagnostic::error("loop::ungated-publish", format!("`{}` goes around `{}`", step.title(), gate.title()))

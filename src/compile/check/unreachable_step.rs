@@ -5,20 +5,13 @@ use crate::compile::scalar::one_of;
 use crate::diag::Diagnostic;
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
-    for step in &cx.sketch.steps {
+    for (at, step) in cx.sketch.steps.iter().enumerate() {
         let Some(spec) = step.spec() else { continue };
         if step.is_source() || spec.takes.is_empty() || !step.wires.is_empty() || step.broken {
             continue;
         }
-        let givers: Vec<&str> = cx
-            .sketch
-            .steps
-            .iter()
-            .filter(|giver| giver.layer <= step.layer && giver.id != step.id)
-            .filter(|giver| giver.is(|giver| giver.gives.iter().any(|kind| spec.takes.contains(kind))))
-            .map(|giver| giver.id.as_str())
-            .take(3)
-            .collect();
+        let givers = cx.givers.first(spec.takes, ..=step.layer, at, 3);
+        let givers: Vec<&str> = givers.into_iter().map(|giver| cx.sketch.steps[giver].id.as_str()).collect();
         let kinds = one_of(spec.takes.iter().map(|kind| kind.name()));
         let finding = Diagnostic::error("loop::unreachable-step", format!("nothing flows into `{}`", step.title()))
             .at(step.head_span, "it has no `from`");

@@ -13,11 +13,11 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     for (at, step) in cx.sketch.steps.iter().enumerate() {
         let Some(spec) = step.spec() else { continue };
         let is_middle = !spec.gives.is_empty() && !spec.publishes && !spec.gives.iter().any(|kind| ENDS.contains(kind));
-        if is_middle && !step.is_source() && !step.broken && cx.sketch.readers[at].is_empty() && super::could_be_read(cx, step) {
+        if is_middle && !step.is_source() && !step.broken && cx.sketch.readers[at].is_empty() && super::could_be_read(cx, at) {
             sink.push(
                 Diagnostic::warning("loop::unread-step", format!("nobody reads what `{}` gives", step.title()))
                     .at(step.name_span, "its output goes nowhere")
-                    .help(super::reader_help(cx, step)),
+                    .help(super::reader_help(cx, at)),
             );
         }
     }

@@ -234,22 +234,9 @@ fn tried(number: usize, library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
     let (tree, _) = syntax::read(EXPANDED, &writer.text);
     let mut findings = Vec::new();
     if let Some(mut sketch) = frame::read(&tree, library.registry, &mut findings) {
-        let mut resolver = resolve::Resolver {
-            files: library.files,
-            folder: &library.root,
-            sources: library.sources,
-            sink: &mut findings,
-            templates: BTreeMap::new(),
-            checked: BTreeSet::new(),
-        };
-        resolver.resolve(&mut sketch);
+        resolve::Resolver::new(library.files, &library.root, library.sources, &mut findings).resolve(&mut sketch);
         flow::flow(&mut sketch, library.registry, &mut findings);
-        let lowered = lower::lower(&sketch, &library.root);
-        for step in sketch.steps.iter().filter(|step| !step.broken) {
-            if let (Some(kind), Some(value)) = (step.kind, lowered.step(&step.id)) {
-                kind.check(value, &lowered, &mut findings);
-            }
-        }
+        lower::checked(sketch, &library.root, &mut findings);
     }
     let map = &writer.map;
     let own = library.modules[number].file;

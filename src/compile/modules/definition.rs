@@ -2,7 +2,7 @@
 
 use super::reference::is_word;
 use super::words::{self, MODULE, MODULE_SETTINGS, PARAM, PARAM_SETTINGS, STEP, STEP_SETTINGS};
-use crate::compile::decode::{Decoder, unknown_node, unknown_property};
+use crate::compile::decode::{Decoder, What, number_of, unknown_node, unknown_property};
 use crate::compile::language::USE;
 use crate::compile::scalar::{self, one_of};
 use crate::diag::{Diagnostic, FileId, Span, nearest};
@@ -113,7 +113,7 @@ impl Param {
     pub fn check(&self, entry: &Entry<'_>) -> Result<Scalar, Diagnostic> {
         let what = format!("`{}`", self.name);
         let ty = if let ValueType::Choice(_) = self.ty { ValueType::Text } else { self.ty };
-        let value = scalar::read(entry, ty, &what)?;
+        let value = scalar::read(entry, ty, What::Whole(&self.name))?;
         if let (ValueType::Choice(_), Scalar::Text(text)) = (self.ty, &value)
             && !self.words.contains(text)
         {
@@ -290,7 +290,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
                     steps.push(export);
                 }
             }
-            Some(name) => settings.push((child, name)),
+            Some(name) => settings.extend(number_of(MODULE_SETTINGS, name).map(|number| (child, number))),
             None => {}
         }
     }
@@ -379,8 +379,8 @@ impl Reader<'_> {
         let mut parts: Vec<(Part, Span)> = Vec::new();
         let known = || STEP_SETTINGS.iter().map(|spec| spec.name).chain([PARAM.name]);
         for child in node.children() {
-            if let Some(setting) = STEP_SETTINGS.iter().find(|spec| spec.name == child.name()) {
-                settings.push((child, setting.name));
+            if let Some(number) = number_of(STEP_SETTINGS, child.name()) {
+                settings.push((child, number));
             } else if child.name() == PARAM.name {
                 let param = self.param(child);
                 if let Some(first) = params.iter().find(|first| first.name == param.name && !param.name.is_empty()) {
@@ -530,7 +530,7 @@ impl Reader<'_> {
                 default = Some(entry);
                 continue;
             }
-            match scalar::read(&entry, prop.ty, &format!("`{}`", prop.name)) {
+            match scalar::read(&entry, prop.ty, What::Whole(prop.name)) {
                 Ok(value) => match (prop.name, value) {
                     ("type", Scalar::Text(word)) => {
                         param.ty = words::value_type(&word).unwrap_or(ValueType::Text);
