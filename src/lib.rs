@@ -25,6 +25,7 @@ pub mod engine;
 // Rank 8
 pub mod runtime;
 // Rank 9
+pub mod packages;
 pub mod report;
 pub mod store;
 pub mod world;

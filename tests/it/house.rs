@@ -16,6 +16,7 @@ const RANKS: &[(&str, u32)] = &[
     ("plan", 6),
     ("engine", 7),
     ("runtime", 8),
+    ("packages", 9),
     ("report", 9),
     ("store", 9),
     ("world", 9),
