@@ -4,6 +4,7 @@ pub mod args;
 pub mod changed;
 pub mod commands;
 pub mod exit;
+pub mod modules;
 pub mod output;
 pub mod progress;
 pub mod project;
@@ -49,6 +50,10 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Graph(command) => commands::graph::run(command, output),
         Command::Lsp(_) => commands::lsp::run(),
         Command::Init(command) => commands::init::run(command, output),
+        Command::Add(command) => commands::add::run(command, output),
+        Command::Update(command) => commands::update::run(command, output),
+        Command::Vendor(command) => commands::vendor::run(command, output),
+        Command::Remove(command) => commands::remove::run(command, output),
         Command::Os(command) => commands::os::run(command, output),
         Command::Store(command) => commands::store::run(command, &place, output),
         Command::Trust(command) => commands::trust::run(command, output),

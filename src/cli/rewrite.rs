@@ -32,6 +32,36 @@ pub fn replace(path: &Path, old: &str, new: &str) -> Result<(), Failure> {
     written.map_err(unwritable)
 }
 
+/// Makes a file that is not there yet: whole, or not at all.
+pub fn create(path: &Path, text: &str) -> Result<(), Failure> {
+    let unwritable = |error: io::Error| {
+        Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display()))
+            .help("nothing was written; check that you may write to its folder and that the disk is not full")
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft: PathBuf = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let written = fs::OpenOptions::new().write(true).create_new(true).open(&draft).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // Unlike a rename, a second name fails when somebody has made the file meanwhile.
+        fs::hard_link(&draft, path).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
+            // Some disks know no second names.
+            _ if !path.exists() => fs::rename(&draft, path),
+            _ => Err(error),
+        })
+    });
+    // After a rename it is not there any more.
+    let _ = fs::remove_file(&draft);
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Failure::new("cli::changed-meanwhile", format!("`{}` was made by somebody else just now", path.display()))
+                .help("nothing was changed in it; run the command again"))
+        }
+        written => written.map_err(unwritable),
+    }
+}
+
 fn write_draft(draft: &Path, place: &Path, text: &str) -> io::Result<()> {
     let permissions = fs::metadata(place)?.permissions();
     // Renaming over it would get around a file that was made read-only.
@@ -83,6 +113,17 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("there"), "new");
         assert_eq!(replace(&path, "old", "newer").expect_err("it holds another text").code, "cli::changed-meanwhile");
         assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_new_file_never_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("loop.lock");
+        create(&path, "one").expect("it is writable");
+        assert_eq!(create(&path, "two").expect_err("it is there").code, "cli::changed-meanwhile");
+        assert_eq!(fs::read_to_string(&path).expect("there"), "one");
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "no draft is left");
+        assert_eq!(create(&folder.path().join("none/x"), "x").expect_err("no folder").code, "cli::cannot-write");
     }
 
     #[cfg(unix)]

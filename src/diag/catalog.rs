@@ -13,7 +13,7 @@ const fn entry(code: &'static str, title: &'static str) -> Entry {
     Entry { code, title }
 }
 
-const AREAS: &[&[Entry]] = &[KDL, LOCK, LOOP, TEST];
+const AREAS: &[&[Entry]] = &[KDL, LOCK, LOOP, PACKAGES, TEST];
 
 /// How a file is spelled: found by `syntax`.
 pub const KDL: &[Entry] = &[
@@ -121,6 +121,22 @@ pub const LOOP: &[Entry] = &[
     entry("loop::wire-cycle", "wires run in a circle"),
     entry("loop::wrong-layer", "a step stands in a layer where it does not belong"),
     entry("loop::wrong-type", "a value of the wrong type"),
+];
+
+/// What stops a module on its way here: told by the commands `add`, `update`, `vendor` and `remove`.
+pub const PACKAGES: &[Entry] = &[
+    entry("packages::alias-taken", "the name before the dot is taken or cannot be one"),
+    entry("packages::bad-source", "what is to be added is no source of modules"),
+    entry("packages::changed-release", "a published version is not what it was"),
+    entry("packages::checksum-mismatch", "a module is not what was locked"),
+    entry("packages::no-fitting-version", "a source has no version that is wanted"),
+    entry("packages::no-git", "a module is in a git repository and git is not installed"),
+    entry("packages::no-module", "what was fetched is no module"),
+    entry("packages::not-locked", "a module is not in the lock file"),
+    entry("packages::still-used", "a module cannot be removed while it is used"),
+    entry("packages::unreachable-source", "a source cannot be read"),
+    entry("packages::unsafe-content", "an archive or repository holds something that a module may not hold"),
+    entry("packages::unwritable", "a module cannot be kept on the disk"),
 ];
 
 /// What a test says and what came of it: found by `compile::test_file` and `rehearse`.

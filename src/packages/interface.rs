@@ -218,7 +218,7 @@ module "acme/voice" version="1.2.0" {
         assert_eq!(check.params.keys().collect::<Vec<_>>(), ["from", "keep", "tone"]);
         assert!(check.params["from"].is_required() && check.params["from"].many);
         assert!(check.params["from"].takes.as_ref().is_some_and(|takes| takes.contains("signal")), "{check:?}");
-        assert_eq!(check.gives, Some(BTreeSet::from(["opportunity"])));
+        assert_eq!(check.gives, Some(BTreeSet::from(["insight", "opportunity"])));
         assert_eq!(check.params["keep"].default.as_deref(), Some("10"));
         assert_eq!(check.params["tone"].words.len(), 2);
     }

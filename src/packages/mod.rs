@@ -12,6 +12,7 @@ pub mod keep;
 pub mod scratch;
 pub mod source;
 pub mod tree;
+pub mod vendor;
 
 pub use error::Error;
 pub use tree::ModuleTree;

@@ -1,6 +1,7 @@
 //! What stops a request, as a value: whoever asked says it in their own way.
 
 use crate::diag::{Diagnostic, Sources};
+use crate::packages;
 use crate::runtime::{DecideError, JournalError, RunError};
 
 /// How a request ended. The command line gives each a number, the service a status.
@@ -62,6 +63,12 @@ impl Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Failure {
+        Failure::new(error.code, error.message).help(error.help)
+    }
+}
+
+impl From<packages::Error> for Failure {
+    fn from(error: packages::Error) -> Failure {
         Failure::new(error.code, error.message).help(error.help)
     }
 }

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub mod add;
 pub mod effect;
 pub mod explain;
 pub mod fmt;
@@ -12,6 +13,7 @@ pub mod lsp;
 pub mod os;
 pub mod plan;
 
+pub mod remove;
 pub mod report;
 pub mod retry;
 pub mod run;
@@ -22,5 +24,7 @@ pub mod store;
 pub mod test;
 pub mod trace;
 pub mod trust;
+pub mod update;
 pub mod validate;
+pub mod vendor;
 pub mod why;
