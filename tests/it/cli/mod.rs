@@ -10,6 +10,7 @@ mod help;
 mod init;
 mod kinds;
 mod os;
+mod packages;
 mod plan;
 mod report;
 mod run;
