@@ -572,7 +572,9 @@ pub struct Remove {
 /// Look after the Client OS
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
-  loopctl os check workflows/first-loop.kdl")]
+  loopctl os check workflows/first-loop.kdl
+  loopctl os review                         decide about what the last report proposes
+  loopctl os diff                           what changed since the last cycle")]
 pub struct Os {
     #[command(subcommand)]
     pub command: OsCommand,
@@ -585,6 +587,103 @@ pub enum OsCommand {
   loopctl os check workflows/first-loop.kdl
   loopctl os check --json")]
     Check(WorkflowFile),
+    /// Show exactly what a step reads of the Client OS
+    #[command(after_long_help = "Examples:
+  loopctl os show --for drafts
+  loopctl os show workflows/first-loop.kdl --for drafts --json")]
+    Show(OsShow),
+    /// Show what changed in the Client OS between the version a cycle used and now
+    #[command(after_long_help = "Examples:
+  loopctl os diff
+  loopctl os diff workflows/first-loop.kdl --cycle 3")]
+    Diff(OsDiff),
+    /// Decide about the changes that the last report proposes; asks one by one in a terminal
+    #[command(after_long_help = "Examples:
+  loopctl os review
+  loopctl os review list --json
+  loopctl os review accept a-7f3a1c
+  loopctl os review edit a-7f3a1c --text 0.33
+  loopctl os review reject a-7f3a1c --reason \"summer is always like this\"
+
+What is accepted goes into the file at once, in the place it is about; the next cycle reads it, and a later report says whether it
+helped. Nothing is committed: look at it with `git diff`.")]
+    Review(OsReview),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsShow {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// The step, such as `drafts`
+    #[arg(long = "for", value_name = "STEP")]
+    pub step: String,
+
+    /// The platform it writes for, when there are several style guides
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsDiff {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// Compare with what this cycle used instead of the last one
+    #[arg(long, value_name = "N")]
+    pub cycle: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct OsReview {
+    #[command(subcommand)]
+    pub command: Option<OsReviewCommand>,
+
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OsReviewCommand {
+    /// List what is proposed
+    #[command(after_long_help = "Examples:
+  loopctl os review list
+  loopctl os review list workflows/b2b-growth.kdl --json")]
+    List(WorkflowFile),
+    /// Show one proposal with its evidence and the change of the file
+    #[command(after_long_help = "Examples:
+  loopctl os review show a-7f3a1c")]
+    Show(GateItem),
+    /// Apply proposals to their files
+    #[command(after_long_help = "Examples:
+  loopctl os review accept a-7f3a1c a-90be12
+  loopctl os review accept --all --as Ada")]
+    Accept(GateDecision),
+    /// Turn proposals down; they rest for 90 days
+    #[command(after_long_help = "Examples:
+  loopctl os review reject a-7f3a1c --reason \"summer is always like this\"")]
+    Reject(GateReject),
+    /// Apply a proposal in your own words, or with your own number
+    #[command(after_long_help = "Examples:
+  loopctl os review edit a-7f3a1c --text 0.33
+  loopctl os review edit a-7f3a1c             opens $EDITOR")]
+    Edit(OsReviewEdit),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsReviewEdit {
+    /// Optionally the workflow file, then the proposal
+    #[arg(value_name = "[WORKFLOW] ITEM", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// What shall stand there instead of what was proposed
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
 }
 
 /// Decide about pieces of which nobody knows whether they went out

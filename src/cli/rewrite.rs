@@ -2,76 +2,18 @@
 
 use super::exit::Failure;
 use crate::report::style::{BAD, CODE, GOOD, TITLE, paint};
+use crate::world::save;
 use similar::{ChangeTag, TextDiff};
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Puts `new` in the place of `old`. The file keeps its permissions; of a link, the file behind it is changed. Should somebody else have
-/// saved the file since `old` was read, it is left alone.
+/// Puts `new` in the place of `old`; see [`save::replace`].
 pub fn replace(path: &Path, old: &str, new: &str) -> Result<(), Failure> {
-    let unwritable = |error: io::Error| {
-        Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display()))
-            .help("nothing was changed in it; check that you may write to its folder")
-    };
-    let place = fs::canonicalize(path).map_err(unwritable)?;
-    if fs::read(&place).map_err(unwritable)? != old.as_bytes() {
-        return Err(Failure::new(
-            "cli::changed-meanwhile",
-            format!("`{}` was changed by somebody else just now", path.display()),
-        )
-        .help("nothing was changed in it; run the command again"));
-    }
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    let draft: PathBuf = place.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = write_draft(&draft, &place, new).and_then(|()| fs::rename(&draft, &place));
-    if written.is_err() {
-        // The draft may never have been made.
-        let _ = fs::remove_file(&draft);
-    }
-    written.map_err(unwritable)
+    save::replace(path, old, new).map_err(Failure::from)
 }
 
-/// Makes a file that is not there yet: whole, or not at all.
+/// Makes a file that is not there yet; see [`save::create`].
 pub fn create(path: &Path, text: &str) -> Result<(), Failure> {
-    let unwritable = |error: io::Error| {
-        Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display()))
-            .help("nothing was written; check that you may write to its folder and that the disk is not full")
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft: PathBuf = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = fs::OpenOptions::new().write(true).create_new(true).open(&draft).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        // Unlike a rename, a second name fails when somebody has made the file meanwhile.
-        fs::hard_link(&draft, path).or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Err(error),
-            // Some disks know no second names.
-            _ if !path.exists() => fs::rename(&draft, path),
-            _ => Err(error),
-        })
-    });
-    // After a rename it is not there any more.
-    let _ = fs::remove_file(&draft);
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Failure::new("cli::changed-meanwhile", format!("`{}` was made by somebody else just now", path.display()))
-                .help("nothing was changed in it; run the command again"))
-        }
-        written => written.map_err(unwritable),
-    }
-}
-
-fn write_draft(draft: &Path, place: &Path, text: &str) -> io::Result<()> {
-    let permissions = fs::metadata(place)?.permissions();
-    // Renaming over it would get around a file that was made read-only.
-    if permissions.readonly() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(draft)?;
-    file.write_all(text.as_bytes())?;
-    fs::set_permissions(draft, permissions)?;
-    file.sync_all()
+    save::create(path, text).map_err(Failure::from)
 }
 
 /// A unified diff, with colour.
@@ -103,6 +45,7 @@ pub fn diff(name: &str, old: &str, new: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_file_is_replaced_only_when_it_still_holds_the_old_text() {

@@ -18,7 +18,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// The name of a section as we call it.
-fn known(name: &str) -> Option<&'static str> {
+pub(super) fn known(name: &str) -> Option<&'static str> {
     let name = name.to_lowercase();
     SECTIONS
         .iter()

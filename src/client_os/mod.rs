@@ -1,8 +1,9 @@
 //! The Client OS: brand, strategy, pillars, locked decisions and style guides as one snapshot.
 //!
 //! [`read`] makes the snapshot of a folder of plain files, [`check`] finds what is missing in it and what contradicts,
-//! [`context_for`] packs what one step reads into about 90 seconds of reading.
+//! [`context_for`] packs what one step reads into about 90 seconds of reading, and [`amended`] puts an accepted proposal into its file.
 
+pub mod amend;
 mod brand;
 mod check;
 mod context;
@@ -12,6 +13,7 @@ mod read;
 pub mod snapshot;
 mod tables;
 
+pub use amend::{Patched, Refusal, amended};
 pub use check::check;
 pub use context::{Pack, READING_SECONDS, context_for, pack, reading_seconds, token_estimate};
 pub use finding::Finding;

@@ -146,9 +146,9 @@ fn backward(sketch: &Sketch, circles: &[(usize, usize)], sink: &mut Vec<Diagnost
     }
 }
 
-/// A gate or a check hands on what it was handed: its spec lists all that it can take.
+/// A gate or a check hands on what it was handed: its spec lists all that it can take. What it gives beside that, it may always give.
 fn hands_on(spec: &KindSpec) -> bool {
-    !spec.takes.is_empty() && spec.takes.len() == spec.gives.len() && spec.takes.iter().all(|kind| spec.gives.contains(kind))
+    !spec.takes.is_empty() && spec.takes.iter().all(|kind| spec.gives.contains(kind))
 }
 
 fn carry(sketch: &mut Sketch, order: &[usize], registry: &Registry, sink: &mut Vec<Diagnostic>) {
@@ -175,7 +175,8 @@ fn carry(sketch: &mut Sketch, order: &[usize], registry: &Registry, sink: &mut V
         gives[at] = match hands_on(spec) {
             true if carried.iter().any(Option::is_none) || carried.is_empty() => None,
             true => {
-                Some(spec.gives.iter().copied().filter(|kind| carried.iter().flatten().flatten().any(|c| c == kind)).collect())
+                let may = |kind: &GoodKind| !spec.takes.contains(kind) || carried.iter().flatten().flatten().any(|c| c == kind);
+                Some(spec.gives.iter().copied().filter(may).collect())
             }
             false => Some(spec.gives.to_vec()),
         };

@@ -1,7 +1,7 @@
 //! What crosses from one cycle to the next: the only way back in the circle.
 
 use crate::base::{Digest, StepId, TaskId};
-use crate::model::Item;
+use crate::model::{Act, Item, Operation};
 use crate::step::Note;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,4 +65,19 @@ pub struct Carry {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<StepId, BTreeMap<String, Digest>>,
     pub ledger: Ledger,
+}
+
+impl Carry {
+    /// With what people set by hand since: their word goes before what the last cycle tuned.
+    pub(super) fn with(mut self, operations: &[Operation]) -> Carry {
+        for operation in operations {
+            match &operation.act {
+                Act::Set { path, to, .. } if to.is_finite() => {
+                    self.parameters.insert(path.clone(), *to);
+                }
+                Act::Set { .. } | Act::Reviewed(_) => {}
+            }
+        }
+        self
+    }
 }

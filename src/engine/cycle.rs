@@ -114,6 +114,7 @@ impl Cycle {
         if found != pins.client_os_digest {
             return Err(EngineError::OtherClientOs { pinned: pins.client_os_digest, found });
         }
+        let carry = carry.with(&pins.operations);
         let caps = Caps::new(&workflow, &pins, &carry.ledger);
         let shape = Arc::new(Shape::new(workflow, registry, client_os, &pins, &carry, &caps)?);
         let check = (0..shape.steps.len()).collect();

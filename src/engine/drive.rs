@@ -214,6 +214,7 @@ impl Cycle {
             state: self.fold.carry.states.get(&record.id.step),
             parameters: &self.fold.carry.parameters,
             lineage: &self.fold.items,
+            operations: &pins.operations,
         })
     }
 

@@ -4,7 +4,7 @@
 
 use super::carry::Carry;
 use crate::base::{CycleNo, Digest, RequestKey, StepId, TaskId, Timestamp, WorkflowId};
-use crate::model::Item;
+use crate::model::{Item, Operation};
 use crate::step::{Note, ParameterChange, Reply, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +27,9 @@ pub struct Pins {
     /// The cycles that were open when this one began, so that it does not know what they handed on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<CycleNo>,
+    /// What people did beside the cycles since the last one opened, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operation>,
 }
 
 /// One journal entry.
@@ -106,4 +109,21 @@ pub enum Entry {
 
 fn is_first(turn: &u32) -> bool {
     *turn == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An opening as it was written before pins knew operations.
+    const OLD: &str = r#"{"opened":{"pins":{"workflow":"w","cycle":2,"now":"2026-11-22T08:00:00Z","seed":7,"workflow_digest":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","client_os_digest":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},"carry":{"states":{},"parameters":{},"deferred":{},"memory":{},"ledger":{}}}}"#;
+
+    #[test]
+    fn old_bytes_still_open() {
+        let entry: Entry = serde_json::from_str(OLD).expect("an old opening");
+        let Entry::Opened { pins, .. } = &entry else { panic!("an opening") };
+        assert!(pins.operations.is_empty());
+        // Without operations it is written as it was.
+        assert_eq!(serde_json::to_string(&entry).expect("ours"), OLD);
+    }
 }

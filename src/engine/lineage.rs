@@ -111,7 +111,9 @@ fn named_signals(good: &Good) -> Vec<ItemId> {
         | Good::Receipt(_)
         | Good::Lead(_)
         | Good::Insight(_)
-        | Good::Report(_) => Vec::new(),
+        | Good::Report(_)
+        | Good::Rejection(_)
+        | Good::Amendment(_) => Vec::new(),
     }
 }
 

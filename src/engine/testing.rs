@@ -320,6 +320,7 @@ pub(crate) fn workflow(steps: Vec<Step>) -> Workflow {
 pub(crate) fn pins(workflow: &Workflow, client_os: &Snapshot, cycle: u32) -> Pins {
     Pins {
         sources: BTreeMap::new(),
+        operations: Vec::new(),
         workflow: workflow.id.clone(),
         cycle: CycleNo(cycle),
         now: Timestamp(NOW.0 + i64::from(cycle - 1) * 86_400_000),

@@ -142,7 +142,8 @@ impl<'j> Judge<'j> {
                 _ => None,
             })
             .flatten()
-            .filter(|item| items.kind.is_none_or(|kind| item.kind() == kind))
+            // What a gate turned down is counted only when it is asked for.
+            .filter(|item| items.kind.map_or(item.kind() != GoodKind::Rejection, |kind| item.kind() == kind))
             .collect();
         let kinds: BTreeSet<GoodKind> = made.iter().map(|item| item.kind()).collect();
         let view = cycle.view.step(&items.step);
@@ -315,6 +316,8 @@ fn texts(good: &Good) -> Vec<&str> {
             let sections = report.sections.iter().flat_map(|section| section.says.iter().chain([&section.title]));
             sections.map(String::as_str).chain([report.title.as_str()]).collect()
         }
+        Good::Rejection(rejection) => rejection.reason.as_deref().into_iter().chain([rejection.title.as_str()]).collect(),
+        Good::Amendment(amendment) => vec![&amendment.title, &amendment.reason],
         Good::Events(_) => Vec::new(),
     }
 }

@@ -106,6 +106,15 @@ fn facts(good: &Good) -> Vec<String> {
         }
         Good::Insight(insight) => facts.push(format!("{}, {} observations", insight.measure, insight.n)),
         Good::Report(_) => {}
+        Good::Rejection(rejection) => {
+            let reason = rejection.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+            facts.push(format!("turned down by {}{reason}", rejection.by));
+        }
+        Good::Amendment(amendment) => {
+            facts.push(format!("{}: {}", amendment.file(), amendment.reason));
+            facts.push(format!("expected: {}", amendment.expects.says));
+            facts.push(format!("judged by {}", amendment.expects.measure.name()));
+        }
     }
     facts
 }

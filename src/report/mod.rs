@@ -10,4 +10,4 @@ pub mod style;
 pub mod summary;
 pub mod view;
 
-pub use view::{CycleState, CycleView, DoubtView, GateView, StepView};
+pub use view::{AmendmentView, CycleState, CycleView, DoubtView, GateView, StepView};

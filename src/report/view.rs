@@ -3,8 +3,8 @@
 use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
 use crate::engine::{Entry, doubts};
 use crate::model::goods::report::{Bar, Section};
-use crate::model::goods::{Finding, Insight, Opportunity, Receipt, Report, Revision};
-use crate::model::{CapUnit, Good, Item, Layer, Workflow};
+use crate::model::goods::{Amendment, Finding, Insight, Opportunity, Receipt, Report, Revision};
+use crate::model::{CapUnit, Good, GoodKind, Item, Layer, Workflow};
 use crate::step::{Approve, Note, NoteLevel, ParameterChange, Reply, Request};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +115,22 @@ pub struct LeadsView {
     pub to: Option<String>,
 }
 
+/// A change that is proposed to the Client OS.
+#[derive(Clone, Debug, Serialize)]
+pub struct AmendmentView {
+    /// What people type: `a-7f3a1c`.
+    pub id: String,
+    pub item: ItemId,
+    #[serde(flatten)]
+    pub amendment: Amendment,
+}
+
+impl AmendmentView {
+    pub fn new(item: &Item, amendment: &Amendment) -> AmendmentView {
+        AmendmentView { id: handle(item), item: item.id, amendment: amendment.clone() }
+    }
+}
+
 /// One cycle.
 #[derive(Clone, Debug, Serialize)]
 pub struct CycleView {
@@ -134,6 +150,8 @@ pub struct CycleView {
     pub insights: Vec<Insight>,
     pub changes: Vec<ParameterChange>,
     pub reports: Vec<Report>,
+    /// Changes that are proposed to the Client OS, with what people type for them.
+    pub amendments: Vec<AmendmentView>,
     pub notes: Vec<NoteView>,
     pub failures: Vec<FailureView>,
     /// Work that waits for the next cycle: step and title.
@@ -192,6 +210,7 @@ impl CycleView {
             insights: Vec::new(),
             changes: Vec::new(),
             reports: Vec::new(),
+            amendments: Vec::new(),
             notes: Vec::new(),
             failures: Vec::new(),
             deferred: Vec::new(),
@@ -230,7 +249,7 @@ impl CycleView {
                     step(&task.step, &mut |step| {
                         step.done += 1;
                         step.recalled += usize::from(*recalled);
-                        step.items += items.len();
+                        step.items += items.iter().filter(|item| item.kind() != GoodKind::Rejection).count();
                         // A task of one item speaks for itself only.
                         if headline.is_some() && task.item.is_none() {
                             step.headline.clone_from(headline);
@@ -351,6 +370,7 @@ impl CycleView {
             // Taken in order of the steps when all entries are read.
             Good::Insight(_) => {}
             Good::Report(report) => self.reports.push(report.clone()),
+            Good::Amendment(amendment) => self.amendments.push(AmendmentView::new(item, amendment)),
             _ => {}
         }
     }

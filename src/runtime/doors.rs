@@ -2,6 +2,7 @@
 
 use crate::base::{CycleNo, Footprint, RequestKey, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry};
+use crate::model::Operation;
 use crate::step::{Reply, Request};
 use std::future::Future;
 use std::pin::Pin;
@@ -59,6 +60,12 @@ pub trait Journal: Send {
 
     /// What the last closed cycle handed on; the default before the first.
     fn carry(&self, workflow: &WorkflowId) -> Result<Carry, JournalError>;
+
+    /// Keeps what a person did beside the cycles; it is on disk when this returns.
+    fn operate(&mut self, workflow: &WorkflowId, operation: &Operation) -> Result<(), JournalError>;
+
+    /// All operations on a workflow in the order in which they were made.
+    fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError>;
 }
 
 /// How [`Changes`] hears of a change.

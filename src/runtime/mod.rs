@@ -7,6 +7,7 @@ pub mod dispatcher;
 pub mod doors;
 pub mod inbox;
 pub mod reload;
+pub mod review;
 pub mod run;
 pub mod stop;
 
@@ -17,6 +18,7 @@ pub use dispatcher::{Dispatcher, DriveOptions, GatePolicy, Machine, Outcome};
 pub use doors::{Changes, Clock, CycleStatus, Journal, JournalError, Means, World};
 pub use inbox::{Inbox, Letter, NotTaken, Post};
 pub use reload::{Definition, Reading, ReloadOutcome, Reloader};
+pub use review::{Proposed, proposals};
 pub use run::{
     Again, Opening, Ran, Run, RunError, Together, Which, open_again, open_next, pins, recover, run_cycle, run_cycle_with,
 };

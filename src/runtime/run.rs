@@ -194,6 +194,8 @@ fn next(
     let last = cycles.last().map(|(cycle, _)| *cycle).unwrap_or_default();
     let mut pins = pins(workflow, client_os, last.next(), clock);
     pins.sources.clone_from(sources);
+    pins.operations = journal.operations(&workflow.id)?;
+    pins.operations.retain(|operation| operation.cycle >= last);
     pins.beside = of(CycleStatus::Open).collect();
     let Some(youngest) = of(CycleStatus::Closed).last() else { return Ok((pins, journal.carry(&workflow.id)?)) };
     let Some(Entry::Opened { pins: before, .. }) = journal.opening(&workflow.id, youngest)? else {
@@ -271,6 +273,7 @@ pub fn pins(workflow: &Workflow, client_os: &Snapshot, cycle: CycleNo, clock: &d
     seed.part(workflow.id.as_str()).part(cycle.0.to_be_bytes());
     Pins {
         sources: BTreeMap::new(),
+        operations: Vec::new(),
         workflow: workflow.id.clone(),
         cycle,
         now,

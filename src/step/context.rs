@@ -3,7 +3,7 @@
 use super::Reply;
 use crate::base::{CycleNo, ItemId, Rng, Timestamp};
 use crate::client_os::Snapshot;
-use crate::model::{Config, Good, Item, Step, Workflow};
+use crate::model::{Config, Good, Item, Operation, Step, Workflow};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub struct StepContext<'a> {
     /// Tuned parameters in force, by path (`opportunities.demand`).
     pub parameters: &'a BTreeMap<String, f64>,
     pub lineage: &'a dyn Lineage,
+    /// What people did beside the cycles since the last one opened, in order.
+    pub operations: &'a [Operation],
 }
 
 impl<'a> StepContext<'a> {

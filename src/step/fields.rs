@@ -268,6 +268,25 @@ pub const REPORT: &[Field] = &[
     field("insights", Type::List(&Type::Record(INSIGHT)), "what it rests on"),
 ];
 
+/// What a person turned down at a gate.
+pub const REJECTION: &[Field] = &[
+    field("title", Type::Text, "title of the piece"),
+    field("topic", Type::Text, "its topic"),
+    maybe("pillar", Type::Text, "its pillar"),
+    maybe("reason", Type::Text, "why, in the person's words"),
+    field("by", Type::Text, "who turned it down"),
+    field("at", Type::Time, "when"),
+];
+
+/// A change that is proposed to the Client OS.
+pub const AMENDMENT: &[Field] = &[
+    field("key", Type::Text, "what it is about, the same in every cycle that proposes it"),
+    field("title", Type::Text, "the change in one line"),
+    field("reason", Type::Text, "why, with numbers"),
+    field("file", Type::Text, "the file of the Client OS"),
+    field("at", Type::Time, "when it was proposed"),
+];
+
 /// A pillar of the Client OS.
 pub const PILLAR: &[Field] = &[
     field("name", Type::Text, "its name; empty when the topic belongs to none"),
@@ -320,6 +339,8 @@ pub fn of(kind: GoodKind) -> &'static [Field] {
         GoodKind::Lead => LEAD,
         GoodKind::Insight => INSIGHT,
         GoodKind::Report => REPORT,
+        GoodKind::Rejection => REJECTION,
+        GoodKind::Amendment => AMENDMENT,
     }
 }
 
@@ -408,6 +429,12 @@ pub fn view(good: &Good) -> BTreeMap<String, Value> {
             value["insights"] = Value::Array(report.insights.iter().map(insight_json).collect());
             insert("report", REPORT, value);
         }
+        Good::Amendment(amendment) => {
+            let mut value = json(amendment);
+            value["file"] = Value::String(amendment.file());
+            insert("amendment", AMENDMENT, value);
+        }
+        Good::Rejection(good) => insert("rejection", REJECTION, json(good)),
         Good::Signal(good) => insert("signal", SIGNAL, json(good)),
         Good::Opportunity(good) => insert("opportunity", OPPORTUNITY, json(good)),
         Good::Brief(good) => insert("brief", BRIEF, json(good)),

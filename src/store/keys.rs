@@ -6,6 +6,7 @@
 //! cycle/    name  cycle              open or closed, and how many entries
 //! entry/    name  cycle  index       journal entries from this one on, a line of JSON each
 //! carry/    name  cycle              what that cycle handed on
+//! operation/ name index              what a person did beside the cycles, in order
 //! ```
 
 use crate::base::{CycleNo, WorkflowId};
@@ -17,6 +18,7 @@ pub const WORKFLOW: &[u8] = b"workflow/";
 pub const CYCLE: &[u8] = b"cycle/";
 pub const ENTRY: &[u8] = b"entry/";
 pub const CARRY: &[u8] = b"carry/";
+pub const OPERATION: &[u8] = b"operation/";
 
 fn named(area: &[u8], workflow: &WorkflowId) -> Vec<u8> {
     let name = workflow.as_str().as_bytes();
@@ -42,6 +44,17 @@ pub fn cycle(workflow: &WorkflowId, cycle: CycleNo) -> Vec<u8> {
 
 pub fn carry(workflow: &WorkflowId, cycle: CycleNo) -> Vec<u8> {
     numbered(CARRY, workflow, cycle)
+}
+
+/// The prefix of all operations on a workflow.
+pub fn operations(workflow: &WorkflowId) -> Vec<u8> {
+    named(OPERATION, workflow)
+}
+
+pub fn operation(workflow: &WorkflowId, index: u32) -> Vec<u8> {
+    let mut key = operations(workflow);
+    key.extend(index.to_be_bytes());
+    key
 }
 
 /// The prefix of all entries of a cycle.

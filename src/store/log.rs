@@ -9,6 +9,7 @@ use super::checkpoint::{Batch, CheckpointStore};
 use super::{error, keys};
 use crate::base::{CycleNo, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry, Pins};
+use crate::model::Operation;
 use crate::runtime::{CycleStatus, Journal, JournalError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -387,6 +388,22 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             Some(WorkflowRecord { last_closed }) => self.carry_of(workflow, last_closed),
             None => Ok(Carry::default()),
         }
+    }
+
+    fn operate(&mut self, workflow: &WorkflowId, operation: &Operation) -> Result<(), JournalError> {
+        if self.failed {
+            return Err(error::stopped());
+        }
+        // Numbers go on after the last one, so that one that was lost to damage is never given again to another.
+        let last = self.store.list(&keys::operations(workflow))?.last().map(|(key, _)| key.clone());
+        let next = last.and_then(|key| Some(u32::from_be_bytes(*key.last_chunk::<4>()?) + 1)).unwrap_or(0);
+        self.waiting.put(keys::operation(workflow, next), checked(operation)?);
+        self.commit(true)
+    }
+
+    fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
+        let stored = self.store.list(&keys::operations(workflow))?;
+        stored.iter().map(|(key, value)| parse(key, value)).collect()
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::diag::{Diagnostic, Sources};
 use crate::packages;
 use crate::runtime::{DecideError, JournalError, RunError};
+use crate::world::amending::AmendError;
+use crate::world::save::SaveError;
 
 /// How a request ended. The command line gives each a number, the service a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,32 @@ impl From<JournalError> for Failure {
 impl From<packages::Error> for Failure {
     fn from(error: packages::Error) -> Failure {
         Failure::new(error.code, error.message).help(error.help)
+    }
+}
+
+impl From<SaveError> for Failure {
+    fn from(error: SaveError) -> Failure {
+        let help = match error {
+            SaveError::Meanwhile(_) => "nothing was changed in it; run the command again",
+            SaveError::Unwritable { .. } => "nothing was changed in it; check that you may write to its folder",
+        };
+        let code = if matches!(error, SaveError::Meanwhile(_)) { "cli::changed-meanwhile" } else { "cli::cannot-write" };
+        Failure::new(code, error.to_string()).help(help)
+    }
+}
+
+impl From<AmendError> for Failure {
+    fn from(error: AmendError) -> Failure {
+        match error {
+            AmendError::Refused(refusal) => {
+                Failure::new("os::refused", refusal.to_string()).help(refusal.help()).exit(Exit::Findings)
+            }
+            AmendError::Save(error) => error.into(),
+            AmendError::Journal(error) => error.into(),
+            AmendError::Question => {
+                Failure::new("cli::usage", error.to_string()).help("accept or reject it, with `--reason` when you like")
+            }
+        }
     }
 }
 

@@ -14,12 +14,14 @@ pub mod download;
 pub mod http;
 pub mod interest;
 pub mod polite;
+pub mod save;
 pub mod web;
 pub mod wildcard;
 
 pub mod generate;
 pub mod publish;
 
+pub mod amending;
 pub mod real;
 pub mod scripted;
 

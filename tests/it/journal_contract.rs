@@ -27,6 +27,7 @@ fn note(index: u32) -> Entry {
 fn opened(cycle: u32, carry: Carry) -> Entry {
     let pins = Pins {
         sources: Default::default(),
+        operations: Vec::new(),
         workflow: workflow(),
         cycle: CycleNo(cycle),
         now: Timestamp(1_700_000_000_000),

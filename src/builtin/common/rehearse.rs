@@ -5,7 +5,7 @@ use crate::client_os::Snapshot;
 use crate::diag::Span;
 use crate::model::config::{Config, Scalar};
 use crate::model::goods::Signal;
-use crate::model::{Good, Item, Layer, Step, Workflow};
+use crate::model::{Good, Item, Layer, Operation, Step, Workflow};
 use crate::step::{
     Body, Failure, FailureKind, Fetch, Fetched, Lineage, NodeSpec, Output, Reply, Request, StepContext, StepError, StepKind,
     Target, Turn, ValueType,
@@ -30,6 +30,8 @@ pub struct Bench {
     pub before: Vec<Arc<Item>>,
     /// Every fetch that was asked, in order.
     pub asked: Vec<Fetch>,
+    /// What people did beside the cycles.
+    pub operations: Vec<Operation>,
 }
 
 /// Content as a world would answer it.
@@ -97,6 +99,7 @@ impl Bench {
             parameters: BTreeMap::new(),
             before: Vec::new(),
             asked: Vec::new(),
+            operations: Vec::new(),
         }
     }
 
@@ -137,6 +140,7 @@ impl Bench {
                 state: self.state.as_ref(),
                 parameters: &parameters,
                 lineage: &lineage,
+                operations: &self.operations,
             };
             let turn = self.kind.advance(&cx)?;
             assert_eq!(self.kind.advance(&cx).as_ref(), Ok(&turn), "a step must be deterministic");

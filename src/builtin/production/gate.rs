@@ -2,7 +2,7 @@
 //! what they reject stops here.
 
 use crate::base::{Digest, Hasher};
-use crate::model::goods::Revision;
+use crate::model::goods::{Rejection, Revision};
 use crate::model::{Good, GoodKind, Item};
 use crate::step::request::ExpiryAction;
 use crate::step::spec::no_tunables;
@@ -19,9 +19,10 @@ static SPEC: KindSpec = KindSpec {
     layers: &[],
     summary: "Waits for a person's decision about each item.",
     doc: "Every item waits until somebody approves, edits or rejects it with `loopctl gate`. Items are independent: one that is approved \
-goes on while others still wait. An edit replaces the text and is kept for good. An approval is pinned to exactly what was shown.",
+goes on while others still wait. An edit replaces the text and is kept for good. An approval is pinned to exactly what was shown. \
+What a person turns down goes no further; a `report` that takes from the gate counts it and its reason.",
     takes: &[GoodKind::Outline, GoodKind::Draft],
-    gives: &[GoodKind::Outline, GoodKind::Draft],
+    gives: &[GoodKind::Outline, GoodKind::Draft, GoodKind::Rejection],
     mode: Mode::Each,
     nodes: &[
         NodeSpec {
@@ -107,6 +108,21 @@ impl StepKind for Gate {
                 output.give(approved(&item.good, &decision.by, Some((text.clone(), revision))), vec![item.id]);
             }
             Verdict::Reject { reason } => {
+                let brief = match &item.good {
+                    Good::Outline(outline) => &outline.brief,
+                    Good::Draft(draft) => &draft.brief,
+                    other => return Err(StepError::new(format!("a gate cannot show a {}", other.kind()))),
+                };
+                let rejection = Rejection {
+                    item: item.id,
+                    title: title.clone(),
+                    topic: brief.topic.clone(),
+                    pillar: brief.pillar.clone(),
+                    reason: reason.clone().filter(|reason| !reason.trim().is_empty()),
+                    by: decision.by.clone(),
+                    at: decision.at,
+                };
+                output.give(rejection, vec![item.id]);
                 let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
                 output.note(NoteLevel::Info, format!("{} rejected “{title}”{reason}.", decision.by));
             }

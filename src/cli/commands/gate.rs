@@ -188,7 +188,7 @@ impl Open {
     }
 }
 
-fn one(words: &[String]) -> Result<String, Failure> {
+pub(super) fn one(words: &[String]) -> Result<String, Failure> {
     match words {
         [word] => Ok(word.clone()),
         _ => Err(Failure::new("cli::usage", "name one item").help("`loopctl gate list` shows what waits")),
@@ -269,7 +269,7 @@ fn edit(place: &Place, args: &GateEdit, output: &Output) -> Result<Exit, Failure
             // The store is given back while a person thinks.
             let project = open.project;
             drop(open.journal);
-            let text = in_editor(&gate)?;
+            let text = in_editor(&gate.id, &gate.approve.text)?;
             let journal = project.open()?;
             open = Open { project, journal, view: open.view, items: open.items };
             text
@@ -302,17 +302,17 @@ fn read_edit(path: &Path) -> Result<String, Failure> {
 }
 
 /// Opens the text in `$VISUAL` or `$EDITOR` and reads it back. The file is kept when something goes wrong.
-fn in_editor(gate: &GateView) -> Result<String, Failure> {
+pub(super) fn in_editor(id: &str, text: &str) -> Result<String, Failure> {
     let editor = ["VISUAL", "EDITOR"]
         .iter()
         .find_map(|name| std::env::var(name).ok())
         .filter(|editor| !editor.trim().is_empty())
         .unwrap_or_else(|| "vi".to_owned());
-    let path: PathBuf = std::env::temp_dir().join(format!("loopctl-{}-{}.md", gate.id, std::process::id()));
+    let path: PathBuf = std::env::temp_dir().join(format!("loopctl-{id}-{}.md", std::process::id()));
     let kept = |what: String| {
         Failure::new("cli::editor", what).help(format!("set $EDITOR, or use `--file`; your text is in {}", path.display()))
     };
-    std::fs::write(&path, &gate.approve.text).map_err(|error| kept(format!("cannot write `{}`: {error}", path.display())))?;
+    std::fs::write(&path, text).map_err(|error| kept(format!("cannot write `{}`: {error}", path.display())))?;
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     let status = std::process::Command::new(program)

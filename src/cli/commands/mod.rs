@@ -11,6 +11,7 @@ pub mod kinds;
 pub mod log;
 pub mod lsp;
 pub mod os;
+mod os_review;
 pub mod plan;
 
 pub mod remove;

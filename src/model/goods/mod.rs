@@ -1,5 +1,6 @@
 //! The goods that flow between steps, one a file.
 
+pub mod amendment;
 pub mod brief;
 pub mod draft;
 pub mod event;
@@ -10,9 +11,11 @@ pub mod outline;
 pub mod placement;
 pub mod provenance;
 pub mod receipt;
+pub mod rejection;
 pub mod report;
 pub mod signal;
 
+pub use amendment::{Amendment, Change, Edit, Effect, Measure, Questioned, Target};
 pub use brief::{Brief, Claim};
 pub use draft::{Draft, Finding};
 pub use event::{Event, Events};
@@ -23,6 +26,7 @@ pub use outline::{Outline, Revision};
 pub use placement::Placement;
 pub use provenance::{Provenance, Writer};
 pub use receipt::Receipt;
+pub use rejection::Rejection;
 pub use report::Report;
 pub use signal::{Evidence, Fact, Point, Signal, SignalKind};
 
@@ -87,6 +91,10 @@ goods! {
     Insight(Insight) = "insight",
     /// What a cycle has to say to people.
     Report(Report) = "report",
+    /// What a person turned down at a gate.
+    Rejection(Rejection) = "rejection",
+    /// A change that is proposed to the Client OS.
+    Amendment(Amendment) = "amendment",
 }
 
 impl fmt::Display for GoodKind {
@@ -110,6 +118,8 @@ impl Good {
             Good::Lead(lead) => lead.who.clone(),
             Good::Insight(insight) => insight.says.clone(),
             Good::Report(report) => report.title.clone(),
+            Good::Rejection(rejection) => rejection.title.clone(),
+            Good::Amendment(amendment) => amendment.title.clone(),
         }
     }
 }

@@ -1,0 +1,71 @@
+//! An operation: what a person did beside a cycle, between two of them. The journal keeps operations in order, and the next cycle
+//! is pinned to those made since the last one opened; so what people decide reaches steps like everything else, and replay sees it.
+
+use crate::base::{CycleNo, Digest, ItemId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// One thing that a person did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    pub at: Timestamp,
+    pub by: String,
+    /// The newest cycle at that time; the one after it sees the operation.
+    pub cycle: CycleNo,
+    pub act: Act,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// A proposed change of the Client OS was decided about.
+    Reviewed(Review),
+    /// A parameter was set by hand, usually back to what it was.
+    Set { path: String, from: f64, to: f64, reason: String },
+}
+
+/// A decision about an amendment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Review {
+    /// The amendment that was shown.
+    pub amendment: ItemId,
+    /// Its key, the same in every cycle that proposes it.
+    pub key: String,
+    pub title: String,
+    pub verdict: ReviewVerdict,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReviewVerdict {
+    /// Applied, in the person's words when they changed them.
+    Accepted {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+        /// The Client OS afterwards.
+        client_os: Digest,
+    },
+    Rejected {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Written by the first version of operations. They must open for ever, and be written the same today.
+    const OLD: [&str; 3] = [
+        r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"reviewed":{"amendment":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","key":"pillar-weight/Operations","title":"Raise it","verdict":{"accepted":{"text":"0.33","client_os":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}}}"#,
+        r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"reviewed":{"amendment":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","key":"k","title":"t","verdict":{"rejected":{"reason":"summer"}}}}}"#,
+        r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"set":{"path":"opportunities.demand","from":0.48,"to":0.4,"reason":"too soon"}}}"#,
+    ];
+
+    #[test]
+    fn old_bytes_still_open() {
+        for old in OLD {
+            let operation: Operation = serde_json::from_str(old).expect(old);
+            assert_eq!(serde_json::to_string(&operation).expect("ours"), old);
+        }
+    }
+}
