@@ -33,7 +33,9 @@ pub struct Patched {
 pub enum Refusal {
     #[error("`{place}` already says so")]
     Already { place: String },
-    #[error("`{place}` has changed since the proposal was made: it said `{before}`, the proposal says `{after}`, and now it says `{now}`")]
+    #[error(
+        "`{place}` has changed since the proposal was made: it said `{before}`, the proposal says `{after}`, and now it says `{now}`"
+    )]
     Conflict { place: String, before: String, after: String, now: String },
     #[error("the weight of pillar `{0}` is locked, and a locked weight is changed by no proposal")]
     Locked(String),
@@ -54,7 +56,9 @@ impl Refusal {
                 "nothing was changed; set your own value with `loopctl os review edit ID --text \"…\"`, or reject the proposal"
             }
             Refusal::Locked(_) => "take `locked=#true` out by hand if the team has decided so; nothing was changed",
-            Refusal::Gone(_) => "nothing was changed; reject the proposal, the next report makes a new one if the evidence stands",
+            Refusal::Gone(_) => {
+                "nothing was changed; reject the proposal, the next report makes a new one if the evidence stands"
+            }
             Refusal::NotSuch(_) => "nothing was changed; give another text",
             Refusal::Contradicts(_) => "nothing was changed; a locked decision is changed by a person only, in `decisions.md`",
         }
@@ -93,7 +97,11 @@ fn contradictions(files: &BTreeMap<String, String>, patched: &Patched) -> Result
     let found = |files: &BTreeMap<String, String>| {
         let (snapshot, mut findings) = snapshot(files);
         findings.extend(check(&snapshot));
-        findings.into_iter().filter(|finding| finding.severity != Severity::Advice).map(|finding| finding.message).collect::<Vec<_>>()
+        findings
+            .into_iter()
+            .filter(|finding| finding.severity != Severity::Advice)
+            .map(|finding| finding.message)
+            .collect::<Vec<_>>()
     };
     let before = found(files);
     let mut changed = files.clone();
@@ -214,7 +222,8 @@ fn weight(
         )));
     }
     let mut changes = vec![(own.range.clone(), spelling(target))];
-    let mut weights: Vec<f64> = others.iter().map(|(_, spelled, _)| ((spelled.value / free.max(1e-12) * left) * 100.0).round() / 100.0).collect();
+    let mut weights: Vec<f64> =
+        others.iter().map(|(_, spelled, _)| ((spelled.value / free.max(1e-12) * left) * 100.0).round() / 100.0).collect();
     // Rounding is settled on the largest, so that the sum stays as it was.
     let locked_sum = sum - free - own.value;
     let rest = sum - locked_sum - target - weights.iter().sum::<f64>();
@@ -389,7 +398,9 @@ mod tests {
         assert!(forced.new.contains("\"Ops\" weight=0.36"));
         // Another pillar, a comment and a topic have changed: that is no conflict.
         let now = PILLARS.replace("// ours", "// ours, all four").replace("topics \"deploy\"", "topics \"deploy\" \"ship\"");
-        assert!(new(&now, &pillar("Ops", "0.30", "0.36")).contains("\"Ops\" weight=0.36 { // first\n    topics \"deploy\" \"ship\""));
+        assert!(
+            new(&now, &pillar("Ops", "0.30", "0.36")).contains("\"Ops\" weight=0.36 { // first\n    topics \"deploy\" \"ship\"")
+        );
         assert!(matches!(refused(PILLARS, &pillar("Ops", "0.2", "0.3")), Refusal::Already { .. }));
         assert!(matches!(refused(PILLARS, &pillar("Gone", "0.2", "0.3")), Refusal::Gone(_)));
     }
@@ -440,11 +451,28 @@ mod tests {
 
     #[test]
     fn any_file_survives_any_edit() {
-        let pieces = ["## Audience\n", "- ", "pillar \"a\" ", "weight=", "0.5", "1e400", "\n", "{", "}", "\"", "é", "<!--", "locked=#true ", "\r\n", "```"];
+        let pieces = [
+            "## Audience\n",
+            "- ",
+            "pillar \"a\" ",
+            "weight=",
+            "0.5",
+            "1e400",
+            "\n",
+            "{",
+            "}",
+            "\"",
+            "é",
+            "<!--",
+            "locked=#true ",
+            "\r\n",
+            "```",
+        ];
         let mut rng = crate::base::Rng::new(11);
         for _ in 0..800 {
             let text: String = (0..rng.below(20)).map(|_| pieces[rng.below(pieces.len() as u64) as usize]).collect();
-            for target in [Target::PillarWeight { pillar: "a".into() }, Target::Audience, Target::Style { platform: "p".into() }] {
+            for target in [Target::PillarWeight { pillar: "a".into() }, Target::Audience, Target::Style { platform: "p".into() }]
+            {
                 let edit = edit(target, "0.5", "0.6");
                 if let Ok(patched) = amended(&files(&edit.target.file(), &text), &edit, false) {
                     assert!(patched.new.contains("0.6"), "{text:?} → {:?}", patched.new);

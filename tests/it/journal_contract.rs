@@ -2,6 +2,7 @@
 
 use loopctl::base::{CycleNo, Digest, ItemId, Money, RequestKey, StepId, TaskId, Timestamp, WorkflowId};
 use loopctl::engine::{Carry, Entry, Pins};
+use loopctl::model::{Act, Operation};
 use loopctl::runtime::{CycleStatus, Journal};
 use loopctl::step::{Body, Fetched, Generated, Reply};
 use loopctl::store::{Batch, CheckpointStore, LogJournal, MemoryStore, OpenOptions, SledStore, export, import};
@@ -96,6 +97,7 @@ contract!(
     cycles_and_workflows_are_told_apart,
     the_carry_of_the_last_closed_cycle_is_handed_on,
     a_closed_cycle_takes_no_more,
+    operations_are_kept_beside_the_cycles_in_order,
     large_and_binary_values_come_back,
     numbers_come_back_to_the_last_bit,
     what_cannot_come_back_is_refused,
@@ -225,6 +227,30 @@ fn a_closed_cycle_takes_no_more<B: Bench>(bench: &B) {
     drop(journal);
     let refused = bench.open().append(&workflow(), CycleNo(1), &[note(1)], true).expect_err("still closed");
     assert_eq!(refused.code, "store::cycle-closed");
+}
+
+fn operations_are_kept_beside_the_cycles_in_order<B: Bench>(bench: &B) {
+    let operation = |to: f64| Operation {
+        at: Timestamp(1_700_000_000_000),
+        by: "Ada".to_owned(),
+        cycle: CycleNo(1),
+        act: Act::Set { path: "opportunities.demand".to_owned(), from: 0.48, to, reason: "too soon".to_owned() },
+    };
+    let mut journal = bench.open();
+    journal.append(&workflow(), CycleNo(1), &[opened(1, Carry::default()), closed(carry(0.48))], true).expect("taken");
+    journal.append(&workflow(), CycleNo(2), &[note(1)], false).expect("taken");
+    journal.operate(&workflow(), &operation(0.4)).expect("taken");
+    journal.abandon();
+    let mut journal = bench.open();
+    journal.operate(&workflow(), &operation(0.3)).expect("taken");
+    journal.operate(&WorkflowId::new("other"), &operation(0.2)).expect("taken");
+    journal.abandon();
+    let journal = bench.open();
+    assert_eq!(journal.operations(&workflow()).expect("readable"), [operation(0.4), operation(0.3)]);
+    // What waited went to the disk with the operation; no cycle has become another.
+    assert_eq!(journal.read(&workflow(), CycleNo(2)).expect("readable"), [note(1)]);
+    assert_eq!(journal.carry(&workflow()).expect("readable"), carry(0.48));
+    assert_eq!(journal.workflows().expect("readable"), [workflow()]);
 }
 
 fn large_and_binary_values_come_back<B: Bench>(bench: &B) {

@@ -96,9 +96,14 @@ fn diff(args: &OsDiff, place: &Place, output: &Output) -> Result<Exit, Failure> 
     output.either("changes", &facts, || {
         let head = format!("cycle {} used version {old}, now it is {new}", pins.cycle);
         if changed.is_empty() {
-            return format!("{} {}", paint(TITLE, format!("Client OS {folder}")), paint(DIM, format!("unchanged since cycle {}", pins.cycle)));
+            return format!(
+                "{} {}",
+                paint(TITLE, format!("Client OS {folder}")),
+                paint(DIM, format!("unchanged since cycle {}", pins.cycle))
+            );
         }
-        let diffs: Vec<String> = changed.iter().map(|(path, old, new)| rewrite::diff(&format!("{folder}/{path}"), old, new)).collect();
+        let diffs: Vec<String> =
+            changed.iter().map(|(path, old, new)| rewrite::diff(&format!("{folder}/{path}"), old, new)).collect();
         format!("{} {}\n\n{}", paint(TITLE, format!("Client OS {folder}")), paint(DIM, head), diffs.join("\n"))
     });
     Ok(if changed.is_empty() { Exit::Ok } else { Exit::Findings })

@@ -115,7 +115,8 @@ impl Desk {
             output.text("Nothing is proposed. A `report` with `amend` proposes changes when the evidence is clear.");
             return Ok(Exit::Ok);
         };
-        let head = format!("{} · report of cycle {}: {} to decide", self.project.workflow.id, first.cycle, count(open, "proposal"));
+        let head =
+            format!("{} · report of cycle {}: {} to decide", self.project.workflow.id, first.cycle, count(open, "proposal"));
         let mut text = format!("{}\n", paint(TITLE, head));
         for proposed in &self.proposals {
             let amendment = &proposed.amendment;
@@ -123,7 +124,11 @@ impl Desk {
                 None => (paint(WAIT, handle(&proposed.item)), String::new()),
                 Some(operation) => (paint(DIM, handle(&proposed.item)), format!("  {}", decided(operation))),
             };
-            text.push_str(&format!("  {mark}  {}{}\n", fit(&amendment.title, output.width().saturating_sub(12)), paint(DIM, state)));
+            text.push_str(&format!(
+                "  {mark}  {}{}\n",
+                fit(&amendment.title, output.width().saturating_sub(12)),
+                paint(DIM, state)
+            ));
             let what = match &amendment.change {
                 Change::Edit(edit) => edit.target.to_string(),
                 Change::Question { about, .. } => format!("{} · a question about {about}", about.file()),
@@ -166,12 +171,7 @@ impl Desk {
     }
 
     /// A proposal for a person: what, why, what it should bring, and the change of the file.
-    fn told(
-        &self,
-        proposed: &Proposed,
-        patch: &Result<Option<crate::client_os::Patched>, AmendError>,
-        width: usize,
-    ) -> String {
+    fn told(&self, proposed: &Proposed, patch: &Result<Option<crate::client_os::Patched>, AmendError>, width: usize) -> String {
         let amendment = &proposed.amendment;
         let state = proposed.decided.as_ref().map_or_else(String::new, |operation| format!(" · {}", decided(operation)));
         let mut text = format!(
@@ -234,7 +234,9 @@ impl Desk {
                 .collect();
             let refused: Vec<Value> = refused
                 .iter()
-                .map(|(proposed, failure)| json!({"id": handle(&proposed.item), "message": failure.message, "help": failure.help}))
+                .map(
+                    |(proposed, failure)| json!({"id": handle(&proposed.item), "message": failure.message, "help": failure.help}),
+                )
                 .collect();
             output.facts("accepted", &json!({"applied": applied, "refused": refused, "left": left}));
         } else {
@@ -280,7 +282,12 @@ impl Desk {
         let ids: Vec<String> = chosen.iter().map(|proposed| handle(&proposed.item)).collect();
         let left = self.left(chosen);
         output.either("rejected", &json!({"items": ids, "left": left}), || {
-            format!("{} Rejected {}. It is not proposed again for 90 days.\n{}", paint(GOOD, "✓"), ids.join(", "), self.rest(left))
+            format!(
+                "{} Rejected {}. It is not proposed again for 90 days.\n{}",
+                paint(GOOD, "✓"),
+                ids.join(", "),
+                self.rest(left)
+            )
         });
         Ok(Exit::Ok)
     }
@@ -366,7 +373,9 @@ fn decided(operation: &Operation) -> String {
 
 fn expected(effect: &Effect) -> String {
     let change = match (effect.value, effect.interval) {
-        (Some(value), Some((low, high))) => format!(" Expected change: {} (between {} and {}).", number(value), number(low), number(high)),
+        (Some(value), Some((low, high))) => {
+            format!(" Expected change: {} (between {} and {}).", number(value), number(low), number(high))
+        }
         (Some(value), None) => format!(" Expected change: {}.", number(value)),
         (None, _) => String::new(),
     };

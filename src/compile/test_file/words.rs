@@ -21,8 +21,21 @@ const LEAST: PropSpec = prop("least", ValueType::Integer, "At least so many.");
 const MOST: PropSpec = prop("most", ValueType::Integer, "At most so many.");
 
 /// The names of all goods; a test keeps them so.
-const KINDS: &[&str] =
-    &["signal", "event", "opportunity", "brief", "outline", "draft", "placement", "receipt", "lead", "insight", "report"];
+const KINDS: &[&str] = &[
+    "signal",
+    "event",
+    "opportunity",
+    "brief",
+    "outline",
+    "draft",
+    "placement",
+    "receipt",
+    "lead",
+    "insight",
+    "report",
+    "rejection",
+    "amendment",
+];
 
 /// What stands in the block of `test`.
 pub const INSIDE: &[NodeSpec] = &[
