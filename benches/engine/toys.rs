@@ -242,4 +242,12 @@ impl Journal for Strict<'_> {
     fn carry(&self, workflow: &WorkflowId) -> Result<loopctl::engine::Carry, JournalError> {
         self.journal.carry(workflow)
     }
+
+    fn operate(&mut self, workflow: &WorkflowId, operation: &loopctl::model::Operation) -> Result<(), JournalError> {
+        self.journal.operate(workflow, operation)
+    }
+
+    fn operations(&self, workflow: &WorkflowId) -> Result<Vec<loopctl::model::Operation>, JournalError> {
+        self.journal.operations(workflow)
+    }
 }
