@@ -5,6 +5,7 @@
 
 use crate::base::{CycleNo, WorkflowId};
 use crate::engine::{Carry, Entry};
+use crate::model::Operation;
 use crate::runtime::{CycleStatus, Journal, JournalError};
 use crate::store;
 use std::collections::HashMap;
@@ -158,6 +159,25 @@ impl Journal for SharedJournal {
 
     fn carry(&self, workflow: &WorkflowId) -> Result<Carry, JournalError> {
         self.with(|journal| journal.carry(workflow))
+    }
+
+    fn operate(&mut self, workflow: &WorkflowId, operation: &Operation) -> Result<(), JournalError> {
+        let mut journal = self.lock();
+        if self.since.is_some_and(|since| since != self.inner.failures.load(Ordering::SeqCst)) {
+            return Err(stopped());
+        }
+        let written = self.opened(&mut journal)?.operate(workflow, operation);
+        if let Err(error) = &written
+            && error.code != "store::unreadable-entry"
+        {
+            *journal = None;
+            self.inner.failures.fetch_add(1, Ordering::SeqCst);
+        }
+        written
+    }
+
+    fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
+        self.with(|journal| journal.operations(workflow))
     }
 }
 
