@@ -22,6 +22,9 @@
 //!
 //! *What changed:* `anomaly` a streaming watch over one series · `burst` rising counts and new terms.
 //!
+//! *Which combinations do better:* `bits` sets of rows · `fisher` the exact test · `subgroup` combinations that beat their
+//! parts, and chance.
+//!
 //! *What comes next:* `forecast` smoothing, Theta and their median, chosen by trial, with intervals from past misses.
 //!
 //! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
@@ -54,6 +57,10 @@ pub mod srm;
 
 pub mod anomaly;
 pub mod burst;
+
+pub mod bits;
+pub mod fisher;
+pub mod subgroup;
 
 pub mod forecast;
 

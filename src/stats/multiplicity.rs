@@ -10,6 +10,13 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     adjust(p_values, true, |p, rank| p * total / (rank + 1) as f64)
 }
 
+/// Benjamini–Yekutieli adjusted p-values (2001), in the order given: as Benjamini–Hochberg, but whatever the tests have to do
+/// with each other, which costs a factor of the harmonic number of their count.
+pub fn benjamini_yekutieli(p_values: &[f64]) -> Vec<f64> {
+    let harmonic: f64 = (1..=p_values.len()).map(|k| 1.0 / k as f64).sum();
+    benjamini_hochberg(p_values).into_iter().map(|p| (p * harmonic).min(1.0)).collect()
+}
+
 /// Holm adjusted p-values, in the order given.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let total = p_values.len();
@@ -52,6 +59,13 @@ mod tests {
         assert_eq!(finds(benjamini_hochberg(&p)), 4);
         assert_eq!(finds(holm(&p)), 3);
         close(benjamini_hochberg(&p)[3], 0.0095 * 15.0 / 4.0, 1e-15);
+    }
+
+    #[test]
+    fn without_any_assumption_every_value_is_larger_by_the_harmonic_number() {
+        let adjusted = benjamini_yekutieli(&[0.01, 0.9, 0.02]);
+        close(adjusted[0], 0.03 * (1.0 + 0.5 + 1.0 / 3.0), 1e-15);
+        assert_eq!(adjusted[1], 1.0);
     }
 
     #[test]
