@@ -12,7 +12,7 @@
 //!
 //! Clones are the same desk. All methods may be called from any task; what reads the journal does so on threads for blocking.
 
-use super::events::{Happened, What};
+use super::events::{Bus, Happened, What};
 use super::owner;
 use super::served::{Seen, Served};
 use crate::base::{CycleNo, Digest, ItemId, RequestKey, Timestamp};
@@ -37,7 +37,7 @@ pub struct Desk(Arc<Inner>);
 
 struct Inner {
     served: Vec<Arc<Served>>,
-    events: broadcast::Sender<Happened>,
+    bus: Arc<Bus>,
 }
 
 /// One workflow that is served.
@@ -178,13 +178,13 @@ impl From<Failure> for Refused {
 }
 
 impl Desk {
-    pub fn new(served: Vec<Arc<Served>>, events: broadcast::Sender<Happened>) -> Desk {
-        Desk(Arc::new(Inner { served, events }))
+    pub fn new(served: Vec<Arc<Served>>, bus: Arc<Bus>) -> Desk {
+        Desk(Arc::new(Inner { served, bus }))
     }
 
     /// What happens from now on. A listener that is too slow loses the oldest; then ask again.
     pub fn subscribe(&self) -> broadcast::Receiver<Happened> {
-        self.0.events.subscribe()
+        self.0.bus.subscribe()
     }
 
     pub fn served(&self) -> &[Arc<Served>] {
@@ -343,27 +343,28 @@ impl Desk {
         // A recording has a clock of its own; a decision in it happens at the recording's time.
         let at = if seen.view.recorded { seen.view.now } else { SystemClock.now() };
         let decision = Decision { verdict: order.verdict, by: order.by, at, pins: order.seen };
-        self.hand_in(&served, &waiting.key, decision).await?;
+        let event = Event::Replied { key: waiting.key.clone(), reply: Reply::Decided(decision) };
+        self.hand_in(&served, event).await?;
         let of_reading = served.clone();
         let left = blocking(move || Ok(of_reading.seen(cycle)?.view.waiting.len())).await?;
         Ok(Decided { workflow: waiting.workflow, cycle, id: waiting.id, step: waiting.step, left })
     }
 
-    /// Hands a decision to the cycle that it is about.
-    pub(super) async fn hand_in(&self, served: &Arc<Served>, key: &RequestKey, decision: Decision) -> Result<(), Refused> {
-        let verdict = match &decision.verdict {
-            Verdict::Approve => "approve",
-            Verdict::Edit { .. } => "edit",
-            Verdict::Reject { .. } => "reject",
-            Verdict::Expired { .. } => "expired",
+    /// Hands what a person says to the cycle that it is about: a decision at a gate, or what became of an effect in doubt.
+    pub(super) async fn hand_in(&self, served: &Arc<Served>, event: Event) -> Result<(), Refused> {
+        let (key, verdict) = match &event {
+            Event::Replied { key, reply: Reply::Decided(decision) } => (key, verdict_word(&decision.verdict)),
+            Event::Replied { key, .. } => (key, "answer"),
+            Event::Resolve { key, .. } => (key, "settle"),
+            Event::Start | Event::Stop => return Err(Refused::Gone("nothing was decided".to_owned())),
         };
-        let Some(post) = served.post(key.cycle) else {
-            return Err(Refused::Gone(format!("cycle {} is closed", key.cycle)));
+        let (cycle, step) = (key.cycle, key.task.step.to_string());
+        let Some(post) = served.post(cycle) else {
+            return Err(Refused::Gone(format!("cycle {cycle} is closed")));
         };
-        let event = Event::Replied { key: key.clone(), reply: Reply::Decided(decision) };
         match post.send(event).await {
             Ok(()) => {
-                served.tell(Some(key.cycle), What::Decided { step: key.task.step.to_string(), verdict });
+                served.tell(Some(cycle), What::Decided { step, verdict });
                 Ok(())
             }
             Err(NotTaken::Void(message)) => Err(Refused::Gone(message)),
@@ -395,7 +396,16 @@ impl Desk {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+fn verdict_word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approve => "approve",
+        Verdict::Edit { .. } => "edit",
+        Verdict::Reject { .. } => "reject",
+        Verdict::Expired { .. } => "expired",
+    }
+}
+
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let broke_off = || Failure::new("serve::broke-off", "reading broke off inside loopctl").help("please report this");
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(broke_off()))
 }

@@ -30,6 +30,7 @@ enum End {
 pub async fn keep(served: Arc<Served>, cycle: CycleNo, mut inbox: Inbox) {
     let mut rest = SHORTEST_REST;
     loop {
+        served.set_parked(cycle, false);
         let (of_drive, handle) = (served.clone(), tokio::runtime::Handle::current());
         let driven = tokio::task::spawn_blocking(move || {
             let end = handle.block_on(drive(&of_drive, cycle, &mut inbox));
@@ -58,12 +59,15 @@ pub async fn keep(served: Arc<Served>, cycle: CycleNo, mut inbox: Inbox) {
             Ok(End::Stopped) => return served.tell(Some(cycle), What::Stopped),
             Ok(End::Parked { waiting, until }) => {
                 served.set_trouble(None);
+                served.set_parked(cycle, true);
                 served.tell(Some(cycle), What::Parked { waiting, until });
                 rest = SHORTEST_REST;
                 wait(&served, &mut inbox, until).await;
             }
             Err(failure) => {
                 tell(&served, cycle, failure);
+                // Whoever waits for it to come to rest hears of the trouble instead.
+                served.set_parked(cycle, true);
                 pause(&served, &mut inbox, rest).await;
                 rest = (rest * 2).min(LONGEST_REST);
             }

@@ -3,6 +3,33 @@
 use crate::base::{CycleNo, Timestamp, WorkflowId};
 use crate::engine::Notice;
 use serde::Serialize;
+use tokio::sync::broadcast;
+
+/// So many happenings wait for a slow listener.
+const WAITING: usize = 256;
+
+/// Where everything that happens is told: to whoever listens, and to the one who writes the log.
+pub struct Bus {
+    listeners: broadcast::Sender<Happened>,
+    writer: Box<dyn Fn(&Happened) + Send + Sync>,
+}
+
+impl Bus {
+    /// `writer` gets everything, in order of happening for each workflow.
+    pub fn new(writer: impl Fn(&Happened) + Send + Sync + 'static) -> Bus {
+        Bus { listeners: broadcast::channel(WAITING).0, writer: Box::new(writer) }
+    }
+
+    pub fn tell(&self, happened: Happened) {
+        (self.writer)(&happened);
+        // Nobody may be listening.
+        let _ = self.listeners.send(happened);
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<Happened> {
+        self.listeners.subscribe()
+    }
+}
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -16,8 +16,10 @@ pub mod events;
 pub mod owner;
 pub mod served;
 pub mod shared;
+#[cfg(unix)]
+pub mod socket;
 
 pub use desk::{CycleFacts, Decided, Desk, ItemFacts, Order, Refused, Waiting, WorkflowFacts};
-pub use events::{Happened, What};
+pub use events::{Bus, Happened, What};
 pub use served::Served;
 pub use shared::SharedJournal;

@@ -1,6 +1,6 @@
 //! One workflow that is served: its files as the next cycle will begin with them, its journal, and its open cycles.
 
-use super::events::{Happened, What};
+use super::events::{Bus, Happened, What};
 use super::shared::SharedJournal;
 use crate::base::{CycleNo, Digest, ItemId, Timestamp, WorkflowId};
 use crate::engine::{Cycle, Entry};
@@ -9,10 +9,10 @@ use crate::report::view::items;
 use crate::runtime::{self, Clock, CycleStatus, FixedClock, Journal as _, Opening, Post, SharedCaps, StopSignal, World};
 use crate::workspace::{Failure, Place, Project};
 use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
 /// So many cycles of one workflow are open at most. Then a review queue is full, and more pieces would only make it longer.
 pub const OPEN_MOST: usize = 16;
@@ -30,7 +30,7 @@ pub struct Served {
     pub stop: StopSignal,
     /// Somebody asks for something: look again.
     pub wake: Notify,
-    events: broadcast::Sender<Happened>,
+    bus: Arc<Bus>,
     now: Mutex<Now>,
 }
 
@@ -40,6 +40,8 @@ struct Now {
     /// Versions that open cycles are pinned to.
     versions: BTreeMap<(Digest, Digest), Version>,
     open: BTreeMap<CycleNo, Post>,
+    /// Of those, the ones that nobody but a person can move on.
+    parked: BTreeSet<CycleNo>,
     next: Option<Timestamp>,
     trouble: Option<Failure>,
     views: BTreeMap<CycleNo, (u64, Arc<Seen>)>,
@@ -60,7 +62,7 @@ impl Served {
         project: Project,
         journal: SharedJournal,
         stop: StopSignal,
-        events: broadcast::Sender<Happened>,
+        bus: Arc<Bus>,
     ) -> Result<Served, Failure> {
         let caps = SharedCaps::load(&journal, &project.workflow.id)?;
         Ok(Served {
@@ -71,11 +73,12 @@ impl Served {
             caps,
             stop,
             wake: Notify::new(),
-            events,
+            bus,
             now: Mutex::new(Now {
                 project: Arc::new(project),
                 versions: BTreeMap::new(),
                 open: BTreeMap::new(),
+                parked: BTreeSet::new(),
                 next: None,
                 trouble: None,
                 views: BTreeMap::new(),
@@ -98,8 +101,7 @@ impl Served {
     }
 
     pub fn tell(&self, cycle: Option<CycleNo>, what: What) {
-        // Nobody may be listening.
-        let _ = self.events.send(Happened { at: SystemClock.now(), workflow: self.id.clone(), cycle, what });
+        self.bus.tell(Happened { at: SystemClock.now(), workflow: self.id.clone(), cycle, what });
     }
 
     /// When the next cycle opens by itself.
@@ -132,7 +134,24 @@ impl Served {
     /// A cycle is closed.
     pub fn dismiss(&self, cycle: CycleNo) {
         self.caps.close(cycle);
-        self.now().open.remove(&cycle);
+        let mut now = self.now();
+        now.open.remove(&cycle);
+        now.parked.remove(&cycle);
+    }
+
+    pub fn set_parked(&self, cycle: CycleNo, parked: bool) {
+        let mut now = self.now();
+        if parked {
+            now.parked.insert(cycle);
+        } else {
+            now.parked.remove(&cycle);
+        }
+    }
+
+    /// Whether a cycle is being driven now: it is open here and does not wait for people.
+    pub fn is_moving(&self, cycle: CycleNo) -> bool {
+        let now = self.now();
+        now.open.contains_key(&cycle) && !now.parked.contains(&cycle)
     }
 
     pub fn open_cycles(&self) -> Vec<CycleNo> {

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod find;
 pub mod names;
 pub mod project;
+pub mod remote;
 
 pub use failure::{Exit, Failure, Findings};
 pub use find::{as_typed, compile, find, find_all, invalid, split_path};

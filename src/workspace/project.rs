@@ -100,7 +100,7 @@ impl Project {
         if !state.is_dir() {
             return Ok(None);
         }
-        let journal = store::open(&state, &store::OpenOptions::default())?;
+        let journal = open_state(&state)?;
         for workflow in journal.workflows()? {
             let cycles = journal.cycles(&workflow)?;
             let Some((open, _)) = cycles.into_iter().find(|(_, status)| *status == CycleStatus::Open) else { continue };
@@ -182,9 +182,19 @@ impl Project {
         format!("{} (sled, durable)", self.state.display())
     }
 
-    /// Opens the durable state, waiting a moment for another command to finish.
+    /// Opens the durable state: through the service when one runs here, else itself, waiting a moment for another command to
+    /// finish.
+    ///
+    /// # Errors
+    /// As [`store::open()`].
     pub fn open(&self) -> Result<Box<dyn Journal>, Failure> {
-        Ok(Box::new(store::open(&self.state, &store::OpenOptions::default())?))
+        open_state(&self.state)
+    }
+
+    /// The service that keeps this project's state, when one runs.
+    #[cfg(unix)]
+    pub fn service(&self) -> Option<super::remote::RemoteJournal> {
+        super::remote::RemoteJournal::connect(&self.state)
     }
 
     /// Whether there is any state; commands that only look do not make a folder.
@@ -236,6 +246,15 @@ impl Project {
         }
         Ok(items)
     }
+}
+
+/// Opens a state folder, through the service when one runs there.
+fn open_state(state: &Path) -> Result<Box<dyn Journal>, Failure> {
+    #[cfg(unix)]
+    if let Some(journal) = super::remote::RemoteJournal::connect(state) {
+        return Ok(Box::new(journal));
+    }
+    Ok(Box::new(store::open(state, &store::OpenOptions::default())?))
 }
 
 #[cfg(test)]
