@@ -13,6 +13,7 @@
 pub mod desk;
 pub mod driver;
 pub mod events;
+pub mod http;
 pub mod owner;
 pub mod served;
 pub mod shared;
