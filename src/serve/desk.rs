@@ -405,7 +405,9 @@ fn verdict_word(verdict: &Verdict) -> &'static str {
     }
 }
 
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let broke_off = || Failure::new("serve::broke-off", "reading broke off inside loopctl").help("please report this");
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(broke_off()))
 }

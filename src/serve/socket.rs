@@ -168,13 +168,7 @@ impl Caller {
         }
     }
 
-    async fn append(
-        &self,
-        workflow: WorkflowId,
-        cycle: CycleNo,
-        entries: Vec<Entry>,
-        durable: bool,
-    ) -> Result<Answer, Failure> {
+    async fn append(&self, workflow: WorkflowId, cycle: CycleNo, entries: Vec<Entry>, durable: bool) -> Result<Answer, Failure> {
         let Some(served) = self.served(&workflow) else {
             self.lease(&workflow)?;
             let mut journal = self.journal.clone();

@@ -20,14 +20,31 @@ const ADDRESS_MOST: usize = 100;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
-    Append { workflow: WorkflowId, cycle: CycleNo, entries: Vec<Entry>, durable: bool },
-    Read { workflow: WorkflowId, cycle: CycleNo },
-    Opening { workflow: WorkflowId, cycle: CycleNo },
-    Cycles { workflow: WorkflowId },
+    Append {
+        workflow: WorkflowId,
+        cycle: CycleNo,
+        entries: Vec<Entry>,
+        durable: bool,
+    },
+    Read {
+        workflow: WorkflowId,
+        cycle: CycleNo,
+    },
+    Opening {
+        workflow: WorkflowId,
+        cycle: CycleNo,
+    },
+    Cycles {
+        workflow: WorkflowId,
+    },
     Workflows,
-    Carry { workflow: WorkflowId },
+    Carry {
+        workflow: WorkflowId,
+    },
     /// Run a cycle, or wait for the one that is under way; answered when it can go no further.
-    Run { workflow: WorkflowId },
+    Run {
+        workflow: WorkflowId,
+    },
 }
 
 /// An answer.
@@ -43,7 +60,11 @@ pub enum Answer {
     Carry(Box<Carry>),
     /// The cycle that was run.
     Ran(CycleNo),
-    Refused { code: String, message: String, help: Option<String> },
+    Refused {
+        code: String,
+        message: String,
+        help: Option<String>,
+    },
 }
 
 impl Answer {

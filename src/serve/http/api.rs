@@ -144,7 +144,9 @@ async fn decide(State(front): State<Front>, decision: Result<Json<Decision>, Jso
             });
             (StatusCode::CONFLICT, Json(body)).into_response()
         }
-        Err(Refused::Gone(message)) => problem(StatusCode::CONFLICT, "gate::void", &message, Some("`/v1/queue` shows what waits now")),
+        Err(Refused::Gone(message)) => {
+            problem(StatusCode::CONFLICT, "gate::void", &message, Some("`/v1/queue` shows what waits now"))
+        }
         Err(Refused::Failed(failure)) => failed(&failure),
     }
 }

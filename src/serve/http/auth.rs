@@ -88,7 +88,8 @@ impl Guard {
         if listen.ip().is_loopback() {
             names.extend(["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{}", listen.port())));
         }
-        let guard = Guard { file: file.to_owned(), hosts: names, clock, known: Mutex::new(Known { changed: None, tokens: Vec::new() }) };
+        let guard =
+            Guard { file: file.to_owned(), hosts: names, clock, known: Mutex::new(Known { changed: None, tokens: Vec::new() }) };
         guard.read()?;
         Ok((guard, fresh))
     }
@@ -132,7 +133,8 @@ impl Guard {
     }
 
     fn read(&self) -> Result<(), Failure> {
-        let failed = |what: String| Failure::new("serve::token-file", what).help("one token a line: `TOKEN name=ann expires=2026-12-31`");
+        let failed =
+            |what: String| Failure::new("serve::token-file", what).help("one token a line: `TOKEN name=ann expires=2026-12-31`");
         let cannot = |cause: io::Error| failed(format!("cannot read the token file `{}`: {cause}", self.file.display()));
         let mut file = std::fs::File::open(&self.file).map_err(cannot)?;
         let about = file.metadata().map_err(cannot)?;
@@ -149,7 +151,8 @@ impl Guard {
         }
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(cannot)?;
-        let tokens = parse(&text).map_err(|line| failed(format!("line {line} of the token file `{}` makes no sense", self.file.display())))?;
+        let tokens = parse(&text)
+            .map_err(|line| failed(format!("line {line} of the token file `{}` makes no sense", self.file.display())))?;
         *known = Known { changed, tokens };
         Ok(())
     }
@@ -198,7 +201,9 @@ fn make(file: &Path) -> Result<String, Failure> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(file).map_err(failed)?;
-    let text = format!("# One token a line: TOKEN name=ann expires=2026-12-31. Taken out here, it counts no more.\n{token} name=first\n");
+    let text = format!(
+        "# One token a line: TOKEN name=ann expires=2026-12-31. Taken out here, it counts no more.\n{token} name=first\n"
+    );
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     Ok(token)
 }

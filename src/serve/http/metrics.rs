@@ -79,7 +79,11 @@ impl Default for Metrics {
         registry.register("hooks_received", "Webhooks that were taken in", metrics.received.clone());
         registry.register("cycles_open", "Cycles that are open now", metrics.open.clone());
         registry.register("items_waiting", "Items that wait for a person now", metrics.waiting.clone());
-        registry.register("next_opening_seconds", "When the next cycle opens, in seconds since 1970; 0 when none is due", metrics.next.clone());
+        registry.register(
+            "next_opening_seconds",
+            "When the next cycle opens, in seconds since 1970; 0 when none is due",
+            metrics.next.clone(),
+        );
         registry.register("http_answers", "Answers over HTTP", metrics.answers.clone());
         metrics
     }
