@@ -145,6 +145,11 @@ impl Caller {
             }
             Ask::Workflows => blocking(move || Ok(Answer::Workflows(journal.workflows()?))).await,
             Ask::Carry { workflow } => blocking(move || Ok(Answer::Carry(Box::new(journal.carry(&workflow)?)))).await,
+            Ask::Operations { workflow } => blocking(move || Ok(Answer::Operations(journal.operations(&workflow)?))).await,
+            Ask::Operate { workflow, operation } => {
+                let mut journal = journal;
+                blocking(move || Ok(journal.operate(&workflow, &operation).map(|()| Answer::Done)?)).await
+            }
             Ask::Run { workflow } => self.run(&workflow).await,
         }
     }

@@ -7,6 +7,7 @@
 use super::failure::Failure;
 use crate::base::{CycleNo, WorkflowId};
 use crate::engine::{Carry, Entry};
+use crate::model::Operation;
 use crate::runtime::{CycleStatus, Journal, JournalError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub enum Ask {
     Carry {
         workflow: WorkflowId,
     },
+    Operate { workflow: WorkflowId, operation: Operation },
+    Operations { workflow: WorkflowId },
     /// Run a cycle, or wait for the one that is under way; answered when it can go no further.
     Run {
         workflow: WorkflowId,
@@ -58,6 +61,7 @@ pub enum Answer {
     Cycles(Vec<(CycleNo, bool)>),
     Workflows(Vec<WorkflowId>),
     Carry(Box<Carry>),
+    Operations(Vec<Operation>),
     /// The cycle that was run.
     Ran(CycleNo),
     Refused {
@@ -220,6 +224,20 @@ impl Journal for RemoteJournal {
     fn carry(&self, workflow: &WorkflowId) -> Result<Carry, JournalError> {
         match self.ask(&Ask::Carry { workflow: workflow.clone() })? {
             Answer::Carry(carry) => Ok(*carry),
+            other => Err(self.strange(&other)),
+        }
+    }
+
+    fn operate(&mut self, workflow: &WorkflowId, operation: &Operation) -> Result<(), JournalError> {
+        match self.ask(&Ask::Operate { workflow: workflow.clone(), operation: operation.clone() })? {
+            Answer::Done => Ok(()),
+            other => Err(self.strange(&other)),
+        }
+    }
+
+    fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
+        match self.ask(&Ask::Operations { workflow: workflow.clone() })? {
+            Answer::Operations(operations) => Ok(operations),
             other => Err(self.strange(&other)),
         }
     }
