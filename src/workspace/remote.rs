@@ -42,8 +42,13 @@ pub enum Ask {
     Carry {
         workflow: WorkflowId,
     },
-    Operate { workflow: WorkflowId, operation: Operation },
-    Operations { workflow: WorkflowId },
+    Operate {
+        workflow: WorkflowId,
+        operation: Operation,
+    },
+    Operations {
+        workflow: WorkflowId,
+    },
     /// Run a cycle, or wait for the one that is under way; answered when it can go no further.
     Run {
         workflow: WorkflowId,
