@@ -241,14 +241,35 @@ pub struct Test {
     pub junit: Option<PathBuf>,
 }
 
-/// Show what a cycle would run, what is unchanged, and what the caps have left
+/// Show what a cycle would run, what a change makes run again and why, and what it is expected to cost
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   loopctl plan workflows/first-loop.kdl
-  loopctl plan --json")]
+  loopctl plan --json
+  loopctl plan --against origin/main       what this branch changes, for a review
+  loopctl plan --against HEAD~1 --format markdown >> \"$GITHUB_STEP_SUMMARY\"
+
+What a change makes run again is compared with the last cycle, or with `--against` a revision of the git repository that the
+workflow is in. Nothing is run, and with `--against` no state is needed.")]
 pub struct Plan {
     #[command(flatten)]
     pub workflow: WorkflowFile,
+
+    /// Compare with a branch, tag or commit instead of the last cycle
+    #[arg(long, value_name = "REF")]
+    pub against: Option<String>,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text", conflicts_with = "json")]
+    pub format: PlanFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    Text,
+    /// For a pull request's comment or a job's summary
+    #[value(alias = "github")]
+    Markdown,
 }
 
 /// Show where the current cycle stands

@@ -28,6 +28,11 @@ pub fn reruns(reruns: &Reruns) -> String {
 
 /// What is different about the workflow apart from what makes steps run again. One line each, indented by two.
 pub fn besides(diff: &WorkflowDiff, reruns: &Reruns) -> String {
+    besides_of(diff, reruns).into_iter().map(|line| format!("  {} {line}\n", paint(CODE, "~"))).collect()
+}
+
+/// The same without layout.
+pub fn besides_of(diff: &WorkflowDiff, reruns: &Reruns) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(diff.removed.iter().map(|step| format!("{step} is gone")));
     let told: Vec<&Change> = reruns.direct.iter().flat_map(|rerun| &rerun.because).collect();
@@ -36,7 +41,7 @@ pub fn besides(diff: &WorkflowDiff, reruns: &Reruns) -> String {
         let others = change.what.iter().filter(|what| !told.contains(what));
         lines.extend(others.map(|what| format!("{}: {what}", change.step)));
     }
-    lines.into_iter().map(|line| format!("  {} {line}\n", paint(CODE, "~"))).collect()
+    lines
 }
 
 pub fn reasons(because: &[Change]) -> String {

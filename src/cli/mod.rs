@@ -6,6 +6,7 @@ pub mod commands;
 pub mod exit;
 pub mod modules;
 pub mod output;
+pub mod plan_page;
 pub mod progress;
 pub mod project;
 pub mod rewrite;

@@ -1,7 +1,7 @@
 //! How two versions of a workflow differ, in words that a reviewer can read, with the line where it was written.
 
 use super::settings::{Found, compare, kind};
-use crate::base::StepId;
+use crate::base::{Money, StepId};
 use crate::client_os::Snapshot;
 use crate::diag::{Sources, Span};
 use crate::model::{Cap, CapUnit, Config, Step, Workflow};
@@ -205,7 +205,7 @@ fn workflow_changes(lines: &Lines<'_>, old: &Workflow, new: &Workflow) -> Vec<Ch
                 if old_kind != new_kind {
                     found.push(Found { what: format!("kind of {name}: {old_kind} → {new_kind}"), span: new.span });
                 }
-                compare(&[name.clone()], old, new, &mut found);
+                compare(std::slice::from_ref(name), old, new, &mut found);
             }
             (None, None) => {}
         }
@@ -251,18 +251,28 @@ fn step_changes(lines: &Lines<'_>, old: &Step, new: &Step) -> Vec<Change> {
     changes
 }
 
-/// Caps decide how much runs, not what it gives.
+/// Caps decide how much runs, not what it gives. Of one unit there is one cap as a rule, so those pair in their order.
 fn cap_changes(old: &[Cap], new: &[Cap], at: Option<&At>) -> Vec<Change> {
-    let unit = |cap: &Cap| match &cap.unit {
-        CapUnit::Pieces => "pieces".to_owned(),
-        CapUnit::Tokens => "tokens".to_owned(),
-        CapUnit::Money(currency) => format!("millionths of {}", currency.to_ascii_uppercase()),
+    let mut gone: Vec<&Cap> = old.iter().filter(|cap| !new.contains(cap)).collect();
+    let mut whats = Vec::new();
+    for cap in new.iter().filter(|cap| !old.contains(cap)) {
+        whats.push(match gone.iter().position(|gone| gone.unit == cap.unit) {
+            Some(was) => format!("cap: {} → {}", in_words(gone.remove(was)), in_words(cap)),
+            None => format!("capped at {}", in_words(cap)),
+        });
+    }
+    whats.extend(gone.into_iter().map(|cap| format!("no longer capped at {}", in_words(cap))));
+    whats.into_iter().map(|what| Change { part: String::new(), what, at: at.cloned() }).collect()
+}
+
+/// `3 pieces per week`, `USD 5.00 per day`
+fn in_words(cap: &Cap) -> String {
+    let amount = match &cap.unit {
+        CapUnit::Pieces => format!("{} pieces", cap.most),
+        CapUnit::Tokens => format!("{} tokens", cap.most),
+        CapUnit::Money(currency) => Money { currency: currency.clone(), micros: cap.most }.to_string(),
     };
-    let write = |cap: &Cap| format!("{} {} per {}", cap.most, unit(cap), cap.per);
-    let change = |what: String| Change { part: String::new(), what, at: at.cloned() };
-    let gone = old.iter().filter(|cap| !new.contains(cap)).map(|cap| change(format!("no longer capped at {}", write(cap))));
-    let added = new.iter().filter(|cap| !old.contains(cap)).map(|cap| change(format!("capped at {}", write(cap))));
-    gone.chain(added).collect()
+    format!("{amount} per {}", cap.per)
 }
 
 #[cfg(test)]
@@ -339,6 +349,19 @@ mod tests {
 ~ outlines: template outline.hbs changed at line 2
 ";
         assert_eq!(diff(&old, &new, &texts).to_string(), expected);
+    }
+
+    #[test]
+    fn a_cap_that_moved_is_one_change() {
+        let cap = |most, per| Cap { key: "x".to_owned(), unit: CapUnit::Pieces, most, per };
+        let money = Cap { unit: CapUnit::Money("usd".to_owned()), ..cap(5_000_000, Window::Day) };
+        let words = |old: &[Cap], new: &[Cap]| -> Vec<String> {
+            cap_changes(old, new, None).into_iter().map(|change| change.what).collect()
+        };
+        let was = cap(3, Window::Week);
+        assert_eq!(words(&[was.clone()], &[cap(4, Window::Week)]), ["cap: 3 pieces per week → 4 pieces per week"]);
+        assert_eq!(words(&[was.clone()], &[was.clone(), money.clone()]), ["capped at USD 5.00 per day"]);
+        assert_eq!(words(&[was.clone(), money], &[was]), ["no longer capped at USD 5.00 per day"]);
     }
 
     #[test]

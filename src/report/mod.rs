@@ -2,6 +2,7 @@
 //! Markdown, HTML and JSON.
 
 pub mod because;
+pub mod expected;
 pub mod html;
 pub mod lineage;
 pub mod markdown;

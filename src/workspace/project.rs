@@ -120,13 +120,17 @@ impl Project {
         self.as_of(&journal.read(&self.workflow.id, open)?)
     }
 
+    /// Whether a cycle was pinned to this version.
+    pub fn is_as_in(&self, entries: &[Entry]) -> bool {
+        let Some(Entry::Opened { pins, .. }) = entries.first() else { return false };
+        (pins.workflow_digest, pins.client_os_digest) == (self.workflow.digest(), self.client_os.digest())
+    }
+
     /// The project as a cycle was pinned to it; `None` when nothing has changed since, or the cycle does not say.
     pub fn as_of(&self, entries: &[Entry]) -> Result<Option<Project>, Failure> {
         let Some(Entry::Opened { pins, .. }) = entries.first() else { return Ok(None) };
         let open = pins.cycle;
-        if (pins.workflow_digest, pins.client_os_digest) == (self.workflow.digest(), self.client_os.digest())
-            || pins.sources.is_empty()
-        {
+        if self.is_as_in(entries) || pins.sources.is_empty() {
             return Ok(None);
         }
         Project::from_pins(Path::new(&self.file), self.state.clone(), open, &pins.sources).map(Some)

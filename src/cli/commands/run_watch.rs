@@ -20,7 +20,7 @@ use crate::cli::output::Output;
 use crate::cli::project::{Place, Project, as_typed, find, split_path};
 use crate::diag::Diagnostic;
 use crate::diag::formats::json_value;
-use crate::engine::{Entry, Reruns};
+use crate::engine::Reruns;
 use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, paint};
 use crate::report::{CycleView, summary};
 use crate::runtime::reload::{self, Reloaded};
@@ -227,10 +227,10 @@ impl Watching<'_> {
             let cycles = journal.cycles(&self.project.workflow.id)?;
             let is_open = cycles.iter().any(|(_, status)| *status == CycleStatus::Open);
             let last = match cycles.last() {
-                Some((cycle, _)) => journal.read(&self.project.workflow.id, *cycle)?.into_iter().next(),
-                None => None,
+                Some((cycle, _)) => journal.read(&self.project.workflow.id, *cycle)?,
+                None => Vec::new(),
             };
-            let has_run = last.is_some_and(|entry| self.is_in_force(&entry));
+            let has_run = self.project.is_as_in(&last);
             self.open = is_open;
             self.until = None;
             if !begin && !is_open && has_run {
@@ -260,13 +260,6 @@ impl Watching<'_> {
                 }
             }
         }
-    }
-
-    /// Whether a cycle opened with the version in force.
-    fn is_in_force(&self, opening: &Entry) -> bool {
-        let Entry::Opened { pins, .. } = opening else { return false };
-        let now = (self.project.workflow.digest(), self.project.client_os.digest());
-        (pins.workflow_digest, pins.client_os_digest) == now
     }
 
     /// Reads the files again and says what came of it. True when a cycle can begin with the change now.
