@@ -8,6 +8,7 @@ pub mod claims;
 pub mod draft;
 pub mod gate;
 pub mod outline;
+pub mod rules;
 pub mod sections;
 pub mod writing;
 
