@@ -48,6 +48,7 @@ pub enum ColorChoice {
 pub enum Command {
     Run(Run),
     Validate(Validate),
+    Check(Check),
     Test(Test),
     Fmt(Fmt),
     Plan(Plan),
@@ -151,6 +152,51 @@ pub struct Trust {
     /// Agree without asking
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Check texts as drafts are checked: forbidden phrases, voice, readability, duplicates
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl check post.md
+  loopctl check content/ --client-os workflows/first-loop/client-os
+  loopctl check post.md --level suggestion      the small things too
+  loopctl check post.md --fix                   mend what is certain
+  loopctl check content/ --format github        annotations in a pull request
+  pbpaste | loopctl check -
+
+Rules are those of the built-in pack `ai-cliche` and of `rules/<pack>/` in the Client OS, in the format of the Vale linter.
+Exit code 1 says that something was found.")]
+pub struct Check {
+    /// Markdown files, folders of them, or `-` for standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The Client OS to check against; left out, that of the only workflow here or in `workflows/`
+    #[arg(long, value_name = "DIR")]
+    pub client_os: Option<PathBuf>,
+
+    /// The least that is told
+    #[arg(long, value_enum, default_value = "warning")]
+    pub level: CheckLevel,
+
+    /// How to print findings
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+
+    /// Apply the fixes that are certain
+    #[arg(long)]
+    pub fix: bool,
+
+    /// With `--fix`: change nothing; show what would change
+    #[arg(long, requires = "fix")]
+    pub diff: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum CheckLevel {
+    Suggestion,
+    Warning,
+    Error,
 }
 
 /// Check a workflow, its templates and its Client OS

@@ -35,6 +35,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
     match &args.command {
         Command::Run(command) => commands::run::run(command, &place, output),
         Command::Validate(command) => commands::validate::run(command, output),
+        Command::Check(command) => commands::check::run(command, output),
         Command::Test(command) => commands::test::run(command, output),
         Command::Fmt(command) => commands::fmt::run(command, output),
         Command::Plan(command) => commands::plan::run(command, &place, output),

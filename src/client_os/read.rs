@@ -52,6 +52,9 @@ pub fn read(files: &dyn Files, folder: &str) -> (Snapshot, Vec<Finding>) {
             ("decisions.md", _) => brand::read_decisions(&path, &text, &mut snapshot, &mut findings),
             ("pillars.kdl", _) => tables::read_pillars(&path, &text, &mut snapshot, &mut findings),
             ("strategy.kdl", _) => tables::read_strategy(&path, &text, &mut snapshot, &mut findings),
+            (rule, _) if is_rule(rule) => {
+                snapshot.rules.insert(path.clone(), text.to_string());
+            }
             (_, Some(platform)) => {
                 snapshot.styles.insert(platform.to_owned(), without_title(&text));
             }
@@ -62,7 +65,7 @@ pub fn read(files: &dyn Files, folder: &str) -> (Snapshot, Vec<Finding>) {
                 let name = path.rsplit('/').next().unwrap_or(&path);
                 let help = match nearest(name, KNOWN) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the files are {} and `styles/<platform>.md`", KNOWN.join(", ")),
+                    None => format!("the files are {}, `styles/<platform>.md` and `rules/<pack>/<Rule>.yml`", KNOWN.join(", ")),
                 };
                 findings.push(Finding::new(Severity::Warning, &path, 1, "no step reads this file", help));
             }
@@ -72,7 +75,12 @@ pub fn read(files: &dyn Files, folder: &str) -> (Snapshot, Vec<Finding>) {
 }
 
 fn is_text(path: &str) -> bool {
-    path.ends_with(".md") || path.ends_with(".kdl")
+    path.ends_with(".md") || path.ends_with(".kdl") || is_rule(path)
+}
+
+/// A rule of a pack; what is wrong inside it is for those who run it to say.
+fn is_rule(path: &str) -> bool {
+    path.starts_with("rules/") && (path.ends_with(".yml") || path.ends_with(".yaml"))
 }
 
 /// Without the first heading, which only names the platform again.

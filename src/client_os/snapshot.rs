@@ -57,6 +57,9 @@ pub struct Snapshot {
     pub decisions: Vec<Decision>,
     /// Style guides by platform.
     pub styles: BTreeMap<String, String>,
+    /// Rule files by their path in the folder: `rules/<pack>/<Rule>.yml`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, String>,
 }
 
 impl Snapshot {

@@ -13,7 +13,16 @@ const fn entry(code: &'static str, title: &'static str) -> Entry {
     Entry { code, title }
 }
 
-const AREAS: &[&[Entry]] = &[KDL, LOCK, LOOP, PACKAGES, TEST];
+const AREAS: &[&[Entry]] = &[CHECK, KDL, LOCK, LOOP, PACKAGES, TEST];
+
+/// What is wrong with a text: found by `loopctl check`, and on drafts.
+pub const CHECK: &[Entry] = &[
+    entry("check::broken-rule", "a rule of the Client OS does not run"),
+    entry("check::duplicate", "an own page answers this already"),
+    entry("check::forbidden", "a phrase that the brand or a locked decision forbids"),
+    entry("check::readability", "a text asks for too many years of school"),
+    entry("check::voice", "a text does not sound like the team"),
+];
 
 /// How a file is spelled: found by `syntax`.
 pub const KDL: &[Entry] = &[

@@ -13,10 +13,13 @@ static SPEC: KindSpec = KindSpec {
     verb: "check",
     connector: None,
     layers: &[Layer::Production],
-    summary: "Checks drafts for forbidden phrases and for facts without a source.",
+    summary: "Checks drafts for forbidden phrases, facts without a source, a foreign voice and more.",
     doc: "Deterministic checks, like a linter: `forbidden` finds the phrases that the brand forbids or a locked decision rules out, in any \
-inflection; `grounding` finds numbers, links, quotations and citations that come from no source. Findings travel with the draft to the \
-next gate. With `stop`, a draft with a blocking finding goes no further.",
+inflection; `grounding` finds numbers, links, quotations and citations that come from no source; `voice` runs the built-in rule pack \
+`ai-cliche` and the packs in `rules/` of the Client OS (in the format of the Vale linter) and measures sentences against the approved \
+samples; `readability` finds texts that ask for too many years of school; `duplicate` finds a title that an own page answers already. \
+Findings travel with the draft to the next gate. With `stop`, a draft with a blocking finding goes no further. \
+`loopctl check FILE` runs them on any text.",
     takes: &[GoodKind::Draft],
     gives: &[GoodKind::Draft],
     mode: Mode::Each,

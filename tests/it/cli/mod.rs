@@ -2,6 +2,7 @@
 
 pub mod place;
 
+mod check;
 mod explain;
 mod fmt;
 mod gate;

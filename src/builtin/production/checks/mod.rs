@@ -1,14 +1,17 @@
 //! Checks on a text, each a pure function in a file of its own. They find like a linter: position, message, fix.
 
+pub mod duplicate;
 pub mod forbidden;
 pub mod grounding;
+pub mod readability;
+pub mod voice;
 pub mod words;
 
 use crate::client_os::Snapshot;
 use crate::model::goods::{Brief, Finding};
 
 /// The names that a workflow may use, in the order they run.
-pub const CHECKS: &[&str] = &["forbidden", "grounding"];
+pub const CHECKS: &[&str] = &["forbidden", "grounding", "voice", "readability", "duplicate"];
 
 /// What is checked, and what it is checked against.
 #[derive(Clone, Copy)]
@@ -28,6 +31,9 @@ pub fn run(names: &[&str], subject: &Subject<'_>) -> Vec<Finding> {
         match *name {
             "forbidden" => findings.extend(forbidden::check(subject)),
             "grounding" => findings.extend(grounding::check(subject)),
+            "voice" => findings.extend(voice::check(subject)),
+            "readability" => findings.extend(readability::check(subject)),
+            "duplicate" => findings.extend(duplicate::check(subject)),
             _ => {}
         }
     }

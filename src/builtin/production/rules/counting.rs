@@ -87,7 +87,8 @@ enum Style {
 
 /// Words that stay small inside a title (Associated Press Stylebook).
 const SMALL: &[&str] = &[
-    "a", "an", "and", "as", "at", "but", "by", "for", "if", "in", "nor", "of", "on", "or", "so", "the", "to", "up", "via", "vs", "yet",
+    "a", "an", "and", "as", "at", "but", "by", "for", "if", "in", "nor", "of", "on", "or", "so", "the", "to", "up", "via", "vs",
+    "yet",
 ];
 
 impl Capitalization {
@@ -117,8 +118,10 @@ impl Capitalization {
         if let Style::Like(regex) = &self.style {
             return regex.is_match(text);
         }
-        let words: Vec<&str> =
-            text.split(|c: char| c.is_whitespace() || c == '-').map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).collect();
+        let words: Vec<&str> = text
+            .split(|c: char| c.is_whitespace() || c == '-')
+            .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
+            .collect();
         let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
         let last = words.len().saturating_sub(1);
         let mut fresh = true;
@@ -127,7 +130,8 @@ impl Capitalization {
             // After a colon a sentence may begin again.
             fresh = text.contains(&format!("{word}:"));
             // A name keeps its letters: `GitHub`, `API`, `iPhone`.
-            let is_name = word.chars().skip(1).any(char::is_uppercase) || *word == "I" || word.starts_with("I'") || word.starts_with("I’");
+            let is_name =
+                word.chars().skip(1).any(char::is_uppercase) || *word == "I" || word.starts_with("I'") || word.starts_with("I’");
             if self.exceptions.contains(*word) || (is_name && !matches!(self.style, Style::Lower)) {
                 return true;
             }
@@ -219,7 +223,8 @@ mod tests {
     #[test]
     fn headings_follow_their_style() {
         let holds = |style: &str, text: &str| Capitalization::new(style, &["Kubernetes".to_owned()]).unwrap().holds(text);
-        for good in ["What changed on Kubernetes", "3 things to do", "API prices in the US", "Prices: What changed", "I think so"] {
+        for good in ["What changed on Kubernetes", "3 things to do", "API prices in the US", "Prices: What changed", "I think so"]
+        {
             assert!(holds("$sentence", good), "{good}");
         }
         for bad in ["What Changed Today", "what changed"] {

@@ -74,7 +74,8 @@ impl<'a> Document<'a> {
     pub fn sentences(&self) -> &[Range<usize>] {
         self.sentences.get_or_init(|| {
             let mut sentences = Vec::new();
-            let inside_item = |range: &&Range<usize>| !self.items.iter().any(|item| item.start <= range.start && range.end <= item.end);
+            let inside_item =
+                |range: &&Range<usize>| !self.items.iter().any(|item| item.start <= range.start && range.end <= item.end);
             for part in self.paragraphs.iter().filter(inside_item).chain(&self.items) {
                 split(&self.prose, part.clone(), &mut sentences);
             }
@@ -130,7 +131,8 @@ mod tests {
         let document = Document::new(text);
         assert_eq!(document.prose().len(), text.len());
         let found: Vec<usize> = document.prose().match_indices("very").map(|(at, _)| at).collect();
-        let kept: Vec<usize> = ["“very", "**very", "- very"].iter().map(|word| text.find(word).unwrap() + word.len() - 4).collect();
+        let kept: Vec<usize> =
+            ["“very", "**very", "- very"].iter().map(|word| text.find(word).unwrap() + word.len() - 4).collect();
         assert_eq!(found, kept);
         assert!(document.prose().contains("this page"));
     }

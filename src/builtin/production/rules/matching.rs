@@ -20,7 +20,13 @@ impl Pattern {
     ///
     /// # Errors
     /// When an expression cannot be read, or needs what the `regex` crate leaves out for the sake of linear time.
-    pub fn new(raw: &[String], tokens: &[String], ignore_case: bool, nonword: bool, exceptions: &[String]) -> Result<Pattern, RuleError> {
+    pub fn new(
+        raw: &[String],
+        tokens: &[String],
+        ignore_case: bool,
+        nonword: bool,
+        exceptions: &[String],
+    ) -> Result<Pattern, RuleError> {
         let tokens: Vec<String> = tokens.iter().filter(|token| !token.trim().is_empty()).map(|token| curly(token)).collect();
         let raw = curly(&raw.concat());
         let words = !nonword && !tokens.is_empty();
@@ -32,7 +38,10 @@ impl Pattern {
         };
         let exceptions = match exceptions {
             [] => None,
-            some => Some(compile(&format!("^(?:{})$", some.iter().map(|text| curly(text)).collect::<Vec<_>>().join("|")), ignore_case)?),
+            some => Some(compile(
+                &format!("^(?:{})$", some.iter().map(|text| curly(text)).collect::<Vec<_>>().join("|")),
+                ignore_case,
+            )?),
         };
         Ok(Pattern { regex: compile(&source, ignore_case)?, exceptions, words })
     }
@@ -67,7 +76,11 @@ impl Swaps {
             true => groups.join("|"),
             false => format!("(?-u:\\b)(?:{})(?-u:\\b)", groups.join("|")),
         };
-        Ok(Swaps { regex: compile(&source, ignore_case)?, better: swaps.iter().map(|(_, to)| to.clone()).collect(), words: !nonword })
+        Ok(Swaps {
+            regex: compile(&source, ignore_case)?,
+            better: swaps.iter().map(|(_, to)| to.clone()).collect(),
+            words: !nonword,
+        })
     }
 
     pub fn find(&self, document: &Document<'_>, scope: Scope, hit: &mut dyn FnMut(Range<usize>, &str)) {
@@ -77,7 +90,8 @@ impl Swaps {
                     continue;
                 }
                 let Some(captures) = self.regex.captures_at(part, found.start()) else { continue };
-                let Some(better) = (1..captures.len()).find(|group| captures.get(*group).is_some()).map(|group| &self.better[group - 1])
+                let Some(better) =
+                    (1..captures.len()).find(|group| captures.get(*group).is_some()).map(|group| &self.better[group - 1])
                 else {
                     continue;
                 };
@@ -138,7 +152,10 @@ pub(super) fn compile(source: &str, ignore_case: bool) -> Result<Regex, RuleErro
     RegexBuilder::new(source).case_insensitive(ignore_case).multi_line(true).size_limit(32 << 20).build().map_err(|error| {
         let text = error.to_string();
         match text.contains("look-around") || text.contains("backreference") {
-            true => RuleError::new("its pattern uses look-around or a back reference", "write it without: `tokens` and `exceptions` say most of it"),
+            true => RuleError::new(
+                "its pattern uses look-around or a back reference",
+                "write it without: `tokens` and `exceptions` say most of it",
+            ),
             false => {
                 let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                 RuleError::new(format!("its pattern cannot be read: {reason}"), "check brackets and backslashes")
@@ -237,7 +254,8 @@ mod tests {
 
     #[test]
     fn the_better_word_is_that_of_the_pattern_that_matched() {
-        let pairs = [("utili[sz]e(d)?", "use"), ("e-?mail", "email"), ("in order to", "to")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let pairs =
+            [("utili[sz]e(d)?", "use"), ("e-?mail", "email"), ("in order to", "to")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         let swaps = Swaps::new(&pairs, true, false).unwrap();
         let text = "Utilize email and e-mail in order to win.";
         let document = Document::new(text);

@@ -241,7 +241,10 @@ mod tests {
         let document = Document::new(text);
         let hits = PACKS["ai-cliche"].hits(&document, Level::Warning);
         assert!(hits.len() >= 4, "{hits:#?}");
-        assert!(hits.iter().all(|hit| hit.range.end < text.find("`delve`").unwrap()), "code and quotations are not ours: {hits:#?}");
+        assert!(
+            hits.iter().all(|hit| hit.range.end < text.find("`delve`").unwrap()),
+            "code and quotations are not ours: {hits:#?}"
+        );
         let plain = "The price of volumes changed on Thursday. If you keep more than 50 GB, your bill moves with it.";
         assert_eq!(PACKS["ai-cliche"].hits(&Document::new(plain), Level::Suggestion), []);
     }

@@ -88,8 +88,9 @@ pub fn read(name: &str, text: &str) -> Result<Rule, RuleError> {
     let kind = kind(&written)?;
     let level = match written.level.as_deref() {
         None => Level::default(),
-        Some(word) => Level::parse(word)
-            .ok_or_else(|| RuleError::new(format!("there is no level `{word}`"), "the levels are `suggestion`, `warning` and `error`"))?,
+        Some(word) => Level::parse(word).ok_or_else(|| {
+            RuleError::new(format!("there is no level `{word}`"), "the levels are `suggestion`, `warning` and `error`")
+        })?,
     };
     Ok(Rule {
         name: name.to_owned(),
@@ -103,11 +104,19 @@ pub fn read(name: &str, text: &str) -> Result<Rule, RuleError> {
 }
 
 fn kind(written: &Written) -> Result<Kind, RuleError> {
-    let needs = |what: &str| RuleError::new(format!("a rule that extends `{}` needs `{what}:`", written.extends), format!("add `{what}:`"));
+    let needs = |what: &str| {
+        RuleError::new(format!("a rule that extends `{}` needs `{what}:`", written.extends), format!("add `{what}:`"))
+    };
     let pairs = |map: &BTreeMap<String, String>| map.iter().map(|(a, b)| (a.clone(), b.clone())).collect::<Vec<_>>();
     Ok(match written.extends.as_str() {
         "existence" if written.raw.is_empty() && written.tokens.is_empty() => return Err(needs("tokens")),
-        "existence" => Kind::Existence(Pattern::new(&written.raw, &written.tokens, written.ignorecase, written.nonword, &written.exceptions)?),
+        "existence" => Kind::Existence(Pattern::new(
+            &written.raw,
+            &written.tokens,
+            written.ignorecase,
+            written.nonword,
+            &written.exceptions,
+        )?),
         "substitution" if written.swap.is_empty() => return Err(needs("swap")),
         "substitution" => Kind::Substitution(Swaps::new(&pairs(&written.swap), written.ignorecase, written.nonword)?),
         "repetition" => Kind::Repetition(Repetition::new(&written.tokens, written.ignorecase || written.alpha, written.alpha)?),
@@ -196,14 +205,34 @@ mod tests {
     #[test]
     fn each_extension_point_finds_what_it_should() {
         for (rule, text, hit, fix) in [
-            ("extends: existence\nmessage: \"'%s'!\"\ntokens: [very]\naction:\n  name: remove\n", "A very big one.", "very", Some("")),
-            ("extends: substitution\nmessage: \"'%s' not '%s'\"\nignorecase: true\nswap:\n  utilize: use\n", "Utilize it.", "Utilize", Some("Use")),
+            (
+                "extends: existence\nmessage: \"'%s'!\"\ntokens: [very]\naction:\n  name: remove\n",
+                "A very big one.",
+                "very",
+                Some(""),
+            ),
+            (
+                "extends: substitution\nmessage: \"'%s' not '%s'\"\nignorecase: true\nswap:\n  utilize: use\n",
+                "Utilize it.",
+                "Utilize",
+                Some("Use"),
+            ),
             ("extends: substitution\nmessage: x\nswap:\n  big: large|huge\n", "A big one.", "big", None),
             ("extends: repetition\nmessage: x\nalpha: true\ntokens: ['[^\\s]+']\n", "It is is so.", "is is", Some("is")),
-            ("extends: occurrence\nmessage: '%s words'\nscope: sentence\nmax: 3\ntoken: \\b\\w+\\b\n", "One two three four.", "One two three four.", None),
+            (
+                "extends: occurrence\nmessage: '%s words'\nscope: sentence\nmax: 3\ntoken: \\b\\w+\\b\n",
+                "One two three four.",
+                "One two three four.",
+                None,
+            ),
             ("extends: consistency\nmessage: x\neither:\n  advisor: adviser\n", "advisor, adviser", "adviser", None),
             ("extends: capitalization\nmessage: x\nmatch: $sentence\n", "## A Wrong Heading\n", "A Wrong Heading", None),
-            ("extends: conditional\nmessage: x\nfirst: '\\b([A-Z]{3})\\b'\nsecond: '\\(([A-Z]{3})\\)'\n", "The CPL fell.", "CPL", None),
+            (
+                "extends: conditional\nmessage: x\nfirst: '\\b([A-Z]{3})\\b'\nsecond: '\\(([A-Z]{3})\\)'\n",
+                "The CPL fell.",
+                "CPL",
+                None,
+            ),
         ] {
             let (pack, faults) = Pack::read("own", [("X.yml", rule)]);
             assert_eq!(faults, []);
