@@ -16,7 +16,10 @@ fn articles() -> String {
         bill moves with them; see [the page](https://rival.example/pricing) for the rest. We tried it on our own staging setup first: it \
         took an afternoon, and two of those hours were our own fault.\n\n";
     let worn = "In today's fast-paced world it is worth noting that teams delve into `cost` reports, again and again.\n\n- one item\n- two\n\n";
-    let article = format!("# What changed\n\n{}{worn}```sh\nflyctl volumes list\n```\n\n> Somebody else's words.\n\n", paragraph.repeat(12));
+    let article = format!(
+        "# What changed\n\n{}{worn}```sh\nflyctl volumes list\n```\n\n> Somebody else's words.\n\n",
+        paragraph.repeat(12)
+    );
     article.repeat(4_000_000 / article.len())
 }
 
