@@ -69,6 +69,7 @@ pub enum Command {
     Update(Update),
     Vendor(Vendor),
     Remove(Remove),
+    Breaking(Breaking),
     Os(Os),
     Store(Store),
     Trust(Trust),
@@ -634,6 +635,24 @@ pub struct Remove {
     /// The workflow to take it out of; left out, the only one that uses it
     #[arg(long, value_name = "FILE")]
     pub workflow: Option<PathBuf>,
+}
+
+/// Tell what the users of a shared module would notice, against an earlier commit
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl breaking --against v1.2.0                  every module below this folder
+  loopctl breaking --against origin/main modules/voice
+
+Exit code 1 when something breaks for users and the version does not say so. By semantic versioning a breaking change
+takes the first number up, before 1.0.0 the second; an addition takes the second one up.")]
+pub struct Breaking {
+    /// A tag, a branch or a commit
+    #[arg(long, value_name = "REF")]
+    pub against: String,
+
+    /// The folder of the module; left out, this folder and all below it
+    #[arg(value_name = "MODULE")]
+    pub module: Option<PathBuf>,
 }
 
 /// Look after the Client OS

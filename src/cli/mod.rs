@@ -56,6 +56,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Update(command) => commands::update::run(command, output),
         Command::Vendor(command) => commands::vendor::run(command, output),
         Command::Remove(command) => commands::remove::run(command, output),
+        Command::Breaking(command) => commands::breaking::run(command, output),
         Command::Os(command) => commands::os::run(command, &place, output),
         Command::Store(command) => commands::store::run(command, &place, output),
         Command::Trust(command) => commands::trust::run(command, output),

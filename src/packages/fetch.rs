@@ -9,6 +9,8 @@ use super::interface::Interface;
 use super::keep::{Cache, read_folder};
 use super::source::{Choice, Origin};
 use super::tree::ModuleTree;
+use crate::base::files::MemoryFiles;
+use crate::compile;
 use crate::compile::lock::{Locked, LockedSource, MANIFEST, Reference};
 use crate::diag::Span;
 use crate::step::Registry;
@@ -107,7 +109,36 @@ impl Fetcher<'_> {
                 "ask for another range, or name another version of it",
             ));
         }
+        self.sound(&tree, &interface, origin)?;
         Ok(Fetched { tree, interface, source })
+    }
+
+    /// A module with mistakes could be locked and never be used, so it is not let in.
+    fn sound(&self, tree: &ModuleTree, interface: &Interface, origin: &Origin) -> Result<(), Error> {
+        let files = tree.iter().filter_map(|(path, bytes)| Some((path, std::str::from_utf8(bytes).ok()?)));
+        let compiled = compile::compile(&MemoryFiles::new(files), MANIFEST, self.registry);
+        let mut errors = compiled.diagnostics.iter().filter(|finding| finding.is_error());
+        let Some(first) = errors.next() else { return Ok(()) };
+        let place = first.span().and_then(|span| {
+            let file = compiled.sources.get(span.file)?;
+            Some(format!("{}:{}: ", file.name, file.position(span.start as usize).0))
+        });
+        let others = match errors.count() {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        let message = format!(
+            "`{}` {} has mistakes: {}{}{others}",
+            interface.name,
+            interface.version,
+            place.unwrap_or_default(),
+            first.message
+        );
+        let help = match origin {
+            Origin::Path { dir } => format!("mend it first: `loopctl validate {}`", self.place(dir).join(MANIFEST).display()),
+            _ => "tell its author, or ask for another version; it may also want a newer loopctl".to_owned(),
+        };
+        Err(Error::not_a_module(message, help))
     }
 
     /// Exactly what a lock says.

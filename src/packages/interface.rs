@@ -7,6 +7,7 @@ use super::error::Error;
 use super::tree::ModuleTree;
 use crate::compile::lock::{MANIFEST, is_module_name};
 use crate::diag::{FileId, Sources};
+use crate::model::Layer;
 use crate::step::Registry;
 use crate::syntax::{self, Node, Value};
 use semver::Version;
@@ -32,6 +33,8 @@ pub struct Step {
     pub params: BTreeMap<String, Param>,
     /// What others can read of it, such as `signal`; `None` when that cannot be told.
     pub gives: Option<BTreeSet<&'static str>>,
+    /// The layers in which all of its built-in steps may stand.
+    pub layers: BTreeSet<&'static str>,
     /// The names of what it is made of, and the kinds: users find them in reports and in the ids of items.
     pub parts: BTreeMap<String, String>,
 }
@@ -158,8 +161,12 @@ fn step(node: Node<'_>, registry: &Registry) -> Step {
         }
         params.insert(name.to_owned(), param);
     }
+    let layers = Layer::ALL.iter().filter(|layer| {
+        parts.iter().filter_map(|part| kind(*part)).all(|spec| spec.layers.is_empty() || spec.layers.contains(layer))
+    });
+    let layers = layers.map(|layer| layer.name()).collect();
     let parts = parts.iter().map(|part| (named(part).to_owned(), part.name().to_owned())).collect();
-    Step { about: about(node), params, gives, parts }
+    Step { about: about(node), params, gives, layers, parts }
 }
 
 fn param(node: Node<'_>) -> Param {
@@ -219,6 +226,7 @@ module "acme/voice" version="1.2.0" {
         assert!(check.params["from"].is_required() && check.params["from"].many);
         assert!(check.params["from"].takes.as_ref().is_some_and(|takes| takes.contains("signal")), "{check:?}");
         assert_eq!(check.gives, Some(BTreeSet::from(["insight", "opportunity"])));
+        assert_eq!(check.layers, BTreeSet::from(["strategy"]));
         assert_eq!(check.params["keep"].default.as_deref(), Some("10"));
         assert_eq!(check.params["tone"].words.len(), 2);
     }

@@ -3,10 +3,12 @@
 //! In reading order: what a module's files may be, the three kinds of sources, the cache, and what the commands do with them.
 
 pub mod archive;
+pub mod breaking;
 pub mod edit;
 pub mod error;
 pub mod fetch;
 pub mod git;
+pub mod history;
 pub mod interface;
 pub mod keep;
 pub mod scratch;

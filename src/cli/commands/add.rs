@@ -8,6 +8,7 @@ use crate::cli::modules::{Modules, shown};
 use crate::cli::output::Output;
 use crate::cli::project;
 use crate::cli::rewrite::replace;
+use crate::compile::lock::{MANIFEST, Reference, is_module_name};
 use crate::packages::edit::{Use, insert, use_line, uses, with_range};
 use crate::packages::fetch::Fetched;
 use crate::packages::interface::{Interface, Param};
@@ -68,7 +69,8 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
     if let Some(changed) = &changed {
         replace(&path, &text, changed)?;
     }
-    let unlocked: Vec<&String> = interface.uses.iter().filter(|text| is_unlocked(&modules, text)).collect();
+    let own_copy = modules.folder.join("modules").join(&module).join(MANIFEST);
+    let own_copy = own_copy.exists().then(|| shown(&own_copy));
     if output.json {
         let steps: Vec<_> = interface
             .steps
@@ -94,7 +96,7 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
                 "workflow": shown(&path),
                 "workflow_changed": changed.is_some(),
                 "steps": steps,
-                "not_locked": unlocked,
+                "hidden_by": own_copy,
             }),
         );
         return Ok(Exit::Ok);
@@ -113,12 +115,8 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
         None => format!("  Locked in `{}`; `{place}` used it already, as `{alias}`.\n", modules.lock_path()),
     });
     told.push_str(&steps(interface, &alias));
-    for text in unlocked {
-        told.push_str(&format!(
-            "\n{} it is made of `{}`, which is not locked: `loopctl add` that as well.\n",
-            paint(WAIT, "note:"),
-            plain(text)
-        ));
+    if let Some(own) = own_copy {
+        told.push_str(&format!("\n{} `{own}` is there as well, and your own copy is read first\n", paint(WAIT, "note:")));
     }
     if let Some(step) = interface.steps.keys().next().filter(|_| before.is_none()) {
         told.push_str(&format!(
@@ -138,7 +136,11 @@ fn wish(args: &Add, modules: &Modules) -> Result<Wish, Failure> {
         dir: args.dir.clone(),
         sha256: args.sha256.clone(),
     };
-    let mut wish = Wish::parse(&args.source, &details, |place| Path::new(place).is_dir())?;
+    // The name of a module that lies in `vendor/` unlocked means that folder.
+    let name = args.source.split('@').next().unwrap_or_default();
+    let vendored = is_module_name(name).then(|| vendored_at(&modules.folder, name)).filter(|place| place.is_dir());
+    let source = vendored.map_or(args.source.clone(), |place| args.source.replacen(name, &place.display().to_string(), 1));
+    let mut wish = Wish::parse(&source, &details, |place| Path::new(place).is_dir())?;
     match &mut wish.origin {
         Origin::Path { dir } => *dir = modules.from_lock(dir),
         Origin::Git { url, .. } | Origin::Archive { url, .. }
@@ -161,7 +163,7 @@ fn fetch(modules: &Modules, wish: &Wish, used: &[Use]) -> Result<(Fetched, Versi
     let named = used.iter().find(|found| found.module == fetched.interface.name).and_then(|found| found.wanted.clone());
     let version = &fetched.interface.version;
     // A tag that a person names is this version and no other; the lock alone remembers what the origin was.
-    if let Origin::Git { choice: Choice::Named(crate::compile::lock::Reference::Tag(_)), .. } = &wish.origin {
+    if let Origin::Git { choice: Choice::Named(Reference::Tag(_)), .. } = &wish.origin {
         return Ok((fetched.clone(), exactly(version)));
     }
     match named {
@@ -226,11 +228,6 @@ fn alias(args: &Add, module: &str, existing: Option<&Use>, used: &[Use]) -> Resu
         .help(format!("give this one another name: `--as {}`", module.replace('/', "-"))));
     }
     Ok(alias)
-}
-
-fn is_unlocked(modules: &Modules, text: &str) -> bool {
-    let name = text.split('@').next().unwrap_or(text);
-    crate::compile::lock::is_module_name(name) && !name.starts_with("std/") && !modules.lock.modules.contains_key(name)
 }
 
 /// The steps of a module as a person would use them.

@@ -183,7 +183,7 @@ impl<'l> Library<'l> {
             sink.push(
                 Diagnostic::error("loop::unlocked-module", format!("module `{full}` is not locked"))
                     .at(used.arg, format!("`{LOCK_FILE}` does not name it, so nobody knows which files are meant"))
-                    .help(format!("`loopctl add {full}` with `--git`, `--url` or `--path` fetches and locks it")),
+                    .help("`loopctl add` with the folder, git address or archive it comes from fetches and locks it"),
             );
             return None;
         };
@@ -226,12 +226,19 @@ impl<'l> Library<'l> {
             if tree_digest(&bytes(&files)) != locked.sha256 {
                 self.by_path.insert(found.file, None);
                 sink.push(
-                    Diagnostic::error("loop::module-changed", format!("the files of module `{full}` are not those that were locked"))
-                        .at(used.arg, format!("`{}` holds something else", shown(&found.folder)))
-                        .at(locked.span, "locked here")
-                        .help(format!(
-                            "`loopctl update {full} --locked` brings the locked files back; for changes of your own copy it to `{OWN_FOLDER}/{full}`"
-                        )),
+                    Diagnostic::error(
+                        "loop::module-changed",
+                        format!("the files of module `{full}` are not those that were locked"),
+                    )
+                    .at(used.arg, format!("`{}` holds something else", shown(&found.folder)))
+                    .at(locked.span, "locked here")
+                    .help(format!(
+                        "`{}` brings the locked files back; for changes of your own copy it to `{OWN_FOLDER}/{full}`",
+                        match is_vendored {
+                            true => "loopctl vendor --force".to_owned(),
+                            false => format!("loopctl update {full} --locked"),
+                        }
+                    )),
                 );
                 return None;
             }

@@ -521,3 +521,81 @@ fn a_place_that_cannot_be_written_leaves_all_as_it_was() {
     assert!(!place.path(LOCK).exists());
     assert_eq!(place.read(FIRST), Place::new().read(FIRST));
 }
+
+#[test]
+fn what_users_would_notice_is_told_before_a_release() {
+    let place = place();
+    let Some(repository) = Repository::new(&place, "shared") else { return };
+    place.write("shared/voice/module.kdl", voice("1.2.0"));
+    place.write("shared/voice/templates/note.hbs", "Hello\n");
+    repository.git("add -A");
+    repository.git("commit --quiet -m one");
+    repository.git("tag v1");
+    place.run("breaking --against v1 shared").exit(0).says("acme/voice 1.2.0").says("Nothing has changed for its users.");
+    place.write("shared/voice/templates/note.hbs", "Good day\n");
+    place.run("breaking --against v1 shared/voice").exit(0).says("inside").says("at least version 1.2.1, and it is 1.2.0");
+    // A new parameter that has to be given.
+    let required = "param \"floor\" type=\"number\" { about \"x\" }\n        param \"keep\"";
+    place.edit("shared/voice/module.kdl", "param \"keep\"", required);
+    place
+        .run("breaking --against v1 shared/voice/module.kdl")
+        .exit(1)
+        .says("breaking  best: `floor` is new and has to be given")
+        .says("1 breaking change needs at least version 2.0.0, and it is 1.2.0: write `version=\"2.0.0\"`.");
+    let facts = place.run("breaking --against v1 shared --json").exit(1).json();
+    let module = &list(&facts["modules"])[0];
+    assert_eq!(
+        (text(&module["needed"]), module["breaking"].as_bool(), module["version_is_enough"].as_bool()),
+        ("2.0.0".into(), Some(true), Some(false))
+    );
+    place.edit("shared/voice/module.kdl", "version=\"1.2.0\"", "version=\"2.0.0\"");
+    place.run("breaking --against v1 shared/voice").exit(0).says("1.2.0 → 2.0.0").says("✓ 1 breaking change needs");
+    place.write("shared/new/module.kdl", voice("0.1.0").replace("acme/voice", "acme/new"));
+    place.run("breaking --against v1 shared").exit(0).says("`acme/new` 0.1.0 is new since v1.");
+    place.run("breaking --against v7 shared").fails(2, "packages::unreachable-source").warns("no commit `v7`");
+    place.run("breaking --against v1 workflows/first-loop").fails(2, "packages::no-module");
+    place.run("breaking --against v1 modules/voice").fails(2, "packages::unreachable-source").warns("in no git repository");
+}
+
+#[test]
+fn a_workflow_with_a_locked_module_is_valid_runs_and_notices_what_was_changed() {
+    let place = place();
+    add(&place, "./modules/voice").exit(0);
+    place.edit(FIRST, "    strategy {\n", "    strategy {\n        voice.best \"chosen\" { from \"market\"; keep 3 }\n");
+    let valid = |place: &Place| place.run(&format!("validate {FIRST} --json"));
+    let codes = |ran: &Ran| list(&ran.json()["diagnostics"]).iter().map(|finding| text(&finding["code"])).collect::<Vec<_>>();
+    let ran = valid(&place).exit(0);
+    assert!(codes(&ran).is_empty(), "{}", ran.told());
+    place.run(&format!("run {FIRST} --approve-all")).exit(0);
+    assert!(!place.path(".cache/loopctl/tmp").exists() || place.files(".cache/loopctl/tmp").is_empty());
+    // Tampered cache.
+    let at = format!("{}/templates/note.hbs", cache(&place));
+    let good = place.read(&at);
+    place.write(&at, "tampered\n");
+    let ran = valid(&place).exit(3);
+    assert!(codes(&ran).contains(&"loop::module-changed".to_owned()), "{}", ran.told());
+    place.write(&at, good);
+    valid(&place).exit(0);
+    // No cache, and then vendored.
+    place.run("vendor").exit(0);
+    fs::remove_dir_all(place.path(".cache")).expect("ours");
+    valid(&place).exit(0);
+    place.write("workflows/vendor/acme/voice/templates/note.hbs", "tampered\n");
+    let ran = valid(&place).exit(3);
+    assert!(codes(&ran).contains(&"loop::module-changed".to_owned()), "{}", ran.told());
+    fs::remove_dir_all(place.path("workflows/vendor")).expect("ours");
+    let ran = valid(&place).exit(3);
+    assert!(codes(&ran).contains(&"loop::module-unavailable".to_owned()), "{}", ran.told());
+    place.run("update --locked").exit(0);
+    valid(&place).exit(0);
+    // What lies in `vendor/` without a lock can be locked by its name.
+    place.run("vendor").exit(0);
+    fs::remove_file(place.path(LOCK)).expect("ours");
+    let ran = valid(&place).exit(0);
+    assert!(codes(&ran).contains(&"loop::unlocked-module".to_owned()), "{}", ran.told());
+    add(&place, "acme/voice").exit(0).says("from folder vendor/acme/voice");
+    assert!(!codes(&valid(&place).exit(0)).contains(&"loop::unlocked-module".to_owned()));
+    // A module with mistakes is not let in.
+    place.edit("modules/voice/module.kdl", "keep (param)\"keep\"", "kep (param)\"keep\"");
+    add(&place, "./modules/voice").fails(2, "packages::no-module").warns("has mistakes: module.kdl:");
+}
