@@ -156,6 +156,7 @@ fn workflow(name: &str, steps: Vec<Step>) -> Workflow {
         zone: jiff::tz::TimeZone::UTC,
         every: None,
         at_minute: None,
+        calendar: Default::default(),
         recorded_from: None,
         concurrency: 64,
         caps: Vec::new(),

@@ -72,6 +72,7 @@ pub enum Command {
     Breaking(Breaking),
     Os(Os),
     Store(Store),
+    Serve(Serve),
     Trust(Trust),
     Completions(Completions),
     Man(Man),
@@ -198,6 +199,53 @@ pub enum CheckLevel {
     Suggestion,
     Warning,
     Error,
+}
+
+/// Keep workflows going: open cycles when they are due, go on as people decide, answer over HTTP
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl serve                              every workflow here and in `workflows/`
+  loopctl serve workflows/first-loop.kdl --listen 127.0.0.1:8080
+  loopctl serve --no-http                    schedules and decisions from the terminal only
+  loopctl serve --log json                   one JSON document a line, for systemd and the like
+
+Other commands work as ever while it runs: they talk to it. Ctrl-C stops it: what runs may finish,
+nothing is lost, and a second Ctrl-C does not wait.")]
+pub struct Serve {
+    /// Workflow files, or folders to look for them in; left out, this folder and its `workflows/`
+    #[arg(value_name = "WORKFLOW|FOLDER")]
+    pub paths: Vec<PathBuf>,
+
+    /// Where to listen for HTTP; an address that other machines reach needs `--behind-proxy`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878", env = "LOOPCTL_LISTEN")]
+    pub listen: std::net::SocketAddr,
+
+    /// Another name by which requests may call this service, such as the proxy's
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+
+    /// A proxy in front of it speaks TLS
+    #[arg(long, requires = "host")]
+    pub behind_proxy: bool,
+
+    /// Tokens that open it, one a line; made on the first start
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Do not listen for HTTP
+    #[arg(long)]
+    pub no_http: bool,
+
+    /// How to write what happens to standard error
+    #[arg(long, value_enum, default_value = "text")]
+    pub log: LogFormat,
+}
+
+/// A form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
 }
 
 /// Check a workflow, its templates and its Client OS

@@ -58,6 +58,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Remove(command) => commands::remove::run(command, output),
         Command::Breaking(command) => commands::breaking::run(command, output),
         Command::Os(command) => commands::os::run(command, &place, output),
+        Command::Serve(command) => commands::serve::run(command, &place, output),
         Command::Store(command) => commands::store::run(command, &place, output),
         Command::Trust(command) => commands::trust::run(command, output),
         Command::Completions(command) => commands::shell::completions(command),

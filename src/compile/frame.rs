@@ -7,7 +7,7 @@ use super::scalar::one_of;
 use super::sketch::{DoorSketch, LayerSketch, Sketch, StepSketch, WireSketch};
 use crate::base::StepId;
 use crate::diag::{Diagnostic, Span, nearest};
-use crate::model::{Cap, CapUnit, Config, Layer, Scalar, Window};
+use crate::model::{Cap, CapUnit, Config, Cron, Except, Layer, Scalar, Window};
 use crate::step::{ConnectorSpec, Mode, NodeSpec, Registry, StepKind};
 use crate::syntax::{Node, Tree};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -202,6 +202,57 @@ impl Frame<'_> {
                     .at(every.arg_spans.first().copied().unwrap_or(every.span), "cycles would never end")
                     .help("write how often a cycle opens: `every \"1d\"`"),
             );
+        }
+        self.calendar();
+    }
+
+    /// Times of day, cron patterns and days that are left out.
+    fn calendar(&mut self) {
+        let settings = &self.sketch.settings;
+        if let Some(every) = settings.child("every")
+            && let Some(length) = every.arg().and_then(Scalar::duration)
+            && every.prop("at").is_some()
+            && length.as_secs() > 86_400
+            && length.as_secs() % 86_400 != 0
+        {
+            self.sink.push(
+                Diagnostic::error("loop::out-of-range", "with `at`, `every` takes whole days or a part of one day")
+                    .at(every.arg_spans.first().copied().unwrap_or(every.span), "neither")
+                    .help("write `every \"2d\" at=\"06:00\"`, or leave `at` out"),
+            );
+        }
+        if let Some(cron) = settings.child("cron") {
+            if let Some(every) = settings.child("every") {
+                self.sink.push(
+                    Diagnostic::error("loop::repeated-node", "`cron` and `every` both say when a cycle opens")
+                        .at(cron.span, "here")
+                        .at(every.span, "and here")
+                        .help("keep one of them"),
+                );
+            }
+            if let Some(Err(wrong)) = cron.arg().and_then(Scalar::text).map(Cron::parse) {
+                self.sink.push(
+                    Diagnostic::error(
+                        "loop::malformed-value",
+                        "`cron` takes five fields: minute, hour, day, month, day of the week",
+                    )
+                    .at(cron.arg_spans.first().copied().unwrap_or(cron.span), lower_first(wrong.trim_end_matches('.')))
+                    .help("`cron \"0 6 * * 1-5\"` opens a cycle at 06:00 from Monday to Friday"),
+                );
+            }
+        }
+        if let Some(except) = settings.child("except") {
+            for (at, day) in except.args.iter().enumerate() {
+                if let Some(text) = day.text().filter(|text| Except::parse(text).is_none()) {
+                    self.sink.push(
+                        Diagnostic::error("loop::malformed-value", format!("`except` takes days, found `{text}`"))
+                            .at(except.arg_spans.get(at).copied().unwrap_or(except.span), "not a day")
+                            .help(
+                                "write a date such as `\"2026-12-25\"`, a day of every year such as `\"12-25\"`, or `\"sunday\"`",
+                            ),
+                    );
+                }
+            }
         }
     }
 
@@ -496,4 +547,10 @@ fn repeated_name(what: &str, name: &str, span: Span, first: Span) -> Diagnostic 
         .at(span, "named again here")
         .at(first, "first defined here")
         .help("give one of them another name: wires, caps and history go by name")
+}
+
+/// Words of another program in the middle of ours.
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
 }

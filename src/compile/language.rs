@@ -76,6 +76,20 @@ pub const SETTINGS: &[NodeSpec] = &[
         example: "every \"1d\" at=\"06:00\"",
         ..NodeSpec::EMPTY
     },
+    NodeSpec::value(
+        "cron",
+        ValueType::Text,
+        "When a cycle opens, as a cron pattern in the workflow's time zone, in place of `every`.",
+        "cron \"0 6 * * 1-5\"",
+    ),
+    NodeSpec {
+        name: "except",
+        args: &[ArgSpec { name: "day", ty: ValueType::Text, required: true }],
+        rest: Some(ValueType::Text),
+        doc: "Days on which nothing opens by itself: a date, a month and day of every year, or a day of the week.",
+        example: "except \"2026-12-24\" \"12-25\" \"sunday\"",
+        ..NodeSpec::EMPTY
+    },
     NodeSpec {
         name: "recorded",
         props: &[PropSpec {

@@ -4,7 +4,7 @@ use super::scalar::minute_of_day;
 use super::sketch::{DoorSketch, Sketch, StepSketch};
 use crate::base::{StepId, Timestamp, WorkflowId};
 use crate::diag::Diagnostic;
-use crate::model::{Channel, Config, Provider, Scalar, Step, Wire, Workflow};
+use crate::model::{Calendar, Channel, Config, Cron, Except, Provider, Scalar, Step, Wire, Workflow};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
@@ -36,6 +36,13 @@ fn lower(sketch: Sketch, folder: &str) -> Workflow {
         zone,
         every: settings.duration("every"),
         at_minute: at.and_then(minute_of_day),
+        calendar: Calendar {
+            cron: settings.text("cron").and_then(|pattern| Cron::parse(pattern).ok()),
+            except: settings
+                .child("except")
+                .map(|node| node.args.iter().filter_map(Scalar::text).filter_map(Except::parse).collect())
+                .unwrap_or_default(),
+        },
         concurrency: concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(DEFAULT_CONCURRENCY),
         caps: sketch.caps.into_iter().map(|(cap, _)| cap).collect(),
         steps: sketch.steps.into_iter().filter(|step| step.kind.is_some()).map(|step| lower_step(step, &ids)).collect(),

@@ -307,6 +307,7 @@ pub(crate) fn workflow(steps: Vec<Step>) -> Workflow {
         zone: jiff::tz::TimeZone::UTC,
         every: None,
         at_minute: None,
+        calendar: Default::default(),
         recorded_from: None,
         concurrency: 3,
         caps: Vec::new(),

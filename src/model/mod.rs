@@ -1,5 +1,6 @@
 //! The words of the domain: layers, workflows, steps, and the goods that flow between them.
 
+pub mod calendar;
 pub mod config;
 pub mod goods;
 pub mod item;
@@ -10,6 +11,7 @@ mod props;
 pub mod untrusted;
 pub mod workflow;
 
+pub use calendar::{Calendar, Cron, Except};
 pub use config::{Config, Scalar, SecretRef};
 pub use goods::{Good, GoodKind};
 pub use item::Item;

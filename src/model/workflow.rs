@@ -1,6 +1,6 @@
 //! A checked workflow: the value everyone below the runtime speaks. Names are resolved, types hold, wires fit.
 
-use super::{Cap, Config, GoodKind, Layer};
+use super::{Calendar, Cap, Config, GoodKind, Layer};
 use crate::base::{Digest, StepId, Timestamp, WorkflowId};
 use crate::diag::Span;
 use jiff::tz::TimeZone;
@@ -66,6 +66,9 @@ pub struct Workflow {
     pub every: Option<Duration>,
     /// Time of day for schedules in minutes from midnight.
     pub at_minute: Option<u32>,
+    /// Openings as a cron pattern, and days on which nothing opens.
+    #[serde(skip_serializing_if = "Calendar::is_empty")]
+    pub calendar: Calendar,
     /// The workflow's data is a recording that starts here: cycle 1 opens at this time, each next one `every` later.
     pub recorded_from: Option<Timestamp>,
     pub concurrency: usize,

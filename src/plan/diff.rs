@@ -192,6 +192,8 @@ fn workflow_changes(lines: &Lines<'_>, old: &Workflow, new: &Workflow) -> Vec<Ch
     compare_setting("", "client-os", old.client_os == new.client_os);
     compare_setting("workflow", "timezone", old.zone.iana_name() == new.zone.iana_name());
     compare_setting("", "every", old.every == new.every && old.at_minute == new.at_minute);
+    compare_setting("", "cron", old.calendar.cron == new.calendar.cron);
+    compare_setting("", "except", old.calendar.except == new.calendar.except);
     compare_setting("", "recorded", old.recorded_from == new.recorded_from);
     compare_setting("", "concurrency", old.concurrency == new.concurrency);
     changes.extend(cap_changes(&old.caps, &new.caps, None));

@@ -176,6 +176,7 @@ pub(crate) mod tests {
             zone: TimeZone::UTC,
             every: None,
             at_minute: None,
+            calendar: Default::default(),
             recorded_from: None,
             concurrency: 8,
             caps: Vec::new(),

@@ -9,6 +9,7 @@ pub mod inbox;
 pub mod reload;
 pub mod review;
 pub mod run;
+pub mod schedule;
 pub mod stop;
 
 pub use beside::{SharedCaps, Sharing};
@@ -22,4 +23,34 @@ pub use review::{Proposed, proposals};
 pub use run::{
     Again, Opening, Ran, Run, RunError, Together, Which, open_again, open_next, pins, recover, run_cycle, run_cycle_with,
 };
+pub use schedule::{NextOpening, next_opening};
 pub use stop::{StopHandle, StopSignal, Urgency, stop_pair};
+
+#[cfg(test)]
+pub(crate) mod test_workflow {
+    //! A workflow without anything, for tests of what stands around it.
+
+    use crate::base::WorkflowId;
+    use crate::model::Workflow;
+    use std::collections::BTreeMap;
+
+    pub(crate) fn blank() -> Workflow {
+        Workflow {
+            id: WorkflowId::new("w"),
+            about: String::new(),
+            folder: String::new(),
+            client_os: None,
+            zone: jiff::tz::TimeZone::UTC,
+            every: None,
+            at_minute: None,
+            calendar: Default::default(),
+            recorded_from: None,
+            concurrency: 1,
+            caps: Vec::new(),
+            steps: Vec::new(),
+            providers: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            templates: BTreeMap::new(),
+        }
+    }
+}

@@ -28,6 +28,7 @@ enum End {
 
 /// Keeps a cycle going until it is closed or a stop is asked for.
 pub async fn keep(served: Arc<Served>, cycle: CycleNo, mut inbox: Inbox) {
+    let _driven = served.driven();
     let mut rest = SHORTEST_REST;
     loop {
         served.set_parked(cycle, false);
@@ -54,6 +55,8 @@ pub async fn keep(served: Arc<Served>, cycle: CycleNo, mut inbox: Inbox) {
                 served.dismiss(cycle);
                 served.set_trouble(None);
                 served.tell(Some(cycle), What::Closed);
+                // There may be room for the next one now.
+                served.wake.notify_one();
                 return;
             }
             Ok(End::Stopped) => return served.tell(Some(cycle), What::Stopped),

@@ -16,6 +16,7 @@ pub mod events;
 pub mod http;
 pub mod owner;
 pub mod served;
+pub mod service;
 pub mod shared;
 #[cfg(unix)]
 pub mod socket;
@@ -23,4 +24,5 @@ pub mod socket;
 pub use desk::{CycleFacts, Decided, Desk, ItemFacts, Order, Refused, Waiting, WorkflowFacts};
 pub use events::{Bus, Happened, What};
 pub use served::Served;
+pub use service::{HttpOptions, Options, Service, Started};
 pub use shared::SharedJournal;

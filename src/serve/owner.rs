@@ -1,12 +1,21 @@
 //! Keeps one workflow: takes up what is open, opens cycles when they are due or asked for, and starts a driver for each.
 
-use super::driver;
+use super::desk::blocking;
+use super::driver::{self, LONGEST_NAP};
 use super::events::What;
 use super::served::Served;
 use crate::base::CycleNo;
-use crate::runtime::Inbox;
-use crate::workspace::Failure;
+use crate::engine::Entry;
+use crate::runtime::{
+    Changes as _, Clock as _, Inbox, Journal as _, NextOpening, ReloadOutcome, Reloader, Urgency, next_opening,
+};
+use crate::workspace::{Failure, split_path};
+use crate::world::{DiskChanges, DiskFiles, Patience, SystemClock};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to wait when a cycle could not be opened; a cycle that closes, or a changed file, does not wait.
+const AFTER_TROUBLE: Duration = Duration::from_secs(300);
 
 /// Starts a driver for every cycle that is open in the journal. Must be called inside a tokio runtime.
 ///
@@ -36,8 +45,94 @@ pub fn adopt(served: &Arc<Served>, cycle: CycleNo, what: What) {
 /// As [`Served::open_next`].
 pub async fn open(served: &Arc<Served>, missed: usize) -> Result<CycleNo, Failure> {
     let of_opening = served.clone();
-    let opened = tokio::task::spawn_blocking(move || of_opening.open_next()).await;
-    let cycle = opened.unwrap_or_else(|_| Err(Failure::new("serve::broke-off", "opening a cycle broke off inside loopctl")))?;
+    let cycle = blocking(move || of_opening.open_next()).await?;
     adopt(served, cycle, What::Opened { missed });
     Ok(cycle)
+}
+
+/// Opens cycles when they are due, until a stop is asked for.
+pub async fn keep_schedule(served: Arc<Served>) {
+    let mut stop = served.stop.clone();
+    while stop.urgency() == Urgency::None {
+        let of_looking = served.clone();
+        let looked = blocking(move || next_of(&of_looking)).await;
+        let nap = match looked {
+            Ok(None) => LONGEST_NAP,
+            Ok(Some(next)) => {
+                served.set_next_opening(Some(next.at));
+                let left = next.at.since(SystemClock.now());
+                if left.is_zero() {
+                    match open(&served, next.missed).await {
+                        Ok(_) => continue,
+                        Err(failure) => tell(&served, failure),
+                    }
+                } else {
+                    left.min(LONGEST_NAP)
+                }
+            }
+            Err(failure) => tell(&served, failure),
+        };
+        tokio::select! {
+            _ = stop.beyond(Urgency::None) => return,
+            () = served.wake.notified() => {}
+            () = tokio::time::sleep(nap) => {}
+        }
+    }
+}
+
+/// Says what is wrong, and how long to wait before trying again.
+fn tell(served: &Served, failure: Failure) -> Duration {
+    served.tell(None, What::Trouble { code: failure.code.to_owned(), message: failure.message.clone() });
+    served.set_trouble(Some(failure));
+    AFTER_TROUBLE
+}
+
+/// When the next cycle is due. Reads the journal.
+fn next_of(served: &Served) -> Result<Option<NextOpening>, Failure> {
+    let last = match served.journal.cycles(&served.id)?.last() {
+        Some((cycle, _)) => served.journal.opening(&served.id, *cycle)?,
+        None => None,
+    };
+    let last = match last {
+        Some(Entry::Opened { pins, .. }) => Some(pins.now),
+        _ => None,
+    };
+    let project = served.project();
+    Ok(next_opening(&project.workflow, last, SystemClock.now()))
+}
+
+/// Takes changed files for the next cycle when they are valid, until a stop is asked for.
+pub async fn keep_files(served: Arc<Served>) {
+    let mut stop = served.stop.clone();
+    let (root, name) = split_path(&served.file);
+    let files = DiskFiles::new(&root);
+    let registry = crate::builtin::registry();
+    let mut changes = DiskChanges::new(files.clone(), Patience::default());
+    let mut reloader = Reloader::new(name, registry, served.project().definition());
+    // Read at once: something may have been saved since the service read it.
+    loop {
+        let of_reading = files.clone();
+        let reloaded = blocking(move || {
+            let reloaded = reloader.reload(&of_reading);
+            Ok((reloaded, reloader))
+        });
+        // What broke off took the version in force with it; a restart reads again.
+        let Ok((reloaded, given_back)) = reloaded.await else { return };
+        reloader = given_back;
+        changes.watch(reloaded.footprint);
+        match reloaded.outcome {
+            ReloadOutcome::Unchanged => served.replace(served.project().with(reloader.current())),
+            ReloadOutcome::NextCycle(_) => {
+                served.replace(served.project().with(reloader.current()));
+                served.tell(None, What::Reloaded);
+                // The schedule may be another one.
+                served.wake.notify_one();
+            }
+            ReloadOutcome::Kept(_) => served.tell(None, What::Kept),
+        }
+        tokio::select! {
+            _ = stop.beyond(Urgency::None) => return,
+            () = changes.next() => {}
+        }
+    }
 }

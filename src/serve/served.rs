@@ -11,6 +11,7 @@ use crate::workspace::{Failure, Place, Project};
 use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -31,7 +32,18 @@ pub struct Served {
     /// Somebody asks for something: look again.
     pub wake: Notify,
     bus: Arc<Bus>,
+    /// How many drivers there are.
+    drivers: AtomicUsize,
     now: Mutex<Now>,
+}
+
+/// A driver at work; it is counted until this is dropped.
+pub struct Driven(Arc<Served>);
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.0.drivers.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// What changes while it is served.
@@ -74,6 +86,7 @@ impl Served {
             stop,
             wake: Notify::new(),
             bus,
+            drivers: AtomicUsize::new(0),
             now: Mutex::new(Now {
                 project: Arc::new(project),
                 versions: BTreeMap::new(),
@@ -84,6 +97,17 @@ impl Served {
                 views: BTreeMap::new(),
             }),
         })
+    }
+
+    /// Counts a driver.
+    pub fn driven(self: &Arc<Served>) -> Driven {
+        self.drivers.fetch_add(1, Ordering::SeqCst);
+        Driven(self.clone())
+    }
+
+    /// Whether any driver is at work.
+    pub fn is_driven(&self) -> bool {
+        self.drivers.load(Ordering::SeqCst) > 0
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {

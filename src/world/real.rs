@@ -257,6 +257,7 @@ pub mod tests {
             zone: jiff::tz::TimeZone::UTC,
             every: None,
             at_minute: None,
+            calendar: Default::default(),
             recorded_from: None,
             concurrency: 1,
             caps: Vec::new(),

@@ -156,6 +156,7 @@ fn workflow(steps: &[(&str, Option<&str>)]) -> Arc<Workflow> {
         zone: jiff::tz::TimeZone::UTC,
         every: Some(Duration::from_secs(86_400)),
         at_minute: None,
+        calendar: Default::default(),
         recorded_from: Some(Timestamp(1_700_000_000_000)),
         concurrency: 4,
         caps: Vec::new(),

@@ -222,6 +222,7 @@ fn workflow() -> Workflow {
         zone: jiff::tz::TimeZone::UTC,
         every: None,
         at_minute: None,
+        calendar: Default::default(),
         recorded_from: None,
         concurrency: 1,
         caps: Vec::new(),

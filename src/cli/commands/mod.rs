@@ -21,6 +21,7 @@ pub mod report;
 pub mod retry;
 pub mod run;
 mod run_watch;
+pub mod serve;
 pub mod shell;
 pub mod status;
 pub mod store;

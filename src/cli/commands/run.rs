@@ -19,6 +19,14 @@ pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> 
     let (project, standing) = Project::load_or_pinned(place, args.workflow.file.as_deref(), output)?;
     project.tell_missing_secrets(output);
     project.tell_missing_client_os(output);
+    #[cfg(unix)]
+    if let Some(mut service) = project.service() {
+        match through(args, &project, &mut service, output) {
+            // It keeps this state for other workflows, and passes on what is done here.
+            Err(failure) if failure.code == "serve::no-such-workflow" => {}
+            done => return done,
+        }
+    }
     let mut journal = project.open()?;
     let reactor = reactor()?;
     let stop = reactor.block_on(async { StopSignal::on_interrupt() });
@@ -51,6 +59,43 @@ pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> 
         }
     }
     show(&project, &views, output);
+    Ok(exit)
+}
+
+/// The same through the service that keeps this workflow going.
+#[cfg(unix)]
+fn through(
+    args: &Run,
+    project: &Project,
+    service: &mut crate::workspace::remote::RemoteJournal,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    output.progress("A service keeps this workflow going; it runs the cycle.");
+    let mut views = Vec::new();
+    let mut exit = Exit::Ok;
+    for _ in 0..args.cycles {
+        let view = loop {
+            let cycle = service.run(&project.workflow.id)?;
+            let view = project.view(&project.entries(service, Some(cycle.0))?)?;
+            let waiting = view.state == CycleState::Waiting;
+            if !(waiting && args.approve_all) || approve_all(args, project, service)? == 0 {
+                break view;
+            }
+        };
+        exit = match view.state {
+            CycleState::Waiting => Exit::Waiting,
+            CycleState::Open => Exit::Interrupted,
+            CycleState::Closed if !view.failures.is_empty() => Exit::Findings,
+            CycleState::Closed if exit == Exit::Ok && is_capped(&view) => Exit::CapReached,
+            CycleState::Closed => exit,
+        };
+        let go_on = view.state == CycleState::Closed;
+        views.push(view);
+        if !go_on {
+            break;
+        }
+    }
+    show(project, &views, output);
     Ok(exit)
 }
 

@@ -47,6 +47,14 @@ pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> 
     let Some(project) = first_project(&path, &name, place, output, &files, &mut ears)? else { return Ok(Exit::Ok) };
     project.tell_missing_secrets(output);
     project.tell_missing_client_os(output);
+    #[cfg(unix)]
+    if project.service().is_some() {
+        return Err(Failure::new(
+            "serve::running",
+            "a service keeps this workflow going, and takes every save for the next cycle",
+        )
+        .help("`loopctl run` opens a cycle there; stop the service to watch here"));
+    }
     let reloader = Reloader::new(name, builtin::registry(), project.definition());
     Watching { args, output, path, files, ears, reloader, project, open: false, until: None, pulse: None }.run()
 }

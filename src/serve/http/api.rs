@@ -1,5 +1,6 @@
 //! The JSON API, version 1. Every answer is `{"version":1,"KIND":…}`, as the commands print with `--json`.
 
+use super::auth::Caller;
 use super::{Front, problem};
 use crate::base::{CycleNo, Digest};
 use crate::serve::desk::{Order, Refused};
@@ -10,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -44,7 +45,8 @@ struct Decision {
     verdict: Word,
     text: Option<String>,
     reason: Option<String>,
-    by: String,
+    /// Left out, the name of the token.
+    by: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,14 +117,18 @@ async fn item(State(front): State<Front>, Path(id): Path<String>, of: Asked) -> 
     }
 }
 
-async fn decide(State(front): State<Front>, decision: Result<Json<Decision>, JsonRejection>) -> Response {
+async fn decide(
+    State(front): State<Front>,
+    Extension(caller): Extension<Caller>,
+    decision: Result<Json<Decision>, JsonRejection>,
+) -> Response {
     let Json(Decision { workflow, item, pins, verdict, text, reason, by }) = match decision {
         Ok(decision) => decision,
         Err(rejection) => return problem(rejection.status(), "serve::bad-request", &rejection.body_text(), None),
     };
-    if by.trim().is_empty() {
-        return bad("`by` says who decides, and is empty".to_owned());
-    }
+    let Some(by) = by.or(caller.name).filter(|by| !by.trim().is_empty()) else {
+        return bad("`by` says who decides, and is missing".to_owned());
+    };
     let verdict = match (verdict, text, reason) {
         (Word::Approve, None, None) => Verdict::Approve,
         (Word::Edit, Some(text), None) if !text.trim().is_empty() => Verdict::Edit { text: text.trim().to_owned() },

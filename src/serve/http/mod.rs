@@ -109,9 +109,12 @@ async fn guarded(State(front): State<Front>, request: Request, next: Next) -> Re
     response
 }
 
-async fn with_token(State(front): State<Front>, request: Request, next: Next) -> Response {
+async fn with_token(State(front): State<Front>, mut request: Request, next: Next) -> Response {
     match front.guard.check(request.headers()) {
-        Ok(_) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(refused) => {
             let mut response = problem(StatusCode::UNAUTHORIZED, refused.code(), &refused.to_string(), Some(refused.help()));
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,0 +1,119 @@
+//! `loopctl serve`: keeps workflows going until it is stopped, and writes a line for everything that happens.
+
+use crate::cli::args::{LogFormat, Serve};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::Output;
+use crate::cli::project::Place;
+use crate::report::style::{BAD, DIM, GOOD, WAIT, count, paint};
+use crate::runtime::StopSignal;
+use crate::serve::http::Front;
+use crate::serve::{Happened, HttpOptions, Options, Service, Started, What};
+use axum::Router;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use std::io::IsTerminal as _;
+
+pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure> {
+    let http = (!args.no_http).then(|| HttpOptions {
+        listen: args.listen,
+        hosts: args.host.clone(),
+        token_file: args.token_file.clone(),
+        behind_proxy: args.behind_proxy,
+    });
+    let options = Options { paths: args.paths.clone(), place: place.clone(), http };
+    let reactor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
+    })?;
+    let format = args.log;
+    let served = reactor.block_on(async {
+        let stop = StopSignal::on_interrupt();
+        let service = Service::start(&options, stop, pages(), move |happened| write(happened, format)).await?;
+        told(&service.started, format, output);
+        service.run().await
+    });
+    // Threads that wait for the disk or the network are not waited for: what counts is on the disk.
+    reactor.shutdown_background();
+    served?;
+    match format {
+        LogFormat::Text => anstream::eprintln!("Stopped. Nothing is lost; the next start goes on from here."),
+        LogFormat::Json => line(&json!({"event": "stopped"})),
+    }
+    Ok(Exit::Ok)
+}
+
+/// Pages for people.
+fn pages() -> Router<Front> {
+    Router::new()
+}
+
+/// One line of JSON. A log that cannot be written stops nothing.
+fn line(document: &serde_json::Value) {
+    anstream::eprintln!("{document}");
+}
+
+fn told(started: &Started, format: LogFormat, output: &Output) {
+    for wrong in &started.wrong {
+        output.findings(wrong);
+    }
+    if format == LogFormat::Json {
+        let workflows: Vec<_> = started.workflows.iter().map(|(name, file)| json!({"workflow": name, "file": file})).collect();
+        line(&json!({
+            "event": "started",
+            "workflows": workflows,
+            "address": started.address.map(|address| address.to_string()),
+            "token_file": started.token_file.as_ref().map(|file| file.display().to_string()),
+        }));
+    } else {
+        for (name, file) in &started.workflows {
+            anstream::eprintln!("Serving {} {}", paint(GOOD, name), paint(DIM, file));
+        }
+        if let (Some(address), Some(file)) = (started.address, &started.token_file) {
+            anstream::eprintln!("Listening at http://{address}; the token is in `{}`.", file.display());
+        }
+    }
+    // A log may be kept and read by others; a terminal is one person's.
+    if let (Some(token), true) = (&started.token, std::io::stdout().is_terminal()) {
+        output.text(&format!("A token was made, and is shown this once: {token}"));
+    }
+}
+
+fn write(happened: &Happened, format: LogFormat) {
+    match format {
+        LogFormat::Json => line(&json!(happened)),
+        LogFormat::Text => {
+            let at = happened.at.in_zone(&TimeZone::system()).strftime("%H:%M:%S").to_string();
+            let cycle = happened.cycle.map_or_else(String::new, |cycle| format!(" cycle {cycle}"));
+            anstream::eprintln!("{} {}{cycle}: {}", paint(DIM, at), happened.workflow, in_words(&happened.what));
+        }
+    }
+}
+
+fn in_words(what: &What) -> String {
+    match what {
+        What::Opened { missed: 0 } => "opened".to_owned(),
+        What::Opened { missed } => format!("opened, and stands for {} that was missed", count(*missed, "more opening")),
+        What::TakenUp => "taken up where it stood".to_owned(),
+        What::TaskFinished { step, items, recalled } => {
+            let how = if *recalled { ", from memory" } else { "" };
+            format!("{step} gave {}{how}", count(*items, "item"))
+        }
+        What::TaskFailed { step } => format!("{} at {step}", paint(BAD, "failed")),
+        What::TaskDeferred { step } => format!("over a cap at {step}, first in line in the next cycle"),
+        What::Waiting { step } => format!("{} at {step}", paint(WAIT, "waits for a person")),
+        What::Decided { step, verdict } => format!("decided at {step}: {verdict}"),
+        What::Parked { waiting, .. } => format!("rests until {} made", many(*waiting)),
+        What::Closed => paint(GOOD, "done"),
+        What::Stopped => "stopped".to_owned(),
+        What::Trouble { code, message } => format!("{} {message}", paint(BAD, format!("trouble[{code}]"))),
+        What::Reloaded => "the changed files count from the next cycle".to_owned(),
+        What::Kept => format!(
+            "{}; the next cycle begins as before. `loopctl validate` shows why",
+            paint(BAD, "the changed file is not valid")
+        ),
+        What::Received { hook } => format!("received at /hooks/{hook}"),
+    }
+}
+
+fn many(decisions: usize) -> String {
+    if decisions == 1 { "1 decision is".to_owned() } else { format!("{decisions} decisions are") }
+}
