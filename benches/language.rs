@@ -11,8 +11,10 @@ use loopctl::builtin;
 use loopctl::compile::compile;
 use loopctl::diag::FileId;
 use loopctl::syntax;
-use std::fmt::Write;
-use std::process::Command;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::process::{ChildStdin, Command, Stdio};
 
 const TEMPLATES: [(&str, &str); 2] = [("outline.hbs", "{{brief.title}}\n"), ("draft.hbs", "{{outline.text}}\n")];
 
@@ -190,8 +192,93 @@ fn calls() {
     }
 }
 
+/// Keystrokes that are timed, after some that warm up.
+const KEYSTROKES: usize = 200;
+
+/// One letter typed into a workflow and taken out again, over and over: from the message of the editor to the diagnostics of the real
+/// server. Each letter breaks a wire, so that there is something to tell every time.
+fn keystrokes() {
+    heading("`loopctl lsp`: from a keystroke to its diagnostics (20,000 lines: limit 16 ms for 95 of 100)");
+    let folder = folder();
+    for (name, text) in TEMPLATES {
+        std::fs::write(folder.path().join(name), text).expect("writable");
+    }
+    for lines in [1_000, 20_000] {
+        let per_loop = workflow(STEPS_PER_LOOP * 101).lines().count() - workflow(STEPS_PER_LOOP).lines().count();
+        let text = workflow(lines * 100 / per_loop * STEPS_PER_LOOP);
+        let mut server = Command::new(env!("CARGO_BIN_EXE_loopctl"))
+            .arg("lsp")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut to = server.stdin.take().expect("piped");
+        let mut from = BufReader::new(server.stdout.take().expect("piped"));
+        let uri = format!("file://{}/large.kdl", folder.path().display());
+        say(&mut to, &json!({"id": 1, "method": "initialize", "params": {"capabilities": {}}}));
+        hear(&mut from, |message| message["id"] == 1);
+        let document = json!({"uri": uri, "languageId": "kdl", "version": 0, "text": text});
+        say(&mut to, &json!({"method": "textDocument/didOpen", "params": {"textDocument": document}}));
+        hear(&mut from, |message| message["params"]["version"] == 0);
+        let at = text.find("from \"press-0").expect("a wire") + "from \"".len();
+        let (line_number, column) = (text[..at].matches('\n').count(), at - text[..at].rfind('\n').map_or(0, |end| end + 1));
+        let mut times: Vec<f64> = Vec::new();
+        for stroke in 1..=KEYSTROKES + 10 {
+            let typed = stroke % 2 == 1;
+            let end = if typed { column } else { column + 1 };
+            let range =
+                json!({"start": {"line": line_number, "character": column}, "end": {"line": line_number, "character": end}});
+            let change = json!({"range": range, "text": if typed { "x" } else { "" }});
+            let params = json!({"textDocument": {"uri": uri, "version": stroke}, "contentChanges": [change]});
+            let start = std::time::Instant::now();
+            say(&mut to, &json!({"method": "textDocument/didChange", "params": params}));
+            let told = hear(&mut from, |message| message["params"]["version"] == stroke);
+            times.push(start.elapsed().as_secs_f64());
+            assert_eq!(
+                told["params"]["diagnostics"] == json!([]),
+                !typed,
+                "a letter breaks the wire, and without it all is well"
+            );
+        }
+        drop(to);
+        server.wait().expect("it ends with its input");
+        let mut times = times.split_off(10);
+        times.sort_by(f64::total_cmp);
+        let of_hundred = |share: usize| times[times.len() * share / 100] * 1e3;
+        let beside = format!("the middle {:.2} ms, the slowest {:.2} ms", of_hundred(50), times[times.len() - 1] * 1e3);
+        line(&format!("{} lines, {:.2} MB", text.lines().count(), text.len() as f64 / 1e6), of_hundred(95), "ms", &beside);
+    }
+}
+
+fn say(to: &mut ChildStdin, message: &Value) {
+    let text = message.to_string();
+    write!(to, "Content-Length: {}\r\n\r\n{text}", text.len()).and_then(|()| to.flush()).expect("it listens");
+}
+
+/// The next message that is meant; others are passed over.
+fn hear(from: &mut impl BufRead, is_it: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            from.read_line(&mut header).expect("it speaks");
+            match header.trim_end().strip_prefix("Content-Length: ") {
+                Some(number) => length = number.parse().expect("a number"),
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        from.read_exact(&mut body).expect("it speaks");
+        let message: Value = serde_json::from_slice(&body).expect("JSON");
+        if is_it(&message) {
+            return message;
+        }
+    }
+}
+
 fn main() {
     processes();
+    keystrokes();
     reader();
     calls();
 }

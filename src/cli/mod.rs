@@ -50,7 +50,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Kinds(command) => commands::kinds::run(command, output),
         Command::Explain(command) => commands::explain::run(command, output),
         Command::Graph(command) => commands::graph::run(command, output),
-        Command::Lsp(_) => commands::lsp::run(),
+        Command::Lsp(_) => commands::lsp::run(&place),
         Command::Init(command) => commands::init::run(command, output),
         Command::Add(command) => commands::add::run(command, output),
         Command::Update(command) => commands::update::run(command, output),

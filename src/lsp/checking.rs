@@ -3,6 +3,7 @@
 use super::documents::{Documents, Source};
 use super::positions::{Encoding, Lines};
 use super::uris;
+use crate::compile::modules::is_module;
 use crate::compile::{compile, test_file};
 use crate::diag::{Diagnostic, FileId, Severity, Sources, nearest};
 use crate::model::Workflow;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 pub enum Role {
     Workflow,
     Tests,
+    /// Steps for workflows: checked like one.
+    Module,
     /// KDL that is neither, such as `pillars.kdl`: only its syntax can be checked.
     Kdl,
     /// Handlebars: checked by the workflows that name it.
@@ -34,6 +37,7 @@ pub fn role(source: &Source) -> Role {
         // A document without a file yet is most likely the first workflow.
         Some("kdl") | None => match source.tree().roots().any(|root| nearest(root.name(), ["workflow"]).is_some()) {
             true => Role::Workflow,
+            false if is_module(source.tree()) => Role::Module,
             false => Role::Kdl,
         },
         Some(_) => Role::Other,
@@ -67,7 +71,7 @@ pub fn check(source: &Source, documents: &Documents, registry: &Registry) -> Che
     let name = source.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut depends = BTreeSet::from([source.path.clone()]);
     let (sources, diagnostics, workflow) = match role(source) {
-        Role::Workflow => {
+        Role::Workflow | Role::Module => {
             let compiled = compile(&files, &name, registry);
             (compiled.sources, compiled.diagnostics, compiled.workflow)
         }

@@ -9,10 +9,27 @@ pub mod uris;
 
 pub mod documents;
 
+pub mod grammar;
+pub mod lexer;
+pub mod names;
+pub mod place;
+
+pub mod actions;
 pub mod checking;
+pub mod completion;
+pub mod fields;
 pub mod formatting;
+pub mod hints;
+pub mod hover;
+pub mod modules;
+pub mod navigate;
+pub mod past;
+pub mod rename;
 
 pub mod library;
+pub mod symbols;
+pub mod tokens;
+
 pub mod session;
 
 pub mod requests;

@@ -4,12 +4,15 @@
 //! meanwhile is not worked on, and checking waits until nothing else does. A mistake of ours while answering becomes an error for that
 //! request, and the conversation goes on.
 
+use super::past::{self, Past};
 use super::positions::Encoding;
 use super::requests::{self, Refusal, read};
 use super::session::{Published, Session};
 use super::transport::{self, Incoming};
 use super::uris;
+use crate::runtime::Clock as _;
 use crate::step::Registry;
+use crate::world::SystemClock;
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId};
 use lsp_types::{
     DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
@@ -20,7 +23,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufReader, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// How long typing must rest before files are checked that only depend on the one typed in.
@@ -49,52 +52,116 @@ struct Server<'o, W> {
     waiting: VecDeque<Incoming>,
     phase: Phase,
     session: Session,
-    /// The editor can watch files for us.
-    watches: bool,
+    client: Client,
     asked: i32,
+    /// For what is read on threads of their own.
+    sender: Sender<Event>,
+}
+
+/// What the editor says it can do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Client {
+    /// Watch files for us.
+    watches: bool,
+    /// Ask for hints again.
+    refreshes_hints: bool,
+}
+
+/// What the server waits for.
+enum Event {
+    Said(Incoming),
+    /// The state of a folder was read, or could not be.
+    Read(PathBuf, Option<Past>),
+    /// The editor has closed its end.
+    Gone,
 }
 
 /// Talks until the editor ends it. Errors are those of writing; an editor that stops reading ends the conversation.
-pub fn run(input: impl Read + Send + 'static, out: &mut impl Write, registry: &'static Registry) -> io::Result<End> {
-    let (sender, incoming) = channel();
+///
+/// `state` is where the durable state is kept, when that is not beside the workflow.
+pub fn run(
+    input: impl Read + Send + 'static,
+    out: &mut impl Write,
+    registry: &'static Registry,
+    state: Option<PathBuf>,
+) -> io::Result<End> {
+    let (sender, events) = channel();
+    let from_reader = sender.clone();
     // It ends with its input, or with the process: it holds nothing that must be put in order.
     std::thread::Builder::new().name("lsp-reader".to_owned()).spawn(move || {
         let mut from = BufReader::with_capacity(1 << 16, input);
         while let Ok(Some(message)) = transport::read(&mut from) {
-            if sender.send(message).is_err() {
-                break;
+            if from_reader.send(Event::Said(message)).is_err() {
+                return;
             }
         }
+        // The editor may be gone already when nobody listens.
+        let _ = from_reader.send(Event::Gone);
     })?;
-    let session = Session::new(registry, Encoding::Utf16, Vec::new());
-    let mut server = Server { out, waiting: VecDeque::new(), phase: Phase::New, session, watches: false, asked: 0 };
-    server.talk(&incoming)
+    let mut session = Session::new(registry, Encoding::Utf16, Vec::new());
+    session.state = state;
+    let mut server =
+        Server { out, waiting: VecDeque::new(), phase: Phase::New, session, client: Client::default(), asked: 0, sender };
+    server.talk(&events)
 }
 
 impl<W: Write> Server<'_, W> {
-    fn talk(&mut self, incoming: &Receiver<Incoming>) -> io::Result<End> {
+    fn talk(&mut self, events: &Receiver<Event>) -> io::Result<End> {
+        let mut gone = false;
         loop {
-            while let Ok(message) = incoming.try_recv() {
-                self.take(message)?;
+            while let Ok(event) = events.try_recv() {
+                gone |= self.event(event)?;
             }
             if let Some(message) = self.waiting.pop_front() {
                 if let Some(end) = self.handle(message)? {
                     return Ok(end);
                 }
+            } else if gone {
+                return Ok(End::Abrupt);
             } else if self.session.is_urgent() {
                 self.check()?;
             } else {
                 let next = match self.session.has_later() {
-                    true => incoming.recv_timeout(REST),
-                    false => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    true => events.recv_timeout(REST),
+                    false => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 };
                 match next {
-                    Ok(message) => self.take(message)?,
+                    Ok(event) => gone |= self.event(event)?,
                     Err(RecvTimeoutError::Timeout) => self.check()?,
                     Err(RecvTimeoutError::Disconnected) => return Ok(End::Abrupt),
                 }
             }
         }
+    }
+
+    /// True when the editor is gone.
+    fn event(&mut self, event: Event) -> io::Result<bool> {
+        match event {
+            Event::Said(message) => self.take(message)?,
+            Event::Gone => return Ok(true),
+            Event::Read(folder, past) => {
+                let is_news = past.is_some();
+                self.session.state_was_read(folder, past);
+                if is_news && self.client.refreshes_hints {
+                    self.asked += 1;
+                    transport::write(self.out, &transport::request(self.asked, "workspace/inlayHint/refresh", Value::Null))?;
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the state of a workflow on a thread of its own: the folder may be large, and nobody waits for it.
+    fn read_state(&mut self) {
+        let Some(folder) = self.session.state_to_read() else { return };
+        let sender = self.sender.clone();
+        let read = move || {
+            let past = catch_unwind(|| past::read(&folder)).unwrap_or_default();
+            // The conversation may have ended meanwhile.
+            let _ = sender.send(Event::Read(folder, past));
+        };
+        // Without a thread there are no hints, which is no reason to end.
+        let _ = std::thread::Builder::new().name("lsp-state".to_owned()).spawn(read);
     }
 
     /// Puts a message in line, unless it takes another one out of it.
@@ -143,11 +210,17 @@ impl<W: Write> Server<'_, W> {
                 Ok(Value::Null)
             }
             (Phase::Running, method) => {
+                // A fix counts bytes of the text that it was found in.
+                while method == "textDocument/codeAction" && self.session.is_urgent() {
+                    self.check()?;
+                }
                 let session = &mut self.session;
-                catch_unwind(AssertUnwindSafe(|| requests::answer(session, method, request.params)))
+                let now = SystemClock.now();
+                catch_unwind(AssertUnwindSafe(|| requests::answer(session, method, request.params, now)))
                     .unwrap_or_else(|_| Err(refusal(ErrorCode::InternalError, "this request went wrong in the server")))
             }
         };
+        self.read_state();
         match answer {
             Ok(value) => transport::write(self.out, &transport::answer(&request.id, value)),
             Err(refusal) => self.refuse(&request.id, &refusal),
@@ -162,7 +235,12 @@ impl<W: Write> Server<'_, W> {
         let general = params.capabilities.general.unwrap_or_default();
         let encoding = Encoding::agreed(&general.position_encodings.unwrap_or_default());
         let workspace = params.capabilities.workspace.unwrap_or_default();
-        self.watches = workspace.did_change_watched_files.and_then(|watching| watching.dynamic_registration).unwrap_or(false);
+        self.client = Client {
+            watches: workspace.did_change_watched_files.and_then(|watching| watching.dynamic_registration).unwrap_or(false),
+            refreshes_hints: workspace.inlay_hint.and_then(|hints| hints.refresh_support).unwrap_or(false),
+        };
+        let completion = params.capabilities.text_document.and_then(|document| document.completion?.completion_item);
+        let snippets = completion.and_then(|item| item.snippet_support).unwrap_or(false);
         let mut roots: Vec<PathBuf> =
             params.workspace_folders.into_iter().flatten().filter_map(|folder| uris::path_of(folder.uri.as_str())).collect();
         if roots.is_empty() {
@@ -170,7 +248,10 @@ impl<W: Write> Server<'_, W> {
             #[allow(deprecated)]
             roots.extend(params.root_uri.and_then(|uri| uris::path_of(uri.as_str())));
         }
+        let state = self.session.state.take();
         self.session = Session::new(self.session.registry, encoding, roots);
+        self.session.state = state;
+        self.session.snippets = snippets;
         self.phase = Phase::Running;
         json!({
             "capabilities": requests::capabilities(encoding),
@@ -229,7 +310,7 @@ impl<W: Write> Server<'_, W> {
 
     /// Asks the editor to say when a file changes that we may have read.
     fn watch(&mut self) -> io::Result<()> {
-        if !self.watches {
+        if !self.client.watches {
             return Ok(());
         }
         self.asked += 1;
@@ -270,8 +351,15 @@ mod tests {
     fn heard(messages: &[Value]) -> Vec<Value> {
         let mut out = Vec::new();
         let session = Session::new(registry(), Encoding::Utf16, Vec::new());
-        let mut server =
-            Server { out: &mut out, waiting: VecDeque::new(), phase: Phase::Running, session, watches: false, asked: 0 };
+        let mut server = Server {
+            out: &mut out,
+            waiting: VecDeque::new(),
+            phase: Phase::Running,
+            session,
+            client: Client::default(),
+            asked: 0,
+            sender: channel().0,
+        };
         for message in messages {
             let framed = format!("Content-Length: {}\r\n\r\n{message}", message.to_string().len());
             let incoming = transport::read(&mut BufReader::new(framed.as_bytes())).expect("memory").expect("a message");

@@ -5,9 +5,11 @@
 
 use super::checking::{self, Checked, Role};
 use super::documents::{Document, Documents, Source};
+use super::past::{self, Past};
 use super::positions::Encoding;
 use super::{library, uris};
 use crate::base::files::Files as _;
+use crate::model::Workflow;
 use crate::step::Registry;
 use lsp_types::{Diagnostic, TextDocumentContentChangeEvent, Uri};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,8 @@ use std::sync::Arc;
 /// What was found in one file and in those it names.
 pub struct Unit {
     pub checked: Checked,
+    /// The workflow as it last was without errors.
+    sound: Option<Arc<Workflow>>,
     shown: BTreeMap<PathBuf, Vec<Diagnostic>>,
 }
 
@@ -40,6 +44,19 @@ pub struct Session {
     told: BTreeMap<PathBuf, Vec<Diagnostic>>,
     urgent: BTreeSet<PathBuf>,
     later: BTreeSet<PathBuf>,
+    /// Where the state is, when it is not beside the workflow.
+    pub state: Option<PathBuf>,
+    /// By state folder: its head when it was read, and what was read.
+    pasts: BTreeMap<PathBuf, (Option<Vec<u8>>, Option<Past>)>,
+    to_read: Option<PathBuf>,
+    /// The editor can fill in gaps.
+    pub snippets: bool,
+}
+
+/// A text from where it was found.
+enum Text<'s> {
+    Open(&'s Source),
+    Disk(Box<Source>),
 }
 
 impl Session {
@@ -53,6 +70,10 @@ impl Session {
             told: BTreeMap::new(),
             urgent: BTreeSet::new(),
             later: BTreeSet::new(),
+            state: None,
+            pasts: BTreeMap::new(),
+            to_read: None,
+            snippets: false,
         }
     }
 
@@ -105,7 +126,7 @@ impl Session {
     /// Marks what must be checked again after a text changed.
     fn touched(&mut self, path: &Path) {
         let role = self.documents.get(path).map(|document| checking::role(&document.source));
-        if matches!(role, Some(Role::Workflow | Role::Tests | Role::Kdl)) {
+        if matches!(role, Some(Role::Workflow | Role::Tests | Role::Module | Role::Kdl)) {
             self.urgent.insert(path.to_owned());
         }
         let dependent: Vec<PathBuf> = self
@@ -141,7 +162,8 @@ impl Session {
         let unit = self.source(&path, |source, session| {
             let checked = checking::check(source, &session.documents, session.registry);
             let shown = checking::shown(&checked, &path, &session.documents, session.encoding);
-            Unit { checked, shown }
+            let before = session.units.get(&path).and_then(|unit| unit.sound.clone());
+            Unit { sound: checked.workflow.clone().or(before), checked, shown }
         });
         match unit {
             Some(unit) => self.units.insert(path, unit),
@@ -204,14 +226,66 @@ impl Session {
         self.units.iter().map(|(path, unit)| (path.as_path(), &unit.checked))
     }
 
+    /// A text, open or on the disk; `otherwise` when it cannot be read.
+    pub fn source_or<T>(&self, path: &Path, otherwise: &Source, with: impl FnOnce(&Source) -> T) -> T {
+        match self.text(path) {
+            Some(Text::Open(source)) => with(source),
+            Some(Text::Disk(source)) => with(&source),
+            None => with(otherwise),
+        }
+    }
+
     /// A text, open or on the disk; `None` when it cannot be read.
     pub fn source<T>(&self, path: &Path, with: impl FnOnce(&Source, &Session) -> T) -> Option<T> {
+        match self.text(path)? {
+            Text::Open(source) => Some(with(source, self)),
+            Text::Disk(source) => Some(with(&source, self)),
+        }
+    }
+
+    fn text(&self, path: &Path) -> Option<Text<'_>> {
         if let Some(document) = self.documents.get(path) {
-            return Some(with(&document.source, self));
+            return Some(Text::Open(&document.source));
         }
         let name = path.file_name()?.to_str()?;
         let text: Arc<str> = self.documents.seen_from(path.parent()?).text(name).ok()?;
-        Some(with(&Source::new(path.to_owned(), text, self.encoding), self))
+        Some(Text::Disk(Box::new(Source::new(path.to_owned(), text, self.encoding))))
+    }
+
+    /// A workflow as it last was without errors.
+    pub fn sound(&self, path: &Path) -> Option<&Workflow> {
+        self.units.get(path)?.sound.as_deref()
+    }
+
+    /// What is known of the state folder of the workflows in a folder.
+    pub fn past(&self, folder: &Path) -> Option<&Past> {
+        self.pasts.get(&self.state_folder(folder))?.1.as_ref()
+    }
+
+    /// Notes that the state of the workflows in a folder is of interest, so that it is read when it has changed.
+    pub fn look_at_state(&mut self, folder: &Path) {
+        let folder = self.state_folder(folder);
+        let head = past::head(&folder);
+        let known = self.pasts.get(&folder).map(|(head, _)| head);
+        if head.is_some() && known != Some(&head) {
+            self.to_read = Some(folder);
+        }
+    }
+
+    /// The state folder that must be read, once.
+    pub fn state_to_read(&mut self) -> Option<PathBuf> {
+        self.to_read.take()
+    }
+
+    /// What was read of a state folder; of one that was in use, what was known before stays.
+    pub fn state_was_read(&mut self, folder: PathBuf, read: Option<Past>) {
+        let Some(past) = read else { return };
+        let head = past::head(&folder);
+        self.pasts.insert(folder, (head, Some(past)));
+    }
+
+    fn state_folder(&self, folder: &Path) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| folder.join(".loopctl"))
     }
 }
 

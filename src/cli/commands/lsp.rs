@@ -3,10 +3,11 @@
 use crate::builtin;
 use crate::cli::exit::{Exit, Failure};
 use crate::lsp::{self, End};
+use crate::workspace::Place;
 
-pub fn run() -> Result<Exit, Failure> {
+pub fn run(place: &Place) -> Result<Exit, Failure> {
     let mut out = std::io::stdout().lock();
-    match lsp::run(std::io::stdin(), &mut out, builtin::registry()) {
+    match lsp::run(std::io::stdin(), &mut out, builtin::registry(), place.state.clone()) {
         Ok(End::Proper) => Ok(Exit::Ok),
         Ok(End::Abrupt) => Ok(Exit::Findings),
         Err(error) => Err(Failure::new("cli::cannot-write", format!("the editor does not listen any more: {error}"))

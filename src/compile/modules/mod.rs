@@ -11,6 +11,7 @@
 mod arguments;
 mod check;
 mod definition;
+pub mod known;
 mod library;
 mod map;
 pub mod page;

@@ -2,6 +2,9 @@
 
 mod client;
 
+mod completion;
 mod conversation;
 mod diagnostics;
 mod formatting;
+mod mending;
+mod navigation;

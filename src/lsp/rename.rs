@@ -1,0 +1,77 @@
+//! Another name for a step, a provider, a channel or a parameter, everywhere it is meant.
+//!
+//! A new name must be one that the compiler takes and that nothing else of the workflow has, because wires, caps and history go by name.
+
+use super::documents::Source;
+use super::library;
+use super::names::{Name, What, name_at, names};
+use super::navigate::is_same;
+use super::requests::Refusal;
+use super::session::Session;
+use lsp_types::TextEdit;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// The bytes of the name at an offset and what it is now; `None` when nothing there can be renamed.
+pub fn prepare(session: &Session, source: &Source, offset: usize) -> Option<(Range<usize>, String)> {
+    let all = names(source, session.registry);
+    let name = name_at(&all, offset)?;
+    is_defined(session, name).then(|| (name.range.clone(), name.own().to_owned()))
+}
+
+/// The edits by file.
+pub fn rename(session: &Session, source: &Source, offset: usize, new: &str) -> Result<BTreeMap<PathBuf, Vec<TextEdit>>, Refusal> {
+    let all = names(source, session.registry);
+    let name = name_at(&all, offset).ok_or_else(|| Refusal::failed("there is no name here that can be changed"))?;
+    if !is_defined(session, name) {
+        return Err(Refusal::failed(format!("no {} is called `{}`", name.what.noun(), name.own())));
+    }
+    allowed(new, name.what)?;
+    let taken = session.source(&name.scope, |scope, session| {
+        let whole = match name.text.split_once('.') {
+            Some((step, _)) if name.what == What::Parameter => format!("{step}.{new}"),
+            _ => new.to_owned(),
+        };
+        names(scope, session.registry).iter().any(|other| other.is_definition && other.what == name.what && other.text == whole)
+    });
+    if taken == Some(true) && new != name.own() {
+        return Err(Refusal::failed(format!("another {} is called `{new}` already", name.what.noun())));
+    }
+    let mut edits: BTreeMap<PathBuf, Vec<TextEdit>> = BTreeMap::new();
+    library::each(session, |other, _| {
+        let same = names(other, session.registry).into_iter().filter(|other| is_same(other, name));
+        let changes: Vec<TextEdit> = same
+            .map(|same| {
+                let (range, new_text) = same.renamed(new);
+                TextEdit { range: other.lines.range(&other.text, range), new_text }
+            })
+            .collect();
+        if !changes.is_empty() {
+            edits.insert(other.path.clone(), changes);
+        }
+    });
+    Ok(edits)
+}
+
+/// Only what is defined somewhere has a name to change: a misspelled one would stay misspelled.
+fn is_defined(session: &Session, name: &Name) -> bool {
+    let found = session.source(&name.scope, |scope, session| {
+        names(scope, session.registry).iter().any(|other| other.is_definition && is_same(other, name))
+    });
+    found == Some(true)
+}
+
+/// The compiler's rule for names, and our words for it.
+fn allowed(new: &str, what: What) -> Result<(), Refusal> {
+    let odd = new.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '.' | '/' | '\\' | '"'));
+    match odd {
+        _ if new.is_empty() => Err(Refusal::failed("a name is not empty")),
+        Some(c) if c.is_whitespace() => Err(Refusal::failed("a name has no spaces")),
+        Some(c) => Err(Refusal::failed(format!("a name has no `{}`", c.escape_default()))),
+        None if what == What::Step && new == "workflow" => {
+            Err(Refusal::failed("`workflow` stands for the whole workflow; choose another name"))
+        }
+        None => Ok(()),
+    }
+}
