@@ -131,7 +131,9 @@ pub fn complete_template(source: &Source, offset: usize, takes: &[GoodKind], set
     items(source, &(offset - written.typed.len()..offset), offers, setting)
 }
 
-fn items(source: &Source, range: &Range<usize>, offers: Vec<Offer>, setting: &Setting<'_>) -> Vec<CompletionItem> {
+fn items(source: &Source, range: &Range<usize>, mut offers: Vec<Offer>, setting: &Setting<'_>) -> Vec<CompletionItem> {
+    // Stable, so that of equals the one in the order of the language comes first.
+    offers.sort_by_key(|offer| offer.rank);
     let range = source.lines.range(&source.text, range.clone());
     // An edit stays on its line.
     if range.start.line != range.end.line {
@@ -309,7 +311,7 @@ fn properties(line: &NodeSpec, place: &Place<'_>) -> Vec<Offer> {
             ValueType::Integer | ValueType::Number | ValueType::Share | ValueType::Bool | ValueType::Money | ValueType::Secret
         );
         let insert = if is_bare { format!("{}=$1", prop.name) } else { format!("{}=\"$1\"", prop.name) };
-        Offer { insert: Some(insert), is_snippet: true, rank: if prop.required { 1 } else { 4 }, ..offer }
+        Offer { insert: Some(insert), is_snippet: true, rank: if prop.required { 1 } else { 6 }, ..offer }
     };
     line.props.iter().filter(missing).map(offer).collect()
 }

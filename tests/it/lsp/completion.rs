@@ -26,7 +26,7 @@ fn what_may_stand_at_a_place_is_proposed() {
     for (from, to, there, not_there) in [
         // Nodes: of the workflow, of a layer, of a step.
         ("    strategy {", "    |\n    strategy {", &["channel", "conversion", "limit"][..], &["strategy", "about", "score"][..]),
-        ("        publish", "        p|\n        publish", &["publish", "route", "gate"], &["score", "source"]),
+        ("        publish", "        p|\n        publish", &["publish", "route", "gate"], &["score", "brief"]),
         ("look-back \"14d\"", "look-back \"14d\"\n            |", &["page", "sitemap"], &["from", "look-back"]),
         // Names of steps that fit and stand before, but not the one itself or one that is named already.
         (
