@@ -10,6 +10,8 @@ use loopctl::base::files::MemoryFiles;
 use loopctl::builtin;
 use loopctl::compile::compile;
 use loopctl::diag::FileId;
+use loopctl::engine::Reruns;
+use loopctl::runtime::{ReloadOutcome, Reloader, reload};
 use loopctl::syntax;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -276,9 +278,32 @@ fn hear(from: &mut impl BufRead, is_it: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
+/// After the files stand still: what a save costs until it is known what is different and what that makes run again.
+fn saves() {
+    heading("A save of one weight, from the files to what re-runs (1,000 steps: limit 10 ms)");
+    for steps in SIZES {
+        let texts = [workflow(steps), workflow(steps).replacen("weight=0.4", "weight=0.35", 1)];
+        let files = texts.each_ref().map(|text| MemoryFiles::new(TEMPLATES.into_iter().chain([("large.kdl", text.as_str())])));
+        let first = reload::read(&files[0], "large.kdl", builtin::registry()).definition.expect("it is valid");
+        let mut reloader = Reloader::new("large.kdl", builtin::registry(), first);
+        let mut turn = 0;
+        let save = median_of(rounds(steps) * 2, || {
+            turn += 1;
+            let reloaded = reloader.reload(&files[turn % 2]);
+            let ReloadOutcome::NextCycle(diff) = &reloaded.outcome else { panic!("one weight is another") };
+            let before = reloaded.before.expect("something was in force");
+            let reruns = Reruns::between(before.version(), reloader.current().version(), builtin::registry(), diff);
+            assert_eq!(reruns.direct.len(), 1);
+        });
+        let read = median_of(rounds(steps), || drop(compile(&files[0], "large.kdl", builtin::registry())));
+        line(&format!("{steps} steps"), save * 1e3, "ms", &format!("{:.1} × compiling alone", save / read));
+    }
+}
+
 fn main() {
     processes();
     keystrokes();
     reader();
     calls();
+    saves();
 }

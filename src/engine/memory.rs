@@ -29,11 +29,11 @@ pub enum Why {
 /// The name of the part that is about a task's input.
 const INPUTS: &str = "inputs";
 
-/// Digests of what a step depends on beside its input, by name.
+/// Digests of what a step depends on beside its input, by name. The Client OS comes as its digest, which is taken once for all steps.
 pub(super) fn parts_of_step(
     workflow: &Workflow,
     step: &Step,
-    client_os: &Snapshot,
+    client_os: Digest,
     parameters: &BTreeMap<String, f64>,
     state: Option<&Value>,
 ) -> BTreeMap<String, Digest> {
@@ -42,7 +42,7 @@ pub(super) fn parts_of_step(
     parts.insert("config".to_owned(), Digest::of_json(&(&step.id, &step.verb, &step.connector, &step.config)));
     parts.insert("workflow".to_owned(), Digest::of_json(&(workflow.zone.iana_name(), &workflow.folder)));
     parts.insert("program".to_owned(), Digest::of(env!("CARGO_PKG_VERSION")));
-    parts.insert("client-os".to_owned(), client_os.digest());
+    parts.insert("client-os".to_owned(), client_os);
     for (path, digest) in &step.files {
         parts.insert(format!("file {path}"), *digest);
     }
@@ -79,6 +79,7 @@ fn collect_words<'a>(config: &'a Config, words: &mut Vec<&'a str>) {
 /// would recall what it gave for the same input. Steps that the last cycle did not have are left out.
 pub fn changed_steps(workflow: &Workflow, client_os: &Snapshot, carry: &Carry) -> BTreeMap<StepId, Vec<String>> {
     let mut changes = BTreeMap::new();
+    let client_os = client_os.digest();
     for step in &workflow.steps {
         if let Some(old) = carry.parts.get(&step.id) {
             let new = parts_of_step(workflow, step, client_os, &carry.parameters, carry.states.get(&step.id));

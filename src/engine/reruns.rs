@@ -35,14 +35,21 @@ impl Reruns {
     /// What `new` does again that `old` has done.
     pub fn between(old: Version<'_>, new: Version<'_>, registry: &Registry, diff: &WorkflowDiff) -> Reruns {
         let before: BTreeMap<&StepId, &Step> = old.workflow.steps.iter().map(|step| (&step.id, step)).collect();
-        let parts = |version: Version<'_>, step: &Step| -> BTreeMap<String, Digest> {
-            parts_of_step(version.workflow, step, version.client_os, &BTreeMap::new(), None)
+        let parts = |version: Version<'_>, step: &Step, client_os: Digest| -> BTreeMap<String, Digest> {
+            parts_of_step(version.workflow, step, client_os, &BTreeMap::new(), None)
         };
+        let client_os = (old.client_os.digest(), new.client_os.digest());
+        let is_local = diff.workflow.is_empty() && diff.client_os.is_empty();
         let mut names = BTreeMap::new();
         for step in &new.workflow.steps {
-            if let Some(was) = before.get(&step.id) {
-                names.insert(step.id.clone(), changed(&parts(old, was), &parts(new, step)));
-            }
+            let Some(was) = before.get(&step.id) else { continue };
+            // A step that is the same depends on the same, as long as nothing around it is another; most are, after a save.
+            let what = if is_local && diff.of(&step.id).is_empty() {
+                Vec::new()
+            } else {
+                changed(&parts(old, was, client_os.0), &parts(new, step, client_os.1))
+            };
+            names.insert(step.id.clone(), what);
         }
         Reruns::explained(new.workflow, registry, diff, &names)
     }
@@ -57,21 +64,24 @@ impl Reruns {
         let mut reruns = Reruns::default();
         // A workflow that the compiler has checked always has a plan.
         let Ok(plan) = CyclePlan::new(workflow) else { return reruns };
-        let mut behind: BTreeSet<StepId> = BTreeSet::new();
+        // Every step stands after all that it reads from, so one walk tells what is behind a change.
+        let mut touched: BTreeSet<&StepId> = BTreeSet::new();
         for at in &plan.order {
             let step = &workflow.steps[*at];
             let because = match names.get(&step.id) {
                 None => vec![Change { part: String::new(), what: "it is new".to_owned(), at: None }],
                 Some(names) => because(step, registry, diff, names),
             };
-            if !because.is_empty() {
-                behind.extend(plan.downstream(&step.id));
-                reruns.direct.push(Rerun { step: step.id.clone(), because });
+            let is_behind = step.from.iter().any(|wire| touched.contains(&wire.from));
+            if is_behind || !because.is_empty() {
+                touched.insert(&step.id);
+            }
+            match (because.is_empty(), is_behind) {
+                (false, _) => reruns.direct.push(Rerun { step: step.id.clone(), because }),
+                (true, true) => reruns.after.push(step.id.clone()),
+                (true, false) => reruns.kept.push(step.id.clone()),
             }
         }
-        let direct: BTreeSet<&StepId> = reruns.direct.iter().map(|rerun| &rerun.step).collect();
-        let rest: Vec<StepId> = plan.steps().filter(|step| !direct.contains(step)).cloned().collect();
-        (reruns.after, reruns.kept) = rest.into_iter().partition(|step| behind.contains(step));
         reruns
     }
 

@@ -73,6 +73,7 @@ impl Shape {
     ) -> Result<Shape, EngineError> {
         let plan = CyclePlan::new(&workflow)?;
         let mut steps = Vec::with_capacity(workflow.steps.len());
+        let client_os_digest = client_os.digest();
         for step in &workflow.steps {
             let kind =
                 registry.find(&step.verb, step.connector.as_deref()).ok_or_else(|| EngineError::UnknownKind(kind_title(step)))?;
@@ -90,7 +91,8 @@ impl Shape {
                 slots.dedup();
                 slots
             };
-            let mut parts = memory::parts_of_step(&workflow, step, &client_os, &carry.parameters, carry.states.get(&step.id));
+            let mut parts =
+                memory::parts_of_step(&workflow, step, client_os_digest, &carry.parameters, carry.states.get(&step.id));
             if kind.reads_clock() {
                 parts.insert("clock".to_owned(), Digest::of_json(&pins.now));
             }

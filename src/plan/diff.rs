@@ -243,12 +243,18 @@ fn step_changes(lines: &Lines<'_>, old: &Step, new: &Step) -> Vec<Change> {
     changes.append(&mut wires);
     changes.extend(cap_changes(&old.caps, &new.caps, here.as_ref()));
     // Wires and caps are told above, in their own words.
-    let own = |config: &Config| {
-        let children = config.children.iter().filter(|child| child.name != "from" && child.name != "cap");
-        Config { children: children.cloned().collect(), ..config.clone() }
+    let is_other = |child: &Config| child.name == "from" || child.name == "cap";
+    let own = |config: &Config| Config {
+        children: config.children.iter().filter(|child| !is_other(child)).cloned().collect(),
+        ..config.clone()
     };
     let mut found = Vec::new();
-    compare(&[], &own(&old.config), &own(&new.config), &mut found);
+    // The compiler takes them out already, so that there is mostly nothing to copy.
+    if old.config.children.iter().chain(&new.config.children).any(is_other) {
+        compare(&[], &own(&old.config), &own(&new.config), &mut found);
+    } else {
+        compare(&[], &old.config, &new.config, &mut found);
+    }
     changes.extend(found.into_iter().map(|found| lines.change("config", found)));
     changes
 }

@@ -20,6 +20,9 @@ impl Found {
 /// Says where two node trees differ. Nodes are paired by name and first argument, and by order among equals. `path` is how
 /// people come to this node, outermost first.
 pub(super) fn compare(path: &[String], old: &Config, new: &Config, found: &mut Vec<Found>) {
+    if is_same(old, new) {
+        return;
+    }
     let subject = subject(path);
     let arg_span = |n: usize| new.arg_spans.get(n).copied().unwrap_or(new.span);
     for (n, (before, after)) in old.args.iter().zip(&new.args).enumerate() {
@@ -52,6 +55,15 @@ pub(super) fn compare(path: &[String], old: &Config, new: &Config, found: &mut V
             (None, None) => {}
         }
     }
+}
+
+/// Whether two nodes say the same, wherever they stand: most do after a save, and nothing is made to find that out.
+fn is_same(old: &Config, new: &Config) -> bool {
+    old.name == new.name
+        && old.args == new.args
+        && old.props == new.props
+        && old.children.len() == new.children.len()
+        && old.children.iter().zip(&new.children).all(|(old, new)| is_same(old, new))
 }
 
 /// `value of rule "demand"`.

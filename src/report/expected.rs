@@ -88,7 +88,11 @@ impl Expected {
         // A workflow that the compiler has checked always has a plan.
         let Ok(plan) = CyclePlan::new(evidence.workflow) else { return expected };
         let used = evidence.last.map(|(_, entries)| used(entries)).unwrap_or_default();
-        let mut flow = Flow { evidence, given: BTreeMap::new(), under_way: under_way(evidence.under_way) };
+        let mut remembered: BTreeMap<&StepId, u64> = BTreeMap::new();
+        for task in evidence.carry.memory.values().filter_map(|memory| memory.task.as_ref()) {
+            *remembered.entry(&task.step).or_default() += 1;
+        }
+        let mut flow = Flow { evidence, given: BTreeMap::new(), under_way: under_way(evidence.under_way), remembered };
         for at in &plan.order {
             let step = &evidence.workflow.steps[*at];
             let Some(kind) = evidence.registry.find(&step.verb, step.connector.as_deref()) else { continue };
@@ -138,6 +142,8 @@ struct Flow<'a> {
     given: BTreeMap<StepId, u64>,
     /// How many tasks a step has finished in the open cycle, and what they gave.
     under_way: BTreeMap<StepId, (u64, u64)>,
+    /// How many tasks of a step the last cycle remembers.
+    remembered: BTreeMap<&'a StepId, u64>,
 }
 
 impl Flow<'_> {
@@ -157,8 +163,7 @@ impl Flow<'_> {
         let coming = coming.map(|pieces| (pieces + waiting).saturating_sub(finished));
         // What a step remembers is not asked for again, unless a change reaches it; it goes on to the next steps all the same.
         let is_touched = reruns.of(&step.id).is_some() || reruns.after.contains(&step.id);
-        let remembered = carry.memory.values().filter(|memory| memory.task.as_ref().is_some_and(|task| task.step == step.id));
-        let remembered = remembered.count() as u64;
+        let remembered = self.remembered.get(&step.id).copied().unwrap_or(0);
         let reused = if is_touched { 0 } else { remembered.min(coming.unwrap_or(remembered)) };
         let work = match (coming.map(|coming| coming - reused.min(coming)), own) {
             (Some(coming), Some(own)) => Some(coming.min(own)),

@@ -5,7 +5,7 @@
 //! here is what the *next* cycle opens with.
 
 use crate::base::files::Files;
-use crate::base::{Footprint, Traced};
+use crate::base::{Digest, Footprint, Traced};
 use crate::client_os::{self, Snapshot};
 use crate::compile;
 use crate::diag::{Diagnostic, Sources};
@@ -24,12 +24,24 @@ pub struct Definition {
     pub sources: BTreeMap<String, String>,
     /// What the spans in the workflow point into.
     pub texts: Sources,
+    /// The digests of the workflow and of the Client OS: taken once, because that costs as much as compiling.
+    digests: (Digest, Digest),
 }
 
 impl Definition {
+    pub fn new(
+        workflow: Arc<Workflow>,
+        client_os: Arc<Snapshot>,
+        sources: BTreeMap<String, String>,
+        texts: Sources,
+    ) -> Definition {
+        let digests = (workflow.digest(), client_os.digest());
+        Definition { workflow, client_os, sources, texts, digests }
+    }
+
     /// Same digests, same behaviour.
     pub fn is_same_as(&self, other: &Definition) -> bool {
-        self.workflow.digest() == other.workflow.digest() && self.client_os.digest() == other.client_os.digest()
+        self.digests == other.digests
     }
 
     /// For comparing it with another.
@@ -57,12 +69,8 @@ pub fn read(files: &dyn Files, name: &str, registry: &Registry) -> Reading {
     let compiled = compile::compile(&traced, name, registry);
     let definition = compiled.workflow.map(|workflow| {
         let client_os = workflow.client_os.as_ref().map(|folder| client_os::read(&traced, folder).0).unwrap_or_default();
-        Definition {
-            sources: sources(&compiled.sources, &workflow, &client_os),
-            workflow: Arc::new(workflow),
-            client_os: Arc::new(client_os),
-            texts: compiled.sources.clone(),
-        }
+        let sources = sources(&compiled.sources, &workflow, &client_os);
+        Definition::new(Arc::new(workflow), Arc::new(client_os), sources, compiled.sources.clone())
     });
     Reading { definition, texts: compiled.sources, diagnostics: compiled.diagnostics, footprint: traced.footprint() }
 }
@@ -90,8 +98,8 @@ pub enum ReloadOutcome {
 #[derive(Debug)]
 pub struct Reloaded {
     pub outcome: ReloadOutcome,
-    /// What was in force before; for `NextCycle` another one than now.
-    pub before: Definition,
+    /// What was in force before; none for `Kept`, because that still is.
+    pub before: Option<Definition>,
     /// The texts that were read, for diagnostics.
     pub texts: Sources,
     /// Warnings of a valid reading; empty for `Kept`, which has its own diagnostics.
@@ -120,18 +128,17 @@ impl<'a> Reloader<'a> {
     /// Reads the files again. All or nothing: when anything is wrong, what is in force stays in force.
     pub fn reload(&mut self, files: &dyn Files) -> Reloaded {
         let reading = read(files, &self.name, self.registry);
-        let before = self.current.clone();
-        let (outcome, warnings) = match reading.definition {
-            None => (ReloadOutcome::Kept(reading.diagnostics), Vec::new()),
+        let (outcome, before, warnings) = match reading.definition {
+            None => (ReloadOutcome::Kept(reading.diagnostics), None, Vec::new()),
             Some(new) => {
-                let outcome = if new.is_same_as(&before) {
+                // Also when nothing that counts is different: lines may have moved, and diagnostics point at lines.
+                let before = std::mem::replace(&mut self.current, new);
+                let outcome = if self.current.is_same_as(&before) {
                     ReloadOutcome::Unchanged
                 } else {
-                    ReloadOutcome::NextCycle(WorkflowDiff::between(before.version(), new.version()))
+                    ReloadOutcome::NextCycle(WorkflowDiff::between(before.version(), self.current.version()))
                 };
-                // Also when nothing that counts is different: lines may have moved, and diagnostics point at lines.
-                self.current = new;
-                (outcome, reading.diagnostics)
+                (outcome, Some(before), reading.diagnostics)
             }
         };
         Reloaded { outcome, before, texts: reading.texts, warnings, footprint: reading.footprint }

@@ -163,17 +163,12 @@ impl Project {
 
     /// What the next cycle of this project opens with.
     pub fn definition(&self) -> Definition {
-        Definition {
-            workflow: self.workflow.clone(),
-            client_os: self.client_os.clone(),
-            sources: self.sources.clone(),
-            texts: self.texts.clone(),
-        }
+        Definition::new(self.workflow.clone(), self.client_os.clone(), self.sources.clone(), self.texts.clone())
     }
 
     /// The same project with another version of its files.
     pub fn with(&self, definition: &Definition) -> Project {
-        let Definition { workflow, client_os, sources, texts } = definition.clone();
+        let Definition { workflow, client_os, sources, texts, .. } = definition.clone();
         Project { workflow, client_os, sources, texts, ..self.clone() }
     }
 

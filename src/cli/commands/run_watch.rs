@@ -288,6 +288,7 @@ impl Watching<'_> {
             }
             ReloadOutcome::NextCycle(diff) => {
                 self.project = self.project.with(self.reloader.current());
+                let before = before.expect("a change has something before it");
                 let reruns = Reruns::between(before.version(), self.project.version(), builtin::registry(), &diff);
                 let facts =
                     json!({"files": changed_files, "diff": diff, "reruns": reruns, "open-cycle-keeps-its-version": self.open});
