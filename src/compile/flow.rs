@@ -104,8 +104,13 @@ fn circle_found(sketch: &Sketch, circle: &[(usize, usize)]) -> Diagnostic {
     let flow: Vec<usize> = circle.iter().rev().map(|(step, _)| *step).collect();
     // Start where the file starts.
     let first = (0..flow.len()).min_by_key(|at| sketch.steps[flow[*at]].span).unwrap_or(0);
-    let names: Vec<String> =
-        (0..=flow.len()).map(|at| format!("`{}`", sketch.steps[flow[(first + at) % flow.len()]].id)).collect();
+    // Of a long circle its beginning and its end.
+    const NAMED_MOST: usize = 24;
+    let name = |at: usize| format!("`{}`", sketch.steps[flow[(first + at) % flow.len()]].id);
+    let names: Vec<String> = match flow.len() {
+        short if short < NAMED_MOST => (0..=short).map(name).collect(),
+        long => (0..NAMED_MOST - 1).map(name).chain(["…".to_owned(), name(long)]).collect(),
+    };
     let mut places: Vec<(usize, usize)> = circle.to_vec();
     // The wire that goes back is the one to cut.
     places.sort_by_key(|(step, number)| {

@@ -2,9 +2,10 @@
 //!
 //! All of it happens in memory, so that the files change once, at the end, and `--diff` can show the whole of it.
 
+use super::test_file::{self, TestFile};
 use super::{Compiled, compile};
 use crate::base::files::{Files, MemoryFiles, Overlay};
-use crate::diag::{Diagnostic, mend};
+use crate::diag::{Diagnostic, Sources, mend};
 use crate::step::Registry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +13,10 @@ use std::sync::Arc;
 /// Fixing one thing can bring the next to light; nothing needs more rounds than this.
 const ROUNDS_MOST: usize = 10;
 
-/// A workflow after mending.
-pub struct Mended {
+/// A file after mending: a workflow, or tests.
+pub struct Mended<C = Compiled> {
     /// What is still said.
-    pub compiled: Compiled,
+    pub compiled: C,
     /// Each changed file by its path: the text before and the text after.
     pub changes: BTreeMap<String, (Arc<str>, Arc<str>)>,
     /// In the order in which they were applied.
@@ -33,13 +34,33 @@ pub struct Fixed {
 
 /// Mends the workflow at `path`. A diagnostic for which `wanted` is false is not mended.
 pub fn mended(files: &dyn Files, path: &str, registry: &Registry, wanted: impl Fn(&Diagnostic) -> bool) -> Mended {
+    rounds(files, |files| compile(files, path, registry), |compiled| (&compiled.diagnostics, &compiled.sources), wanted)
+}
+
+/// The same for the file of tests at `path`.
+pub fn mended_tests(
+    files: &dyn Files,
+    path: &str,
+    registry: &Registry,
+    wanted: impl Fn(&Diagnostic) -> bool,
+) -> Mended<TestFile> {
+    rounds(files, |files| test_file::read(files, path, registry), |tests| (&tests.diagnostics, &tests.sources), wanted)
+}
+
+fn rounds<C>(
+    files: &dyn Files,
+    check: impl Fn(&dyn Files) -> C,
+    said: impl Fn(&C) -> (&Vec<Diagnostic>, &Sources),
+    wanted: impl Fn(&Diagnostic) -> bool,
+) -> Mended<C> {
     let mut overlay = Overlay { front: MemoryFiles::default(), behind: files };
-    let mut compiled = compile(&overlay, path, registry);
+    let mut compiled = check(&overlay);
     let mut fixed = Vec::new();
     for _ in 0..ROUNDS_MOST {
         let mut texts: Vec<(String, String)> = Vec::new();
-        for (id, file) in compiled.sources.iter() {
-            let fixable = compiled.diagnostics.iter().filter(|finding| wanted(finding));
+        let (diagnostics, sources) = said(&compiled);
+        for (id, file) in sources.iter() {
+            let fixable = diagnostics.iter().filter(|finding| wanted(finding));
             let carried: Vec<_> = fixable.filter_map(|finding| Some((finding.code, finding.fix.as_ref()?))).collect();
             let (text, applied) = mend(&file.text, carried.iter().map(|(_, fix)| *fix).filter(|fix| fix.span.file == id));
             for fix in &applied {
@@ -55,7 +76,7 @@ pub fn mended(files: &dyn Files, path: &str, registry: &Registry, wanted: impl F
             break;
         }
         overlay.front.0.extend(texts.into_iter().map(|(name, text)| (name, Arc::from(text))));
-        compiled = compile(&overlay, path, registry);
+        compiled = check(&overlay);
     }
     let changes = std::mem::take(&mut overlay.front.0).into_iter().filter_map(|(name, after)| {
         let before = files.text(&name).ok()?;

@@ -10,6 +10,8 @@ mod check;
 mod decode;
 mod flow;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod language;
 pub mod lock;
 mod lower;

@@ -4,7 +4,7 @@
 use super::decode::Reference;
 use super::paths;
 use super::scalar::{one_of, shorten};
-use super::sketch::{Sketch, StepSketch};
+use super::sketch::{DoorSketch, Sketch, StepSketch};
 use super::texts;
 use crate::base::Digest;
 use crate::base::files::{FileError, Files};
@@ -24,6 +24,8 @@ pub(super) struct Resolver<'s> {
     sink: &'s mut Vec<Diagnostic>,
     /// What reading each template gave, so that a template of many steps is read and reported once.
     templates: BTreeMap<String, Result<Template, FileError>>,
+    /// How many names did-you-mean has looked at.
+    looked_at: usize,
     /// What was wrong with each expression for each input: rules are copied more often than they are written.
     expressions: HashMap<String, Vec<Checked>>,
 }
@@ -57,7 +59,7 @@ enum Found {
 
 impl<'s> Resolver<'s> {
     pub fn new(files: &'s dyn Files, folder: &'s str, sources: &'s mut Sources, sink: &'s mut Vec<Diagnostic>) -> Resolver<'s> {
-        Resolver { files, folder, sources, sink, templates: BTreeMap::new(), expressions: HashMap::new() }
+        Resolver { files, folder, sources, sink, templates: BTreeMap::new(), looked_at: 0, expressions: HashMap::new() }
     }
 
     pub fn resolve(&mut self, sketch: &mut Sketch) {
@@ -114,7 +116,7 @@ impl<'s> Resolver<'s> {
                     continue;
                 }
                 step.broken = true;
-                let near = nearest(&wire.name, by_name.keys().map(String::as_str)).map(str::to_owned);
+                let near = near(&mut self.looked_at, &wire.name, by_name).map(str::to_owned);
                 let elsewhere = match (providers.contains_key(&wire.name), channels.contains_key(&wire.name)) {
                     (true, _) => Some("a provider"),
                     (_, true) => Some("a channel"),
@@ -139,16 +141,16 @@ impl<'s> Resolver<'s> {
             ValueType::Parameter => self.parameter(sketch, reference),
             ValueType::Provider if sketch.providers.contains_key(text) => Found::Provider,
             ValueType::Provider => {
-                let names: Vec<&str> = sketch.providers.keys().map(String::as_str).collect();
-                self.sink.push(unknown_door("provider", text, reference.span, &names));
-                self.use_nearest(sketch, text, true);
+                let near = near(&mut self.looked_at, text, &sketch.providers).map(str::to_owned);
+                self.sink.push(unknown_door("provider", text, reference.span, near.as_deref(), &sketch.providers));
+                use_nearest(&mut sketch.providers, near.as_deref());
                 Found::Nothing
             }
             ValueType::Channel if sketch.channels.contains_key(text) => Found::Channel,
             ValueType::Channel => {
-                let names: Vec<&str> = sketch.channels.keys().map(String::as_str).collect();
-                self.sink.push(unknown_door("channel", text, reference.span, &names));
-                self.use_nearest(sketch, text, false);
+                let near = near(&mut self.looked_at, text, &sketch.channels).map(str::to_owned);
+                self.sink.push(unknown_door("channel", text, reference.span, near.as_deref(), &sketch.channels));
+                use_nearest(&mut sketch.channels, near.as_deref());
                 Found::Nothing
             }
             ValueType::File | ValueType::Folder => {
@@ -173,7 +175,7 @@ impl<'s> Resolver<'s> {
     fn step(&mut self, sketch: &Sketch, name: &str, span: Span) -> Option<usize> {
         let found = sketch.by_name.get(name).copied();
         if found.is_none() {
-            let near = nearest(name, sketch.by_name.keys().map(String::as_str));
+            let near = near(&mut self.looked_at, name, &sketch.by_name);
             self.sink.push(unknown_step(name, span, near, None));
         }
         found
@@ -202,16 +204,6 @@ impl<'s> Resolver<'s> {
             None => finding.help(format!("expected {}", one_of(names))),
         });
         Found::Nothing
-    }
-
-    /// A misspelled door counts as used, so that it is not also reported as unused.
-    fn use_nearest(&self, sketch: &mut Sketch, name: &str, is_provider: bool) {
-        let doors = if is_provider { &mut sketch.providers } else { &mut sketch.channels };
-        let near = nearest(name, doors.keys().map(String::as_str)).map(str::to_owned);
-        match near.and_then(|near| doors.get_mut(&near)) {
-            Some(door) => door.used = true,
-            None => doors.values_mut().for_each(|door| door.used = true),
-        }
     }
 
     /// What is wrong with an expression in a step that takes these goods.
@@ -288,7 +280,23 @@ impl<'s> Resolver<'s> {
     }
 }
 
-fn mark_used(door: Option<&mut super::sketch::DoorSketch>, step: &mut StepSketch) {
+/// The known name that was meant. In a file with very many wrong names the later ones are no longer compared with all that there are: by
+/// then the person has enough to do.
+fn near<'n, V>(looked_at: &mut usize, name: &str, known: &'n BTreeMap<String, V>) -> Option<&'n str> {
+    const MOST: usize = 2_000_000;
+    *looked_at = looked_at.saturating_add(known.len());
+    if *looked_at > MOST { None } else { nearest(name, known.keys().map(String::as_str)) }
+}
+
+/// A misspelled door counts as used, so that it is not also reported as unused.
+fn use_nearest(doors: &mut BTreeMap<String, DoorSketch>, near: Option<&str>) {
+    match near {
+        Some(near) => doors.get_mut(near).into_iter().for_each(|door| door.used = true),
+        None => doors.values_mut().for_each(|door| door.used = true),
+    }
+}
+
+fn mark_used(door: Option<&mut DoorSketch>, step: &mut StepSketch) {
     if let Some(door) = door {
         door.used = true;
         step.broken |= door.broken;
@@ -311,12 +319,14 @@ fn unknown_step(name: &str, span: Span, near: Option<&str>, elsewhere: Option<&s
     }
 }
 
-fn unknown_door(what: &str, name: &str, span: Span, known: &[&str]) -> Diagnostic {
+fn unknown_door(what: &str, name: &str, span: Span, near: Option<&str>, known: &BTreeMap<String, DoorSketch>) -> Diagnostic {
+    // More than a person reads.
+    const NAMED_MOST: usize = 12;
     let code = if what == "provider" { "loop::unknown-provider" } else { "loop::unknown-channel" };
     let finding = Diagnostic::error(code, format!("unknown {what} `{name}`")).at(span, format!("no {what} has this name"));
-    match nearest(name, known.iter().copied()) {
+    match near {
         Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),
         None if known.is_empty() => finding.help(format!("add `{what} \"{name}\" kind=…` at the top of the workflow")),
-        None => finding.help(format!("expected {}", one_of(known.iter().copied()))),
+        None => finding.help(format!("expected {}", one_of(known.keys().map(String::as_str).take(NAMED_MOST)))),
     }
 }

@@ -117,6 +117,14 @@ fn a_sound_workflow_becomes_a_value() {
 }
 
 #[test]
+fn two_rules_of_one_name_are_told() {
+    assert_eq!(
+        changed("keep 5", "keep 5\n            rule \"demand\" weight=2 { value \"1.0\" }"),
+        ["loop::repeated-name [\"demand\"] two rules of `score \"opportunities\"` are named `demand`"]
+    );
+}
+
+#[test]
 fn the_order_of_the_file_changes_nothing_but_the_order_of_steps() {
     let moved =
         LOOP.replace("            keep 5\n            from \"market\"\n", "            from \"market\"\n            keep 5\n");

@@ -1,6 +1,7 @@
 //! Applying fixes to a text: from the front, each once, and none that touches one before it.
 
 use super::Fix;
+use std::ops::Range;
 
 /// The text with its fixes applied, and which of them were: one that overlaps an earlier one, or stands outside the text, waits for
 /// another round.
@@ -12,7 +13,10 @@ pub fn mend<'f>(text: &str, fixes: impl IntoIterator<Item = &'f Fix>) -> (String
     let mut applied: Vec<&Fix> = Vec::new();
     let mut copied = 0;
     for fix in waiting {
-        let range = fix.span.range();
+        let range = match fix.replacement.is_empty() {
+            true => with_its_line(text, fix.span.range()),
+            false => fix.span.range(),
+        };
         // Two insertions at one place, or one at the end of a replacement, could mean either order.
         let touches = applied
             .last()
@@ -27,6 +31,15 @@ pub fn mend<'f>(text: &str, fixes: impl IntoIterator<Item = &'f Fix>) -> (String
     }
     out.push_str(&text[copied..]);
     (out, applied)
+}
+
+/// What is taken out is taken out with its line, when nothing else stands there.
+fn with_its_line(text: &str, range: Range<usize>) -> Range<usize> {
+    let (Some(before), Some(after)) = (text.get(..range.start), text.get(range.end..)) else { return range };
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let end = range.end + after.find('\n').map_or(after.len(), |at| at + 1);
+    let lonely = text[start..range.start].trim().is_empty() && text[range.end..end].trim().is_empty();
+    if lonely && !range.is_empty() && text[range.clone()].trim() != "" { start..end } else { range }
 }
 
 #[cfg(test)]
@@ -51,6 +64,13 @@ mod tests {
     fn fixes_are_applied_from_the_front_in_any_order() {
         assert_eq!(mended("one two three", &[(8, 13, "3"), (0, 3, "1"), (3, 3, "!")]), ("1 two 3".to_owned(), 2));
         assert_eq!(mended("one two", &[(3, 4, ""), (4, 7, "2")]), ("one2".to_owned(), 2));
+    }
+
+    #[test]
+    fn a_line_of_which_nothing_is_left_goes_as_a_whole() {
+        assert_eq!(mended("a {\n    b\n    c\n}\n", &[(8, 9, "")]), ("a {\n    c\n}\n".to_owned(), 1));
+        assert_eq!(mended("a {\n    b // why\n}\n", &[(8, 9, "")]), ("a {\n     // why\n}\n".to_owned(), 1));
+        assert_eq!(mended("b", &[(0, 1, "")]), (String::new(), 1));
     }
 
     #[test]

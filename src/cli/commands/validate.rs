@@ -5,14 +5,16 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::project;
 use crate::cli::rewrite::{diff, replace};
-use crate::compile::mending::{Fixed, mended};
+use crate::compile::mending::{Fixed, mended, mended_tests};
 use crate::compile::test_file;
 use crate::diag::formats::json_value;
-use crate::diag::{Diagnostic, Severity, catalog, render_github, render_sarif};
+use crate::diag::{Diagnostic, Severity, Sources, catalog, render_github, render_sarif};
 use crate::report::style::{DIM, GOOD, count, paint};
 use crate::world::DiskFiles;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     let path = project::find(args.workflow.file.as_deref())?;
@@ -22,39 +24,86 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     }
     let (files, mut compiled) = project::compile(&path)?;
     let (folder, name) = project::split_path(&path);
-    let format = if output.json { Format::Json } else { args.format };
     let mut fixed = Vec::new();
     // What is shown with `--diff` is not done, so the findings stay those of the file as it is.
     if args.fix {
-        let mended =
-            mended(&files, &name, crate::builtin::registry(), |finding| finding.is_error() || !named(&args.allow, finding));
-        let shown = |name: &str| folder.join(name).strip_prefix(".").map_or_else(|_| folder.join(name), Path::to_owned);
-        for (name, (before, after)) in &mended.changes {
-            match args.diff {
-                true if format != Format::Human => {}
-                true => output.text(&diff(&shown(name).display().to_string(), before, after)),
-                false => replace(&folder.join(name), before, after)?,
-            }
-        }
+        let mended = mended(&files, &name, crate::builtin::registry(), |finding| wanted(finding, args));
+        write(&mended.changes, &folder, args, output)?;
         fixed = mended.fixed;
         if !args.diff {
             compiled = mended.compiled;
         }
     }
-    let diagnostics = judged(compiled.diagnostics, args);
     let sources = project::as_typed(&compiled.sources, &path);
-    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let steps = compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len());
+    Ok(tell(judged(compiled.diagnostics, args), &sources, &fixed, (&path, count(steps, "step")), args, output))
+}
+
+/// The same for a file of tests, which is checked against the workflows it names.
+fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure> {
+    let name = path.display().to_string();
+    let (files, registry) = (DiskFiles::new(""), crate::builtin::registry());
+    let mut file = test_file::read(&files, &name, registry);
+    let mut fixed = Vec::new();
+    if args.fix {
+        let mended = mended_tests(&files, &name, registry, |finding| wanted(finding, args));
+        write(&mended.changes, Path::new(""), args, output)?;
+        fixed = mended.fixed;
+        if !args.diff {
+            file = mended.compiled;
+        }
+    }
+    let found = count(file.tests.len(), "test");
+    Ok(tell(judged(file.diagnostics, args), &file.sources, &fixed, (path, found), args, output))
+}
+
+/// What is allowed needs no mending.
+fn wanted(finding: &Diagnostic, args: &Validate) -> bool {
+    finding.is_error() || !named(&args.allow, finding)
+}
+
+fn format(args: &Validate, output: &Output) -> Format {
+    if output.json { Format::Json } else { args.format }
+}
+
+/// Writes what was mended, or with `--diff` shows it.
+fn write(
+    changes: &BTreeMap<String, (Arc<str>, Arc<str>)>,
+    folder: &Path,
+    args: &Validate,
+    output: &Output,
+) -> Result<(), Failure> {
+    let shown = |name: &str| folder.join(name).strip_prefix(".").map_or_else(|_| folder.join(name), Path::to_owned);
+    for (name, (before, after)) in changes {
+        match args.diff {
+            true if format(args, output) != Format::Human => {}
+            true => output.text(&diff(&shown(name).display().to_string(), before, after)),
+            false => replace(&folder.join(name), before, after)?,
+        }
+    }
+    Ok(())
+}
+
+/// The findings in the format that was asked for. `sound` is the file and what it holds, for when there are none.
+fn tell(
+    diagnostics: Vec<Diagnostic>,
+    sources: &Sources,
+    fixed: &[Fixed],
+    sound: (&Path, String),
+    args: &Validate,
+    output: &Output,
+) -> Exit {
+    let format = format(args, output);
     if !fixed.is_empty() && format == Format::Human {
-        tell(&fixed, args.diff, output);
+        tell_fixed(fixed, args.diff, output);
     }
     match format {
         Format::Human if diagnostics.is_empty() => {
-            let steps = compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len());
-            output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), path.display(), count(steps, "step")));
+            output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), sound.0.display(), sound.1));
         }
-        Format::Human => output.diagnostics(&sources, &diagnostics),
+        Format::Human => output.diagnostics(sources, &diagnostics),
         Format::Json => {
-            let mut document = json_value(&diagnostics, &sources);
+            let mut document = json_value(&diagnostics, sources);
             if args.fix {
                 let facts = |fix: &Fixed| {
                     let (line, column) = fix.place;
@@ -64,31 +113,14 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
             }
             output.text(&document.to_string());
         }
-        Format::Sarif => output.text(&render_sarif(&diagnostics, &sources)),
-        Format::Github => output.text(&render_github(&diagnostics, &sources)),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, sources)),
+        Format::Github => output.text(&render_github(&diagnostics, sources)),
     }
-    Ok(if errors > 0 { Exit::InvalidWorkflow } else { Exit::Ok })
-}
-
-/// The same for a file of tests, which is checked against the workflows it names.
-fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure> {
-    let name = path.display().to_string();
-    let file = test_file::read(&DiskFiles::new(""), &name, crate::builtin::registry());
-    let diagnostics = judged(file.diagnostics, args);
-    match if output.json { Format::Json } else { args.format } {
-        Format::Human if diagnostics.is_empty() => {
-            output.text(&format!("{} `{name}` is valid: {}.", paint(GOOD, "✓"), count(file.tests.len(), "test")));
-        }
-        Format::Human => output.diagnostics(&file.sources, &diagnostics),
-        Format::Json => output.text(&json_value(&diagnostics, &file.sources).to_string()),
-        Format::Sarif => output.text(&render_sarif(&diagnostics, &file.sources)),
-        Format::Github => output.text(&render_github(&diagnostics, &file.sources)),
-    }
-    Ok(if diagnostics.iter().any(Diagnostic::is_error) { Exit::InvalidWorkflow } else { Exit::Ok })
+    if diagnostics.iter().any(Diagnostic::is_error) { Exit::InvalidWorkflow } else { Exit::Ok }
 }
 
 /// One line for each fix.
-fn tell(fixed: &[Fixed], only_looks: bool, output: &Output) {
+fn tell_fixed(fixed: &[Fixed], only_looks: bool, output: &Output) {
     let mut text = String::new();
     for fix in fixed {
         let (line, column) = fix.place;

@@ -8,7 +8,7 @@ use crate::model::Layer;
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let sketch = cx.sketch;
     let without = named_after_without(cx);
-    for (layer, span) in without.iter().filter_map(|(layer, span)| Some(((*layer)?, *span))) {
+    for (layer, span, rest) in without.iter().filter_map(|(layer, span, rest)| Some(((*layer)?, *span, *rest))) {
         if let Some(block) = sketch.layers.iter().find(|block| block.layer == layer && block.steps > 0) {
             sink.push(
                 Diagnostic::warning(
@@ -20,7 +20,8 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
                 .help(match without.len() {
                     1 => format!("remove `without \"{}\"`", layer.name()),
                     _ => format!("remove `\"{}\"` after `without`", layer.name()),
-                }),
+                })
+                .fix(format!("remove `\"{}\"`", layer.name()), rest, ""),
             );
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
         .collect();
     let Some((first, _)) = missing.first() else { return };
     // A misspelled layer after `without`, or a verb nobody knows, may be what is missing here.
-    if sketch.has_unknown_kinds() || without.iter().any(|(layer, _)| layer.is_none()) {
+    if sketch.has_unknown_kinds() || without.iter().any(|(layer, ..)| layer.is_none()) {
         return;
     }
     let message = match missing.len() {
@@ -47,9 +48,20 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     )));
 }
 
-/// Every word after `without` with its place; no layer for a word that is none, which has been said.
-fn named_after_without(cx: &CheckContext<'_>) -> Vec<(Option<Layer>, Span)> {
-    let nodes = cx.sketch.settings.all("without");
-    let words = nodes.flat_map(|node| node.args.iter().zip(&node.arg_spans));
-    words.map(|(word, span)| (word.text().and_then(Layer::parse), *span)).collect()
+/// Every word after `without` with its place, and what to take out to remove it: the space to its neighbour as well, or the whole node
+/// with its only word. No layer for a word that is none, which has been said.
+fn named_after_without(cx: &CheckContext<'_>) -> Vec<(Option<Layer>, Span, Span)> {
+    let mut words = Vec::new();
+    for node in cx.sketch.settings.all("without") {
+        let spans = &node.arg_spans;
+        for (at, (word, span)) in node.args.iter().zip(spans).enumerate() {
+            let rest = match (at.checked_sub(1).map(|before| spans[before]), spans.get(at + 1)) {
+                (Some(before), _) => Span { start: before.end, ..*span },
+                (None, Some(after)) => Span { end: after.start, ..*span },
+                (None, None) => node.span,
+            };
+            words.push((word.text().and_then(Layer::parse), *span, rest));
+        }
+    }
+    words
 }

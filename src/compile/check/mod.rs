@@ -9,6 +9,7 @@ mod idle_feedback;
 mod missing_layer;
 mod mixed_currencies;
 mod open_loop;
+mod repeated_rule;
 mod unapproved_outline;
 mod unbounded_feedback;
 mod uncapped_generator;
@@ -44,6 +45,7 @@ type Rule = fn(&CheckContext<'_>, &mut Vec<Diagnostic>);
 /// All rules.
 const RULES: &[Rule] = &[
     missing_layer::rule,
+    repeated_rule::rule,
     open_loop::rule,
     client_os::rule,
     unreachable_step::rule,

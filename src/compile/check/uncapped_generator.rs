@@ -9,7 +9,8 @@ use crate::diag::Diagnostic;
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let sketch = cx.sketch;
     // What reaches a step without passing a capped generator.
-    let capped = |step: &StepSketch| step.is(|spec| spec.generates) && !step.caps.is_empty();
+    // The cap of a step that is wrong may be what is wrong.
+    let capped = |step: &StepSketch| step.is(|spec| spec.generates) && (!step.caps.is_empty() || step.broken);
     let bounds = ways::nearest(sketch, capped, |_, step| capped(step));
     let feeds = ways::nearest(sketch, capped, |_, step| !capped(step) && step.wires.is_empty());
     for (at, step) in sketch.steps.iter().enumerate() {

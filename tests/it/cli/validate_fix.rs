@@ -49,3 +49,25 @@ fn what_cannot_be_mended_is_left_and_told() {
     assert_eq!((list(&facts["fixed"]).len(), list(&facts["diagnostics"]).len()), (4, 0));
     assert!(list(&facts["fixed"]).iter().any(|fix| fix["code"] == "loop::unknown-node" && fix["title"] == "write `client-os`"));
 }
+
+#[test]
+fn a_layer_that_is_there_is_taken_from_the_list_of_missing_ones() {
+    let place = Place::new();
+    place.edit(FIRST, "    without \"conversion\"\n", "    without \"conversion\" \"strategy\"\n    without \"learning\"\n");
+    place.run(&format!("validate {FIRST} --fix")).exit(0).says("Fixed 2 mistakes.").says("is valid: 14 steps.");
+    assert_eq!(place.read(FIRST), Place::new().read(FIRST), "the line that is left empty goes as well");
+}
+
+#[test]
+fn a_file_of_tests_is_mended_and_formatted_as_well() {
+    let tests = "workflows/first-loop/tests/first-loop.test.kdl";
+    let place = Place::new();
+    let sound = place.read(tests);
+    place.edit(tests, "\"editor\" \"wait\"\n    expect \"opportunities\"", "  \"editor\" \"wiat\"\n    expect \"opportunities\"");
+    place.edit(tests, "cycles 2\n    expect \"outlines\" cycle=1", "cycles = 2\n    expect \"outlines\" cycle=1");
+    place.run(&format!("validate {tests} --fix --diff")).exit(3).says("Would fix 2 mistakes.").says("+    cycles 2");
+    place.run(&format!("validate {tests} --fix")).exit(0).says("Fixed 2 mistakes.").says("is valid");
+    place.run(&format!("fmt --check {tests}")).exit(1);
+    place.run(&format!("fmt {tests}")).exit(0);
+    assert_eq!(place.read(tests), sound);
+}

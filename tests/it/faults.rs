@@ -1,0 +1,134 @@
+//! Seeded faults: n independent mistakes in a real workflow give n findings, each at its place, and at most a tenth more.
+//!
+//! A mistake that hides another, or that is told a second time as its own consequence, costs a person a round. Here up to a dozen of the
+//! mistakes people make are put into both bundled workflows at once, chosen by chance.
+
+use loopctl::base::files::{Files, MemoryFiles, Overlay};
+use loopctl::builtin;
+use loopctl::compile::{Compiled, compile};
+use loopctl::world::DiskFiles;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is written, what somebody wrote instead, and what is said about it. Each stands in both workflows, in a place of its own.
+const FAULTS: &[(&str, &str, &str)] = &[
+    ("    about \"", "    about: \"", "kdl::colon-value"),
+    ("timezone \"Europe/London\"", "timezone \"Europe/Londn\"", "loop::unknown-zone"),
+    ("every \"7d\"", "every \"7 days\"", "loop::malformed-value"),
+    ("recorded from=", "recorded form=", "loop::unknown-property"),
+    ("provider \"drafter\" kind=\"template\"", "provider \"drafter\" kind=\"templat\"", "loop::unknown-connector"),
+    ("channel \"blog\" kind=\"files\" { dir ", "channel \"blog\" kind=\"files\" { dri ", "loop::unknown-node"),
+    ("folder \"first-loop/data/feeds\"", "folder \"first-loop/data/feed\"", "loop::missing-file"),
+    ("path \"first-loop/data/demand.csv\"", "path \"first-loop/data/demnad.csv\"", "loop::missing-file"),
+    ("give \"signal\"", "give \"signals\"", "loop::unknown-choice"),
+    ("wide total=\"_total\" as=\"topic\"", "wide total=\"_total\" as=\"topic\" as=\"topic\"", "loop::repeated-property"),
+    ("look-back \"14d\"", "look_back \"14d\"", "loop::unknown-node"),
+    ("emerging within=\"90d\"", "emerging within=90", "loop::wrong-type"),
+    ("keep 10 above=0.4", "keep above=0.4", "loop::missing-argument"),
+    ("half-life \"10d\"", "half-life \"10d\"\n            half-life \"11d\"", "loop::repeated-node"),
+    ("where \"pillar.weight > 0.0\"", "where \"pillar.wieght > 0.0\"", "loop::bad-expression"),
+    ("rule \"growth\" weight=0.2", "rule \"growth\" weight=\"0.2\"", "loop::wrong-type"),
+    ("percentile(signal.growth)", "percentile(signal.grwth)", "loop::bad-expression"),
+    ("backtest horizon=\"30d\"", "backtest horizon=\"30d\" now", "loop::extra-argument"),
+    ("brief \"briefs\"", "breif \"briefs\"", "loop::unknown-kind"),
+    ("cap 3 per=\"week\"", "cap 0 per=\"week\"", "loop::out-of-range"),
+    ("check \"forbidden\" \"grounding\"", "check \"forbiden\" \"grounding\"", "loop::unknown-choice"),
+    ("publish \"out\" { from \"channels\" }", "publish \"out\" { from \"chanels\" }", "loop::unknown-step"),
+    ("within 0.05 0.6", "within 0.6 0.05", "loop::out-of-range"),
+    ("report \"weekly\" { from \"opportunities\"", "report \"weekly\" { from \"opportunites\"", "loop::unknown-step"),
+];
+
+const WORKFLOWS: [&str; 2] = ["first-loop.kdl", "b2b-growth.kdl"];
+
+fn disk() -> DiskFiles {
+    DiskFiles::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows"))
+}
+
+fn compiled(name: &str, text: &str) -> Compiled {
+    let files = disk();
+    compile(&Overlay { front: MemoryFiles::new([(name, text)]), behind: &files }, name, builtin::registry())
+}
+
+/// The text with these faults in it, and where each of them is.
+fn spoiled(text: &str, faults: &[usize]) -> (String, Vec<(usize, usize, usize)>) {
+    let mut places: Vec<(usize, usize)> = faults
+        .iter()
+        .map(|fault| {
+            (text.find(FAULTS[*fault].0).unwrap_or_else(|| panic!("`{}` stands in the workflow", FAULTS[*fault].0)), *fault)
+        })
+        .collect();
+    places.sort_unstable();
+    let (mut out, mut copied, mut found) = (String::new(), 0, Vec::new());
+    for (at, fault) in places {
+        let (right, wrong, _) = FAULTS[fault];
+        out.push_str(&text[copied..at]);
+        found.push((out.len(), out.len() + wrong.len(), fault));
+        out.push_str(wrong);
+        copied = at + right.len();
+    }
+    out.push_str(&text[copied..]);
+    (out, found)
+}
+
+/// The faults that nothing was said about, and everything that was said besides.
+fn judged(name: &str, text: &str, faults: &[usize]) -> (Vec<String>, Vec<String>) {
+    let (text, places) = spoiled(text, faults);
+    let compiled = compiled(name, &text);
+    let mut extra: Vec<_> = compiled.diagnostics.iter().collect();
+    let mut silent = Vec::new();
+    for (start, end, fault) in places {
+        let said = extra.iter().position(|finding| {
+            let at = finding.span().map_or(usize::MAX, |span| span.start as usize);
+            finding.code == FAULTS[fault].2 && (start..=end).contains(&at)
+        });
+        match said {
+            Some(said) => drop(extra.remove(said)),
+            None => silent.push(format!("{} {}", FAULTS[fault].1, FAULTS[fault].2)),
+        }
+    }
+    let told = |finding: &&loopctl::diag::Diagnostic| {
+        let place = finding.span().map(|span| compiled.sources.slice(span).to_owned()).unwrap_or_default();
+        format!("{} at `{place}`: {}", finding.code, finding.message)
+    };
+    (silent, extra.iter().map(told).collect())
+}
+
+fn texts() -> Vec<(&'static str, Arc<str>)> {
+    WORKFLOWS.into_iter().map(|name| (name, disk().text(name).expect("bundled"))).collect()
+}
+
+#[test]
+fn each_fault_alone_is_said_once_where_it_stands() {
+    for (name, text) in texts() {
+        assert_eq!(compiled(name, &text).diagnostics, [], "{name} is sound");
+        for fault in 0..FAULTS.len() {
+            let (silent, extra) = judged(name, &text, &[fault]);
+            assert!(silent.is_empty() && extra.is_empty(), "{name}: {}: silent {silent:?}, extra {extra:#?}", FAULTS[fault].1);
+        }
+    }
+}
+
+#[test]
+fn all_faults_at_once_are_each_said_with_at_most_a_tenth_more() {
+    for (name, text) in texts() {
+        let all: Vec<usize> = (0..FAULTS.len()).collect();
+        let (silent, extra) = judged(name, &text, &all);
+        assert!(silent.is_empty() && extra.len() * 10 <= all.len(), "{name}: silent {silent:#?}, extra {extra:#?}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 48, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn some_faults_at_once_are_each_said_with_at_most_a_tenth_more(
+        picks in proptest::collection::btree_set(0..FAULTS.len(), 2..14),
+    ) {
+        let faults: Vec<usize> = picks.into_iter().collect();
+        for (name, text) in texts() {
+            let (silent, extra) = judged(name, &text, &faults);
+            proptest::prop_assert!(silent.is_empty(), "{}: nothing is said about {:#?}", name, silent);
+            proptest::prop_assert!(extra.len() * 10 <= faults.len(), "{}: {:?} also gives {:#?}", name, faults, extra);
+        }
+    }
+}
