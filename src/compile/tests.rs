@@ -119,7 +119,7 @@ fn a_sound_workflow_becomes_a_value() {
 #[test]
 fn two_rules_of_one_name_are_told() {
     assert_eq!(
-        changed("keep 5", "keep 5\n            rule \"demand\" weight=2 { value \"1.0\" }"),
+        changed("keep 5", "keep 5\n            rule \"demand\" weight=1 { value \"1.0\" }"),
         ["loop::repeated-name [\"demand\"] two rules of `score \"opportunities\"` are named `demand`"]
     );
 }
