@@ -17,7 +17,9 @@ pub struct Error {
 
 impl Error {
     pub fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Error {
-        Error { code, message: message.into(), help: help.into() }
+        // Names and reasons may be a stranger's, and a terminal obeys some characters.
+        let plain = |text: String| text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+        Error { code, message: plain(message.into()), help: plain(help.into()) }
     }
 
     /// The source cannot be had: not there, not reachable, not allowed.

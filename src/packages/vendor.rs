@@ -54,24 +54,37 @@ pub fn at_hand(fetcher: &Fetcher<'_>, module: &str, locked: &Locked) -> Result<(
     Ok((tree, Found::Fetched))
 }
 
-/// Writes a module to its place below `vendor/`. What stands there and is neither this module nor one that the cache knows is the work of
-/// a person, and is replaced only with `force`.
-pub fn vendor(fetcher: &Fetcher<'_>, module: &str, locked: &Locked, tree: &ModuleTree, force: bool) -> Result<Vendored, Error> {
-    let place = vendored_at(fetcher.folder, module);
-    let replaces = match holding(&place, &locked.sha256) {
-        Holding::Whole => return Ok(Vendored::Unchanged),
-        Holding::Nothing => false,
-        Holding::Changed(found) if !force && fetcher.cache.holding(&found) != Holding::Whole => {
-            return Err(changed(module, locked, &found));
+/// Whether a vendored module may be replaced: there is none, it is this one, or it is one that was locked or fetched before. Anything else is
+/// the work of a person.
+///
+/// # Errors
+/// Tells the digests of both.
+pub fn replaceable(fetcher: &Fetcher<'_>, module: &str, locked: &Locked, before: Option<&Locked>) -> Result<Holding, Error> {
+    let holding = holding(&vendored_at(fetcher.folder, module), &locked.sha256);
+    match &holding {
+        Holding::Changed(found)
+            if before.is_none_or(|before| before.sha256 != *found) && fetcher.cache.holding(found) != Holding::Whole =>
+        {
+            Err(changed(module, locked, found))
         }
-        Holding::Changed(_) => true,
+        _ => Ok(holding),
+    }
+}
+
+/// Writes a module to its place below `vendor/`, whatever stands there: ask [`replaceable`] before.
+pub fn vendor(fetcher: &Fetcher<'_>, module: &str, locked: &Locked, tree: &ModuleTree) -> Result<Vendored, Error> {
+    let place = vendored_at(fetcher.folder, module);
+    let vendored = match holding(&place, &locked.sha256) {
+        Holding::Whole => return Ok(Vendored::Unchanged),
+        Holding::Nothing => Vendored::Written,
+        Holding::Changed(_) => Vendored::Replaced,
     };
     // Beside its place: the cache may be on another disk.
     let scratch = fetcher.folder.join(VENDOR_FOLDER).join(".loopctl");
     let put = put_folder(tree, &place, &scratch);
     // It stays while another command works in it.
     let _ = fs::remove_dir(&scratch);
-    put.map(|()| if replaces { Vendored::Replaced } else { Vendored::Written })
+    put.map(|()| vendored)
 }
 
 fn changed(module: &str, locked: &Locked, found: &str) -> Error {

@@ -12,9 +12,9 @@ use crate::compile::lock::{MANIFEST, Reference, is_module_name};
 use crate::packages::edit::{Use, insert, use_line, uses, with_range};
 use crate::packages::fetch::Fetched;
 use crate::packages::interface::{Interface, Param};
-use crate::packages::keep::{Holding, holding};
+use crate::packages::keep::Holding;
 use crate::packages::source::{Choice, Details, Origin, Wish};
-use crate::packages::vendor::{vendor, vendored_at};
+use crate::packages::vendor::{replaceable, vendor, vendored_at};
 use crate::report::style::{CODE, DIM, GOOD, TITLE, WAIT, paint, plain};
 use semver::{Comparator, Op, Version, VersionReq};
 use serde_json::json;
@@ -61,11 +61,12 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
     let locked = fetched.locked(wanted);
     modules.cache.put(&fetched.tree)?;
     // A vendored module is found first, so an older one must not stay.
-    if holding(&vendored_at(&modules.folder, &module), &locked.sha256) != Holding::Nothing {
-        vendor(&modules.fetcher(), &module, &locked, &fetched.tree, false)?;
-    }
+    let vendored = replaceable(&modules.fetcher(), &module, &locked, before.as_ref())?;
     modules.lock.modules.insert(module.clone(), locked.clone());
     modules.save()?;
+    if vendored != Holding::Nothing {
+        vendor(&modules.fetcher(), &module, &locked, &fetched.tree)?;
+    }
     if let Some(changed) = &changed {
         replace(&path, &text, changed)?;
     }

@@ -8,8 +8,7 @@ use crate::cli::modules::Modules;
 use crate::cli::output::Output;
 use crate::compile::lock::{Locked, LockedSource, Reference};
 use crate::packages::fetch::{Fetched, origin_of};
-use crate::packages::keep::{Holding, holding};
-use crate::packages::vendor::{Found, ensure, vendor, vendored_at};
+use crate::packages::vendor::{Found, ensure, replaceable, vendor, vendored_at};
 use crate::packages::{self};
 use crate::report::style::{BAD, CODE, DIM, GOOD, count, paint, plain};
 use serde_json::{Value, json};
@@ -29,7 +28,11 @@ pub fn run(args: &Update, output: &Output) -> Result<Exit, Failure> {
         let Some(locked) = modules.lock.modules.get(name) else { continue };
         output.progress(&format!("Looking at {name} …"));
         match look(&modules, name, locked) {
-            Ok((now, fetched)) => found.push((name.clone(), now, fetched)),
+            // What a person has changed in `vendor/` is noticed before anything is written.
+            Ok((now, fetched)) => match replaceable(&modules.fetcher(), name, &now, Some(locked)) {
+                Ok(_) => found.push((name.clone(), now, fetched)),
+                Err(error) => failed.push((name.clone(), error)),
+            },
             Err(error) => failed.push((name.clone(), error)),
         }
     }
@@ -46,9 +49,6 @@ pub fn run(args: &Update, output: &Output) -> Result<Exit, Failure> {
         changes += usize::from(!same_files);
         if changed && !args.dry_run {
             modules.cache.put(&fetched.tree)?;
-            if holding(&vendored_at(&modules.folder, name), &now.sha256) != Holding::Nothing {
-                vendor(&modules.fetcher(), name, now, &fetched.tree, false)?;
-            }
             modules.lock.modules.insert(name.clone(), now.clone());
         }
         told.push_str(&match (same_files, before.version == now.version) {
@@ -68,6 +68,11 @@ pub fn run(args: &Update, output: &Output) -> Result<Exit, Failure> {
     }
     if !args.dry_run {
         modules.save()?;
+        for (name, now, fetched) in &found {
+            if vendored_at(&modules.folder, name).exists() {
+                vendor(&modules.fetcher(), name, now, &fetched.tree)?;
+            }
+        }
     }
     if output.json {
         output.document(&[("modules", Value::from(rows)), ("dry_run", Value::from(args.dry_run))]);

@@ -7,7 +7,7 @@ use crate::cli::modules::{Modules, shown};
 use crate::cli::output::Output;
 use crate::compile::lock::{VENDOR_FOLDER, vendor_path};
 use crate::packages::keep::{Holding, holding};
-use crate::packages::vendor::{Vendored, at_hand, strays, vendor, vendored_at};
+use crate::packages::vendor::{Vendored, at_hand, replaceable, strays, vendor, vendored_at};
 use crate::report::style::{DIM, GOOD, WAIT, count, paint};
 use serde_json::{Value, json};
 
@@ -27,7 +27,11 @@ pub fn run(args: &Vendor, output: &Output) -> Result<Exit, Failure> {
             }
         } else {
             let fetcher = modules.fetcher();
-            match at_hand(&fetcher, name, locked).and_then(|(tree, _)| vendor(&fetcher, name, locked, &tree, args.force)) {
+            let allowed = if args.force { Ok(()) } else { replaceable(&fetcher, name, locked, None).map(|_| ()) };
+            let vendored = allowed
+                .and_then(|()| at_hand(&fetcher, name, locked))
+                .and_then(|(tree, _)| vendor(&fetcher, name, locked, &tree));
+            match vendored {
                 Ok(Vendored::Unchanged) => "as it was locked",
                 Ok(Vendored::Written) => "copied",
                 Ok(Vendored::Replaced) => "replaced",

@@ -451,6 +451,19 @@ fn vendored_modules_are_checked_and_the_work_of_a_person_is_not_thrown_away() {
     place.write("modules/voice/module.kdl", voice("1.5.0"));
     place.run("update").exit(0).says("1.2.3 → 1.5.0");
     assert!(place.read("workflows/vendor/acme/voice/module.kdl").contains("1.5.0"));
+    // Also on a machine that has never fetched the older one.
+    fs::remove_dir_all(place.path(".cache")).expect("ours");
+    place.write("modules/voice/module.kdl", voice("1.6.0"));
+    place.run("update").exit(0).says("1.5.0 → 1.6.0");
+    assert!(place.read("workflows/vendor/acme/voice/module.kdl").contains("1.6.0"));
+    // A change of a person keeps everything as it is.
+    place.write("workflows/vendor/acme/voice/templates/note.hbs", "by hand\n");
+    place.write("modules/voice/module.kdl", voice("1.7.0"));
+    let lock = locked(&place);
+    place.run("update").fails(2, "packages::checksum-mismatch");
+    assert_eq!(locked(&place), lock);
+    // The cache has what is locked, whatever has become of the source.
+    place.run("vendor --force").exit(0).says("1.6.0 replaced");
     place.write("workflows/vendor/other/thing/module.kdl", "x");
     place.run("vendor").exit(0).says("`workflows/vendor/other/thing` is not locked");
     place.run("remove voice").exit(0);
@@ -508,6 +521,43 @@ fn what_cannot_be_added_says_what_to_do() {
     place.write(LOCK, lock);
     place.write("broken.kdl", "workflow \"x\" {\n");
     place.run("add ./modules/voice --workflow broken.kdl").fails(3, "cli::invalid-workflow");
+}
+
+/// The system ends a process that writes more than it may, in the middle of the write: at every such point the lock is whole or not there,
+/// and the workflow is the old one or the new one.
+#[cfg(unix)]
+#[test]
+fn a_death_in_the_middle_of_a_write_leaves_nothing_half() {
+    let place = place();
+    add(&place, "./modules/voice").exit(0);
+    let (lock, with_use) = (locked(&place), place.read(FIRST));
+    let mut ends = std::collections::BTreeSet::new();
+    for blocks in [0, 1, 2, 4, 8, 9, 10, 64] {
+        let place = self::place();
+        let before = place.read(FIRST);
+        let limited = format!("ulimit -f {blocks}; exec \"$0\" add ./modules/voice --workflow {FIRST}");
+        let output = Command::new("sh")
+            .args(["-c", &limited, env!("CARGO_BIN_EXE_loopctl")])
+            .current_dir(place.path("."))
+            .env("HOME", place.path("."))
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("LOOPCTL_CACHE")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("sh starts");
+        ends.insert(output.success());
+        if place.path(LOCK).exists() {
+            assert_eq!(locked(&place), lock, "{blocks}");
+        }
+        let now = place.read(FIRST);
+        assert!(now == before || (now == with_use && place.path(LOCK).exists()), "{blocks}");
+        // The next run finishes what was begun.
+        add(&place, "./modules/voice").exit(0);
+        assert_eq!((locked(&place), place.read(FIRST)), (lock.clone(), with_use.clone()), "{blocks}");
+        place.run("update --locked").exit(0);
+    }
+    assert_eq!(ends.len(), 2, "some were stopped and some were not");
 }
 
 /// Nothing may be written while `add` runs into a full or read-only place.
