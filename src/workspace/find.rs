@@ -62,7 +62,11 @@ pub fn split_path(path: &Path) -> (PathBuf, String) {
 pub fn as_typed(sources: &Sources, path: &Path) -> Sources {
     let (folder, _) = split_path(path);
     let folder = folder.strip_prefix(".").unwrap_or(&folder);
-    sources.renamed(|name| folder.join(name).display().to_string())
+    sources.renamed(|name| match name.starts_with('@') {
+        // Modules that are built in or cached lie in no folder of the project.
+        true => name.to_owned(),
+        false => folder.join(name).display().to_string(),
+    })
 }
 
 /// Compiles a workflow file from disk.
@@ -82,6 +86,11 @@ pub fn compile(path: &Path) -> Result<(DiskFiles, Compiled), Failure> {
 
 /// The failure that says what is wrong with a workflow; its findings say where.
 pub fn invalid(path: &Path, compiled: &Compiled) -> Failure {
+    if compiled.module.is_some() && compiled.diagnostics.is_empty() {
+        return Failure::new("cli::invalid-workflow", format!("`{}` is a module, not a workflow", path.display()))
+            .help("name a workflow that uses it; `loopctl validate` checks a module alone")
+            .exit(Exit::InvalidWorkflow);
+    }
     Failure::new("cli::invalid-workflow", format!("`{}` is not valid", path.display()))
         .help("mend what is shown above; `loopctl explain CODE` tells more")
         .exit(Exit::InvalidWorkflow)

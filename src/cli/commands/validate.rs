@@ -35,7 +35,10 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
         }
     }
     let sources = project::as_typed(&compiled.sources, &path);
-    let steps = compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len());
+    let steps = match &compiled.module {
+        Some(module) => module.steps.len(),
+        None => compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len()),
+    };
     Ok(tell(judged(compiled.diagnostics, args), &sources, &fixed, (&path, count(steps, "step")), args, output))
 }
 

@@ -246,6 +246,7 @@ pub fn sample(param: &Param, module: &Module) -> Vec<Given> {
         ValueType::Time => text("2026-01-01"),
         ValueType::Window => text("week"),
         ValueType::Glob => text("*"),
+        ValueType::Parameter => text(&format!("sample-of-the-parameter-{}.x", param.name)),
         ValueType::Choice(_) => text(param.words.first().map_or("", String::as_str)),
         // No step, file or channel has such a name, so it is unknown and nothing is said about it.
         _ => text(&format!("sample-of-the-parameter-{}", param.name)),

@@ -2,7 +2,7 @@
 //! a workflow. What is said about the values themselves, and about all that a real workflow would have around it, is left out.
 
 use super::arguments::sample;
-use super::definition::{Export, Fragment, Hole, Module, fragments, hole, is_module, read};
+use super::definition::{Export, Fragment, Hole, Module, Param, fragments, hole, is_module, read};
 use super::library::{Library, is_below};
 use super::map::EXPANDED;
 use super::write::{Scope, Writer};
@@ -70,8 +70,7 @@ fn holes(export: &Export, module: &Module, sink: &mut Vec<Diagnostic>) {
     for part in &export.parts {
         let Some(node) = module.tree.node(part.node) else { continue };
         let nodes = part.kind.map_or(&[][..], |kind| kind.spec().nodes);
-        let mut walk = Walk { export, module, used: &mut used, sink };
-        walk.node(node, None, &[nodes, language::WIRED], true);
+        Walk { export, module, used: &mut used, sink }.node(node, None, &[nodes, language::WIRED]);
     }
     for param in export.params.iter().filter(|param| !used.contains(param.name.as_str()) && !param.name.is_empty()) {
         sink.push(
@@ -93,19 +92,18 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn node(&mut self, node: Node<'_>, spec: Option<&NodeSpec>, children: &[&'static [NodeSpec]], is_step: bool) {
+    fn node(&mut self, node: Node<'_>, spec: Option<&NodeSpec>, children: &[&'static [NodeSpec]]) {
         let mut args = 0;
         for entry in node.entries() {
             let place = args;
             args += usize::from(entry.name().is_none());
-            let of_optional = entry.name().is_none() && !is_step;
             match hole(&entry) {
                 Some(Hole::Param(name) | Hole::Each(name)) => self.parameter(name, entry.value_span()),
                 Some(Hole::Filled { text, .. }) => {
                     for fragment in fragments(text) {
                         if let Fragment::Param(name) = fragment {
                             self.parameter(name, entry.value_span());
-                            if !of_optional && self.export.param(name).is_some_and(|param| param.optional) {
+                            if self.export.param(name).is_some_and(|param| param.optional) {
                                 self.sink.push(
                                     Diagnostic::error(
                                         "loop::undeclared-parameter",
@@ -132,7 +130,7 @@ impl Walk<'_> {
         }
         for child in node.children() {
             let spec = children.iter().flat_map(|group| group.iter()).find(|spec| spec.name == child.name());
-            self.node(child, spec, &[spec.map_or(&[][..], |spec| spec.children)], false);
+            self.node(child, spec, &[spec.map_or(&[][..], |spec| spec.children)]);
         }
     }
 
@@ -221,11 +219,15 @@ fn tried(number: usize, library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
     for (layer, exports) in by_layer {
         writer.put(&format!("{} {{\n", layer.name()), NOWHERE, NOWHERE, None);
         for export in exports {
-            let values = export.params.iter().map(|param| (param.name.clone(), sample(param, module))).collect();
-            let name = format!("a-{}", export.name);
-            let scope = Scope { module, export, values, name, name_span: export.name_span };
             unknown_inner(export, module, number, library, &mut inner);
-            writer.body(&scope, library, site, &mut inner);
+            // Once with everything that can be said, and once with only what must be.
+            let is_optional = |param: &Param| param.optional;
+            for (round, all) in [("full", true), ("bare", false)].into_iter().take(1 + usize::from(export.params.iter().any(is_optional))) {
+                let value = |param: &Param| if all || !param.optional { sample(param, module) } else { Vec::new() };
+                let values = export.params.iter().map(|param| (param.name.clone(), value(param))).collect();
+                let scope = Scope { module, export, values, name: format!("{round}-{}", export.name), name_span: export.name_span };
+                writer.body(&scope, library, site, &mut inner);
+            }
         }
         writer.put("}\n", NOWHERE, NOWHERE, None);
     }
@@ -248,7 +250,10 @@ fn tried(number: usize, library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
         }
         let mut finding = map.brought_back(finding);
         finding.labels.retain(|label| label.span.file != NOWHERE.file);
-        sink.push(finding);
+        let said = |other: &Diagnostic| other.code == finding.code && other.span() == finding.span();
+        if !sink.iter().any(said) {
+            sink.push(finding);
+        }
     }
 }
 

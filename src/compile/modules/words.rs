@@ -25,6 +25,7 @@ pub const TYPES: &[(&str, ValueType)] = &[
     ("step", ValueType::Step),
     ("provider", ValueType::Provider),
     ("channel", ValueType::Channel),
+    ("parameter", ValueType::Parameter),
     ("secret", ValueType::Secret),
     ("choice", ValueType::Choice(&[])),
 ];
@@ -49,6 +50,7 @@ const TYPE_NAMES: &[&str] = &[
     "step",
     "provider",
     "channel",
+    "parameter",
     "secret",
     "choice",
 ];

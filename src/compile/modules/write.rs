@@ -1,7 +1,7 @@
 //! Writing the text of a workflow in which every use of a module's step has become the built-in steps it is made of.
 //!
-//! The result step takes the user's name and the others `NAME:STEP`. What is copied keeps its bytes, and a setting whose parameter was
-//! left out is taken out with `/-`, so that all that is not filled in stays as its author wrote it.
+//! The result step takes the user's name and the others `NAME:STEP`. What is copied keeps its bytes, and what a parameter leaves out is
+//! taken out with `/-`, so that all that is not filled in stays as its author wrote it.
 
 use super::arguments;
 use super::arguments::{Given, Values};
@@ -211,15 +211,12 @@ impl Writer {
     fn child(&mut self, scope: &Scope<'_>, node: Node<'_>, spec: Option<&NodeSpec>, here: Here) {
         let children: &[&'static [NodeSpec]] = &[spec.map_or(&[][..], |spec| spec.children)];
         let start = node.span().start;
-        // A node without the value it is there for is left out.
-        let absent = |name: &str| scope.values.get(name).is_some_and(Vec::is_empty);
-        let is_absent = node.args().any(|entry| match hole(&entry) {
-            Some(Hole::Param(name) | Hole::Each(name)) => absent(name),
-            Some(Hole::Filled { text, .. }) => {
-                fragments(text).iter().any(|fragment| matches!(fragment, Fragment::Param(name) if absent(name)))
-            }
-            None => false,
-        });
+        // A node of whose values none is given is left out.
+        let is_absent = node.arg(0).is_some()
+            && node.args().all(|entry| match hole(&entry) {
+                Some(Hole::Param(name) | Hole::Each(name)) => scope.values.get(name).is_some_and(Vec::is_empty),
+                Some(Hole::Filled { .. }) | None => false,
+            });
         if is_absent {
             self.put("/-", node.head_span(), node.head_span(), here.site);
             self.copy(here.file, scope.module.tree.text(), start, node.span().end, here.site);
