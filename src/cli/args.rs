@@ -518,9 +518,11 @@ pub struct Report {
   loopctl kinds
   loopctl kinds score
   loopctl kinds \"source kind=csv\"
+  loopctl kinds std/rivals                  what a module exports
+  loopctl kinds ./modules/voice.kdl
   loopctl kinds --schema                    all of the language as JSON, for editors and tools")]
 pub struct Kinds {
-    /// A verb, such as `score`
+    /// A verb, such as `score`, or a module, such as `std/rivals`
     pub kind: Vec<String>,
 
     /// Print the whole language as JSON: every setting and every kind, with types, defaults and examples

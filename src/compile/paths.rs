@@ -21,6 +21,18 @@ pub(super) fn join(folder: &str, path: &str) -> String {
     if absolute { format!("/{joined}") } else { joined }
 }
 
+/// `path` as it is written from `folder`: `join(folder, relative(folder, path))` is `path`. What lies in no folder of the project stays as
+/// it is.
+pub(super) fn relative(folder: &str, path: &str) -> String {
+    if folder.is_empty() || path.starts_with(['/', '@']) {
+        return path.to_owned();
+    }
+    let (from, to): (Vec<&str>, Vec<&str>) = (folder.split('/').collect(), path.split('/').collect());
+    let common = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
+    let up = from[common..].iter().map(|_| "..");
+    up.chain(to[common..].iter().copied().filter(|part| !part.is_empty())).collect::<Vec<_>>().join("/")
+}
+
 /// The folder of a path; empty for a name alone.
 pub(super) fn parent(path: &str) -> String {
     path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned())
@@ -45,6 +57,19 @@ mod tests {
         assert_eq!(join("workflows", "/a.csv"), "/a.csv");
         assert_eq!(join("workflows", "@std/a/b.hbs"), "@std/a/b.hbs");
         assert_eq!(join("@std/a", "t/b.hbs"), "@std/a/t/b.hbs");
+        for (folder, path, expected) in [
+            ("", "a/b", "a/b"),
+            ("a", "a/b/c", "b/c"),
+            ("a/b", "a/c", "../c"),
+            ("a", "", ".."),
+            ("a", "a", ""),
+            ("a", "@std/b", "@std/b"),
+            ("../x", "../y/z", "../y/z"),
+        ] {
+            let written = relative(folder, path);
+            assert_eq!(join(folder, &written), path, "{folder} {path}");
+            assert!(written == expected || folder.starts_with(".."), "{written}");
+        }
         assert_eq!(parent("a/b/c"), "a/b");
         assert_eq!(name("a/b/c"), "c");
     }

@@ -90,6 +90,20 @@ impl Sources {
         FileId(self.0.len() as u32 - 1)
     }
 
+    /// How many texts there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Forgets the texts that were added after the first `length`. No span may point into them any more.
+    pub fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
     pub fn get(&self, file: FileId) -> Option<&SourceFile> {
         self.0.get(file.0 as usize)
     }

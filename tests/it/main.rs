@@ -19,8 +19,10 @@ mod kinds;
 mod lsp;
 mod mending;
 mod model;
+mod modules;
 mod rehearsal;
 #[path = "../../src/base/skip.rs"]
 mod skip;
+mod stdlib;
 mod transcripts;
 mod wire;

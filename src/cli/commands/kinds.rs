@@ -4,9 +4,12 @@ use crate::builtin;
 use crate::cli::args::Kinds;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
-use crate::diag::nearest;
+use crate::compile::modules::{self, page};
+use crate::diag::{Diagnostic, nearest};
 use crate::report::style::{CODE, DIM, TITLE, fit, paint};
 use crate::step::reference::{connector_page, kind_page};
+use crate::workspace::Findings;
+use crate::world::DiskFiles;
 use serde_json::json;
 
 pub fn run(args: &Kinds, output: &Output) -> Result<Exit, Failure> {
@@ -27,6 +30,11 @@ pub fn run(args: &Kinds, output: &Output) -> Result<Exit, Failure> {
         list(output);
         return Ok(Exit::Ok);
     }
+    if let [module] = args.kind.as_slice()
+        && module.contains('/')
+    {
+        return a_module(module, output);
+    }
     let wanted = args.kind.join(" ").replace(" kind=", " ").replace("kind=", "");
     let plain = |name: &str| name.replace(" kind=", " ");
     let found: Vec<&(String, String)> =
@@ -43,6 +51,22 @@ pub fn run(args: &Kinds, output: &Output) -> Result<Exit, Failure> {
         output.facts("kinds", &found.iter().map(|(name, page)| json!({"kind": name, "page": page})).collect::<Vec<_>>());
     } else {
         output.text(&found.iter().map(|(_, page)| page.as_str()).collect::<Vec<_>>().join("\n---\n\n"));
+    }
+    Ok(Exit::Ok)
+}
+
+/// The steps that a module exports, with their parameters. The module is found as a workflow in this folder would find it.
+fn a_module(reference: &str, output: &Output) -> Result<Exit, Failure> {
+    let (module, sources, findings) = modules::load(&DiskFiles::new(""), "", reference, builtin::registry());
+    let module = module.filter(|_| !findings.iter().any(Diagnostic::is_error));
+    let Some(module) = module else {
+        return Err(Failure::new("cli::unknown-kind", format!("module `{reference}` cannot be shown"))
+            .help("mend what is shown above; `loopctl explain CODE` tells more")
+            .with(Findings { sources, diagnostics: findings }));
+    };
+    match output.json {
+        true => output.facts("module", &page::facts(&module)),
+        false => output.text(&page::page(&module, 1)),
     }
     Ok(Exit::Ok)
 }
@@ -80,6 +104,10 @@ fn list(output: &Output) {
         }
         for spec in registry.channels {
             text.push_str(&line(&format!("channel kind={}", spec.kind), spec.summary));
+        }
+        text.push_str(&format!("\n{}\n", paint(TITLE, "Built-in modules")));
+        for found in page::built_in(registry) {
+            text.push_str(&line(&found.name, &found.module.about));
         }
         text.push_str(&format!("\n{}\n", paint(DIM, "loopctl kinds KIND tells all about one.")));
         text

@@ -107,7 +107,7 @@ pub fn read(
 
 /// A template that a module names lies in its own folder.
 fn at_home(given: &mut Given, module: &Module) {
-    given.plain = crate::compile::paths::join(&module.folder, &given.plain);
+    given.plain = crate::compile::paths::join(&module.home, &given.plain);
     given.spelling = crate::syntax::quoted(&given.plain);
     given.exact = false;
 }

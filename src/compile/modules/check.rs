@@ -40,7 +40,12 @@ pub fn check_file(
 
 /// Checks every module that was read; those that are built in were checked when they were built in.
 pub fn check_all(library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
+    // Modules stand behind those that they are made of.
     for number in 0..library.modules.len() {
+        let parts = library.aliases[number].values().flatten();
+        if parts.into_iter().any(|part| library.modules[*part].broken) {
+            library.modules[number].broken = true;
+        }
         let module = &library.modules[number];
         if module.broken || module.folder.starts_with(super::stdlib::ROOT) {
             continue;
@@ -57,7 +62,9 @@ pub fn check_all(library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
             }
         }
         if !findings.iter().any(Diagnostic::is_error) {
-            tried(number, library, &mut findings);
+            for at in 0..library.modules[number].steps.len() {
+                tried(number, at, library, &mut findings);
+            }
         }
         library.modules[number].broken |= findings.iter().any(Diagnostic::is_error);
         sink.extend(findings);
@@ -203,37 +210,34 @@ impl Walk<'_> {
     }
 }
 
-/// Expands every step of a module once and keeps what is said about the module's own text.
-fn tried(number: usize, library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
+/// Expands one step of a module and keeps what is said about the module's own text.
+fn tried(number: usize, at: usize, library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
     let module = &library.modules[number];
+    let export = &module.steps[at];
+    let Some(layer) = library.layers(number, export).first().copied() else { return };
+    unknown_inner(export, module, number, library, sink);
     let mut writer = Writer::new(module.tree.text().len() * 2);
     let site = writer.map.site(NOWHERE);
-    writer.put("workflow \"sample\" phase=1 {\n", NOWHERE, NOWHERE, None);
-    let mut by_layer: BTreeMap<_, Vec<&Export>> = BTreeMap::new();
-    for export in &module.steps {
-        if let Some(layer) = library.layers(number, export).first() {
-            by_layer.entry(*layer).or_default().push(export);
-        }
+    writer.put(&format!("workflow \"sample\" phase=1 {{\n{} {{\n", layer.name()), NOWHERE, NOWHERE, None);
+    // Once with everything that can be said, and once with only what must be.
+    let rounds = 1 + usize::from(export.params.iter().any(|param| param.optional));
+    for (round, all) in [("full", true), ("bare", false)].into_iter().take(rounds) {
+        let value = |param: &Param| if all || !param.optional { sample(param, module) } else { Vec::new() };
+        let values = export.params.iter().map(|param| (param.name.clone(), value(param))).collect();
+        let scope = Scope { module, export, values, name: format!("{round}-{}", export.name), name_span: export.name_span };
+        writer.expand(&scope, library, site, sink);
     }
-    let mut inner = Vec::new();
-    for (layer, exports) in by_layer {
-        writer.put(&format!("{} {{\n", layer.name()), NOWHERE, NOWHERE, None);
-        for export in exports {
-            unknown_inner(export, module, number, library, &mut inner);
-            // Once with everything that can be said, and once with only what must be.
-            let is_optional = |param: &Param| param.optional;
-            for (round, all) in [("full", true), ("bare", false)].into_iter().take(1 + usize::from(export.params.iter().any(is_optional))) {
-                let value = |param: &Param| if all || !param.optional { sample(param, module) } else { Vec::new() };
-                let values = export.params.iter().map(|param| (param.name.clone(), value(param))).collect();
-                let scope = Scope { module, export, values, name: format!("{round}-{}", export.name), name_span: export.name_span };
-                writer.body(&scope, library, site, &mut inner);
-            }
-        }
-        writer.put("}\n", NOWHERE, NOWHERE, None);
+    if let Some(much) = writer.overflow {
+        sink.push(
+            Diagnostic::error("loop::recursive-module", format!("`{}` stands for too many steps", export.name))
+                .at(export.name_span, much)
+                .help("modules that are made of modules multiply; use fewer of them"),
+        );
+        return;
     }
-    writer.put("}\n", NOWHERE, NOWHERE, None);
-    sink.extend(inner);
+    writer.put("}\n}\n", NOWHERE, NOWHERE, None);
     let (tree, _) = syntax::read(EXPANDED, &writer.text);
+    let known = library.sources.len();
     let mut findings = Vec::new();
     if let Some(mut sketch) = frame::read(&tree, library.registry, &mut findings) {
         resolve::Resolver::new(library.files, &library.root, library.sources, &mut findings).resolve(&mut sketch);
@@ -245,7 +249,8 @@ fn tried(number: usize, library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
     for finding in findings {
         let Some(span) = finding.span() else { continue };
         // A sample stands for what a user will write; what is wrong with it will be said then.
-        if map.is_made(span) && map.back(span).file != own || map.back(span).file == NOWHERE.file {
+        let place = map.back(span);
+        if place.file == NOWHERE.file || (map.is_made(span) && place.file != own) {
             continue;
         }
         let mut finding = map.brought_back(finding);
@@ -254,6 +259,10 @@ fn tried(number: usize, library: &mut Library<'_>, sink: &mut Vec<Diagnostic>) {
         if !sink.iter().any(said) {
             sink.push(finding);
         }
+    }
+    // Templates are read again where the step is used.
+    if !sink.iter().flat_map(|finding| &finding.labels).any(|label| label.span.file.0 as usize >= known && label.span.file.0 < NOWHERE.file.0) {
+        library.sources.truncate(known);
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Module {
     pub file: FileId,
     /// The folder that templates in it are relative to.
     pub folder: String,
+    /// The same, relative to the folder of the workflow.
+    pub home: String,
     /// Something in it is wrong, so none of its steps can be used.
     pub broken: bool,
 }
@@ -307,7 +309,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
     }
     let broken = sink[before..].iter().any(Diagnostic::is_error);
     let about = about.unwrap_or_default();
-    Some(Module { name, version, version_span, about, uses, steps, tree, file, folder: folder.to_owned(), broken })
+    Some(Module { name, version, version_span, about, uses, steps, tree, file, folder: folder.to_owned(), home: folder.to_owned(), broken })
 }
 
 /// Reads a line `use`; what is wrong with its spelling is told to `sink`.

@@ -291,6 +291,7 @@ impl<'l> Library<'l> {
             sink.extend(said.collect::<Vec<_>>());
             return None;
         };
+        module.home = paths::relative(&self.root, &module.folder);
         let aliases = self.parts(&place.file, &mut module, sink);
         self.modules.push(module);
         self.aliases.push(aliases);
@@ -301,6 +302,7 @@ impl<'l> Library<'l> {
 
     /// Takes a module that was read elsewhere, with those that it is made of.
     pub fn take(&mut self, file: &str, mut module: Module, sink: &mut Vec<Diagnostic>) -> usize {
+        module.home = paths::relative(&self.root, &module.folder);
         let aliases = self.parts(file, &mut module, sink);
         self.modules.push(module);
         self.aliases.push(aliases);

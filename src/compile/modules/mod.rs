@@ -116,21 +116,41 @@ pub(super) fn expand(
         writer.copy(tree.file(), tree.text(), at, node.span().start, None);
         let number = writer.map.site(node.span());
         let scope = Scope { module, export, values: found.values.clone(), name, name_span };
-        writer.body(&scope, &library, number, sink);
+        writer.expand(&scope, &library, number, sink);
         at = node.span().end;
-        if writer.overflowed {
+        if let Some(much) = writer.overflow {
             sink.push(
-                Diagnostic::error("loop::recursive-module", "the modules of this workflow stand for too many steps")
-                    .at(node.head_span(), format!("more than {} MiB by here", write::LARGEST >> 20))
+                Diagnostic::error("loop::recursive-module", "modules stand for too many steps")
+                    .at(node.head_span(), much)
                     .help("modules that are made of modules multiply; use fewer of them"),
             );
-            break;
+            // Nothing is expanded then: half a workflow would only give consequences.
+            return None;
         }
     }
     writer.copy(tree.file(), tree.text(), at, tree.text().len() as u32, None);
     // What is wrong with the spelling of the workflow has been said, and modules with such mistakes are not expanded.
     let (expanded, _) = syntax::read(EXPANDED, &writer.text);
     Some(Expanded { tree: expanded, map: writer.map })
+}
+
+/// Reads one module as a workflow in `folder` would, by what stands after `use`: for commands and editors that tell about it.
+pub fn load(
+    files: &dyn Files,
+    folder: &str,
+    reference: &str,
+    registry: &Registry,
+) -> (Option<Module>, Sources, Vec<Diagnostic>) {
+    let mut sources = Sources::default();
+    let mut sink = Vec::new();
+    let place = Span::new(sources.add("use", reference), 0, reference.len());
+    let files = stdlib::WithStdlib(files);
+    let mut library = Library::new(&files, registry, &mut sources, folder);
+    let used = definition::Used { text: reference.to_owned(), alias: None, span: place, arg: place, inner: Some(place) };
+    let number = library.load(&used, None, &mut sink);
+    check::check_all(&mut library, &mut sink);
+    let module = number.map(|number| library.modules.swap_remove(number));
+    (module, sources, sink)
 }
 
 fn a_step(alias: &str, aliases: &Aliases, library: &Library<'_>) -> String {

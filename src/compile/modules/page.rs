@@ -5,6 +5,7 @@ use super::stdlib;
 use crate::diag::FileId;
 use crate::model::{GoodKind, Layer};
 use crate::step::{Mode, Registry};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -88,6 +89,45 @@ pub fn page(module: &Module, depth: usize) -> String {
         }
     }
     page
+}
+
+/// The same for machines.
+pub fn facts(module: &Module) -> Value {
+    let params = |export: &Export| -> Vec<Value> {
+        let param = |param: &Param| {
+            json!({
+                "name": param.name,
+                "about": param.about,
+                "type": param.type_word,
+                "one_of": param.words,
+                "default": param.default.as_ref().map(|default| default.spelling.clone()),
+                "required": param.is_required(),
+                "many": param.many,
+                "least": param.least,
+                "most": param.most,
+            })
+        };
+        export.params.iter().map(param).collect()
+    };
+    let step = |export: &Export| {
+        let (takes, gives) = goods(export, module);
+        let names = |goods: &[GoodKind]| goods.iter().map(|good| good.name()).collect::<Vec<_>>();
+        json!({
+            "name": export.name,
+            "about": export.about,
+            "takes": names(&takes),
+            "gives": names(&gives),
+            "layers": export.layers().iter().map(|layer| layer.name()).collect::<Vec<_>>(),
+            "params": params(export),
+            "example": export.example,
+        })
+    };
+    json!({
+        "name": module.name,
+        "version": module.version.to_string(),
+        "about": module.about,
+        "steps": module.steps.iter().map(step).collect::<Vec<_>>(),
+    })
 }
 
 fn takes_cell(param: &Param) -> String {

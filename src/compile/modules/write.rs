@@ -14,8 +14,11 @@ use crate::diag::{Diagnostic, FileId, Span};
 use crate::step::{NodeSpec, ValueType};
 use crate::syntax::{Entry, Node, quoted};
 
+/// One use stands for at most so many built-in steps: modules that are made of modules multiply.
+pub const MOST_STEPS: usize = 200;
+
 /// What all expansions together may add to a workflow, in bytes.
-pub const LARGEST: usize = 8 << 20;
+pub const LARGEST: usize = 16 << 20;
 
 /// What names mean inside one use of an exported step.
 pub struct Scope<'s> {
@@ -79,8 +82,10 @@ pub struct Writer {
     pub map: SpanMap,
     /// What was written for uses, in bytes.
     added: usize,
-    /// Too much was written, so the rest was left out.
-    pub overflowed: bool,
+    /// The steps that were written for the use at hand.
+    steps: usize,
+    /// Why the rest was left out, when it was too much.
+    pub overflow: Option<String>,
 }
 
 /// Where a body is written for.
@@ -92,7 +97,7 @@ struct Here {
 
 impl Writer {
     pub fn new(capacity: usize) -> Writer {
-        Writer { text: String::with_capacity(capacity), map: SpanMap::default(), added: 0, overflowed: false }
+        Writer { text: String::with_capacity(capacity), map: SpanMap::default(), added: 0, steps: 0, overflow: None }
     }
 
     /// Copies `start..end` of a file.
@@ -128,11 +133,21 @@ impl Writer {
     }
 
     /// Writes the steps that a use stands for.
-    pub fn body(&mut self, scope: &Scope<'_>, library: &Library<'_>, site: usize, sink: &mut Vec<Diagnostic>) {
+    pub fn expand(&mut self, scope: &Scope<'_>, library: &Library<'_>, site: usize, sink: &mut Vec<Diagnostic>) {
+        self.steps = 0;
+        self.body(scope, library, site, sink);
+    }
+
+    fn body(&mut self, scope: &Scope<'_>, library: &Library<'_>, site: usize, sink: &mut Vec<Diagnostic>) {
         let own = library.modules.iter().position(|module| std::ptr::eq(module, scope.module));
         for (number, part) in scope.export.parts.iter().enumerate() {
-            if self.added > LARGEST {
-                self.overflowed = true;
+            if self.steps >= MOST_STEPS || self.added > LARGEST {
+                self.overflow = Some(match self.added > LARGEST {
+                    true => format!("more than {} MiB by here", LARGEST >> 20),
+                    false => format!("more than {MOST_STEPS}"),
+                });
+            }
+            if self.overflow.is_some() {
                 return;
             }
             let Some(node) = scope.module.tree.node(part.node) else { continue };
@@ -150,6 +165,7 @@ impl Writer {
                 }
                 continue;
             }
+            self.steps += 1;
             self.part(scope, number, part, node, Here { file: scope.module.file, site: Some(site) });
             self.put("\n", node.head_span(), node.head_span(), Some(site));
         }
@@ -250,7 +266,7 @@ impl Writer {
             }
             None => {
                 let other = match (ty, text) {
-                    (Some(ValueType::Template), Some(path)) => Some(paths::join(&scope.module.folder, path)),
+                    (Some(ValueType::Template), Some(path)) => Some(paths::join(&scope.module.home, path)),
                     (Some(ValueType::Step), Some(name)) => scope.part(name).map(|part| scope.outer_name(part)),
                     (Some(ValueType::Parameter), Some(path)) => path
                         .split_once('.')
