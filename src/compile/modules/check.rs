@@ -12,7 +12,7 @@ use crate::compile::{flow, frame, language, lower, paths, resolve};
 use crate::diag::{Diagnostic, FileId, Sources, Span, nearest};
 use crate::step::{NodeSpec, Registry, ValueType};
 use crate::syntax::{self, Node, Tree};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What stands around the bodies has no file.
 const NOWHERE: Span = Span { file: FileId(u32::MAX - 1), start: 0, end: 0 };
