@@ -261,7 +261,11 @@ fn tried(number: usize, at: usize, library: &mut Library<'_>, sink: &mut Vec<Dia
         }
     }
     // Templates are read again where the step is used.
-    if !sink.iter().flat_map(|finding| &finding.labels).any(|label| label.span.file.0 as usize >= known && label.span.file.0 < NOWHERE.file.0) {
+    if !sink
+        .iter()
+        .flat_map(|finding| &finding.labels)
+        .any(|label| label.span.file.0 as usize >= known && label.span.file.0 < NOWHERE.file.0)
+    {
         library.sources.truncate(known);
     }
 }

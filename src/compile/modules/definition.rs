@@ -309,7 +309,19 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
     }
     let broken = sink[before..].iter().any(Diagnostic::is_error);
     let about = about.unwrap_or_default();
-    Some(Module { name, version, version_span, about, uses, steps, tree, file, folder: folder.to_owned(), home: folder.to_owned(), broken })
+    Some(Module {
+        name,
+        version,
+        version_span,
+        about,
+        uses,
+        steps,
+        tree,
+        file,
+        folder: folder.to_owned(),
+        home: folder.to_owned(),
+        broken,
+    })
 }
 
 /// Reads a line `use`; what is wrong with its spelling is told to `sink`.

@@ -135,12 +135,7 @@ pub(super) fn expand(
 }
 
 /// Reads one module as a workflow in `folder` would, by what stands after `use`: for commands and editors that tell about it.
-pub fn load(
-    files: &dyn Files,
-    folder: &str,
-    reference: &str,
-    registry: &Registry,
-) -> (Option<Module>, Sources, Vec<Diagnostic>) {
+pub fn load(files: &dyn Files, folder: &str, reference: &str, registry: &Registry) -> (Option<Module>, Sources, Vec<Diagnostic>) {
     let mut sources = Sources::default();
     let mut sink = Vec::new();
     let place = Span::new(sources.add("use", reference), 0, reference.len());
