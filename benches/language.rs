@@ -236,11 +236,9 @@ fn keystrokes() {
             say(&mut to, &json!({"method": "textDocument/didChange", "params": params}));
             let told = hear(&mut from, |message| message["params"]["version"] == stroke);
             times.push(start.elapsed().as_secs_f64());
-            assert_eq!(
-                told["params"]["diagnostics"] == json!([]),
-                !typed,
-                "a letter breaks the wire, and without it all is well"
-            );
+            let found = told["params"]["diagnostics"].as_array().expect("a list");
+            let broken = found.iter().any(|finding| finding["code"] == "loop::unknown-step");
+            assert_eq!(broken, typed, "a letter breaks the wire, and without it the wire is whole");
         }
         drop(to);
         server.wait().expect("it ends with its input");

@@ -1,6 +1,7 @@
 //! What is wrong with a file, as an editor shows it: the same findings as `loopctl validate`, spread over the files they are in.
 
 use super::documents::{Documents, Source};
+use super::lexer::{Kind, tokens};
 use super::positions::{Encoding, Lines};
 use super::uris;
 use crate::compile::modules::is_module;
@@ -35,6 +36,7 @@ pub fn role(source: &Source) -> Role {
         _ if test_file::is_test_file(&name) => Role::Tests,
         Some("hbs" | "handlebars") => Role::Template,
         // A document without a file yet is most likely the first workflow.
+        Some("kdl") | None if first_word(&source.text) == Some("workflow") => Role::Workflow,
         Some("kdl") | None => match source.tree().roots().any(|root| nearest(root.name(), ["workflow"]).is_some()) {
             true => Role::Workflow,
             false if is_module(source.tree()) => Role::Module,
@@ -42,6 +44,12 @@ pub fn role(source: &Source) -> Role {
         },
         Some(_) => Role::Other,
     }
+}
+
+/// The name of the first node. Asked at every keystroke, so it reads no further than that.
+fn first_word(text: &str) -> Option<&str> {
+    let first = tokens(text).find(|token| !matches!(token.kind, Kind::End | Kind::LineComment | Kind::BlockComment))?;
+    (first.kind == Kind::Bare).then(|| &text[first.range])
 }
 
 /// What checking one file found.
@@ -219,6 +227,8 @@ mod tests {
     fn a_file_has_the_role_that_it_shows() {
         for (path, text, expected) in [
             ("/p/a.kdl", "workflow \"x\"", Role::Workflow),
+            ("/p/a.kdl", "/* a */ // b\n/-x\nworkflow \"x\"", Role::Workflow),
+            ("/p/a.kdl", "module \"a/b\"", Role::Module),
             ("/p/a.kdl", "// first\nworklow \"x\" {", Role::Workflow),
             ("/p/a.test.kdl", "", Role::Tests),
             ("/p/pillars.kdl", "pillar \"x\"", Role::Kdl),
