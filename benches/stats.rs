@@ -3,6 +3,7 @@
 //! `cargo bench --bench stats`
 
 mod common;
+mod nab;
 
 use common::{heading, line, median_of};
 use loopctl::base::Rng;
@@ -12,7 +13,9 @@ use loopctl::stats::bandit::{Arm, Policy};
 use loopctl::stats::forecast::{Answer, forecast, score};
 use loopctl::stats::markov::Chain;
 use loopctl::stats::minhash::text_signature;
+use loopctl::stats::records::{Options as Watch, Records};
 use loopctl::stats::sampling::normal;
+use loopctl::stats::subgroup::{Attribute, Control, Options as Search, Table, mine};
 use std::hint::black_box;
 use std::io::Read;
 use std::time::Instant;
@@ -78,6 +81,52 @@ fn anomalies() {
             black_box(unknown.count());
         });
         line(what, time * 1e6 / series.len() as f64, "µs", "");
+    }
+}
+
+/// The ratio to the record at every point of a series, from after its probation.
+fn ratios(series: &nab::Labelled) -> Vec<Option<f64>> {
+    let day = (1_440.0 / series.minutes) as usize;
+    let options = Watch { period: Some(day), warm_up: series.probation(), refractory: 0 };
+    let mut records = Records::new(options);
+    series.values.iter().map(|value| records.observe(*value)).collect()
+}
+
+/// Points at which a threshold alarms, with a fifth of the probation between two.
+fn alarms(series: &nab::Labelled, ratios: &[Option<f64>], threshold: f64) -> Vec<usize> {
+    let (mut found, mut next) = (Vec::new(), 0);
+    for (at, _) in ratios.iter().enumerate().filter(|(_, ratio)| ratio.is_some_and(|ratio| ratio >= threshold)) {
+        if at >= next {
+            found.push(at);
+            next = at + series.probation() / 5;
+        }
+    }
+    found
+}
+
+fn benchmark_of_anomalies() {
+    let Some(all) = nab::corpus(&nab::folder()) else {
+        println!("  skipped: {} is not here", nab::folder().display());
+        return;
+    };
+    heading("Numenta Anomaly Benchmark, one threshold fitted on half of 29 series and scored on the other");
+    let start = Instant::now();
+    let seen: Vec<(&nab::Labelled, Vec<Option<f64>>)> = all.iter().map(|series| (series, ratios(series))).collect();
+    let points: usize = all.iter().map(|series| series.values.len()).sum();
+    line("a watch over dense streams", start.elapsed().as_secs_f64() * 1e6 / points as f64, "µs a point", "");
+    for (what, profile) in [("standard (goal 67)", nab::STANDARD), ("few false alarms (goal 63)", nab::FEW_FALSE_ALARMS)] {
+        let half = |half: usize| seen.iter().enumerate().filter(move |(at, _)| at % 2 == half).map(|(_, series)| series);
+        let score = |of: usize, threshold: f64| {
+            let series: Vec<&nab::Labelled> = half(of).map(|(series, _)| *series).collect();
+            let found: Vec<Vec<usize>> = half(of).map(|(series, ratios)| alarms(series, ratios, threshold)).collect();
+            nab::score(&series, &found, profile)
+        };
+        for fitted in [0, 1] {
+            let thresholds = (0..=200).map(|step| 0.8 + 0.01 * f64::from(step));
+            let best = thresholds.max_by(|a, b| score(fitted, *a).total_cmp(&score(fitted, *b))).unwrap_or(1.0);
+            let beside = format!("threshold {best:.2}, {:.1} where it was fitted", score(fitted, best));
+            line(what, score(1 - fitted, best), "", &beside);
+        }
     }
 }
 
@@ -171,10 +220,33 @@ fn forecasts() {
     }
 }
 
+/// A table as large as the public e-mail test: 32,000 rows, eight attributes with 34 levels in all.
+fn patterns() {
+    let rows = 32_000;
+    let mut rng = Rng::new(5);
+    let attribute = |rng: &mut Rng, levels: usize| Attribute {
+        name: format!("of {levels}"),
+        levels: (0..levels).map(|level| level.to_string()).collect(),
+        codes: (0..rows).map(|_| rng.below(levels as u64) as u32).collect(),
+    };
+    let attributes: Vec<Attribute> = [12, 7, 2, 2, 3, 2, 3, 3].iter().map(|levels| attribute(&mut rng, *levels)).collect();
+    let outcome: Vec<bool> = (0..rows).map(|_| rng.uniform() < 0.15).collect();
+    let treated: Vec<bool> = (0..rows).map(|_| rng.below(2) == 1).collect();
+    heading(&format!("Combinations of up to three conditions over {rows} rows, s (goal 0.05)"));
+    let options = Search { depth: 3, rows_min: 50, rate: 0.05, control: Control::Together };
+    for (what, treated) in [("by share", None), ("by effect of a treatment", Some(treated))] {
+        let table = Table { attributes: attributes.clone(), outcome: outcome.clone(), treated };
+        let time = median_of(3, || drop(black_box(mine(&table, &options))));
+        line(what, time, "s", &format!("{} tested", mine(&table, &options).rules.len()));
+    }
+}
+
 fn main() {
     attribution();
     anomalies();
+    benchmark_of_anomalies();
     forecasts();
+    patterns();
     texts();
     choices();
 }

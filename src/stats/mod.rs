@@ -20,7 +20,8 @@
 //! *Experiments:* `srm` whether the arms came as meant · `cuped` the past takes noise out · `sequential` answers that stay true
 //! however often one looks.
 //!
-//! *What changed:* `anomaly` a streaming watch over one series · `burst` rising counts and new terms.
+//! *What changed:* `anomaly` a streaming watch over one series · `records` one over a dense stream · `root_cause` which part
+//! of a total explains it · `burst` rising counts and new terms.
 //!
 //! *Which combinations do better:* `bits` sets of rows · `fisher` the exact test · `subgroup` combinations that beat their
 //! parts, and chance.
@@ -57,6 +58,8 @@ pub mod srm;
 
 pub mod anomaly;
 pub mod burst;
+pub mod records;
+pub mod root_cause;
 
 pub mod bits;
 pub mod fisher;

@@ -76,7 +76,7 @@ pub struct Options {
 pub type Condition = (usize, usize);
 
 /// Rows and outcomes, of the treated and of the others; without a treatment all are others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counts {
     pub rows: usize,
     pub hits: usize,
@@ -199,7 +199,11 @@ impl Mined {
             effect.map_or(0.0, |effect| if effect.estimate > 0.0 { effect.low } else { -effect.high })
         };
         let mut finds: Vec<&Rule> = self.rules.iter().filter(|rule| rule.adjusted <= rate).collect();
-        finds.sort_by(|a, b| size(b).total_cmp(&size(a)).then_with(|| a.conditions.cmp(&b.conditions)));
+        let better = |rule: &Rule| against(treated, &rule.inside, &rule.outside);
+        finds.sort_by(|a, b| {
+            let surer = size(b).total_cmp(&size(a));
+            surer.then_with(|| better(b).cmp(&better(a))).then_with(|| a.conditions.cmp(&b.conditions))
+        });
         finds
     }
 
@@ -323,7 +327,7 @@ pub fn again(table: &Table, conditions: &[Condition]) -> Option<Rule> {
     let (mut inside, mut all) = (Counts::default(), Counts::default());
     for (row, hit) in table.outcome.iter().enumerate() {
         let treated = table.treated.as_ref().is_some_and(|treated| treated[row]);
-        let mut add = |counts: &mut Counts| {
+        let add = |counts: &mut Counts| {
             counts.rows += 1;
             counts.hits += usize::from(*hit);
             counts.treated_rows += usize::from(treated);

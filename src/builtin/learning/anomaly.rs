@@ -3,11 +3,12 @@
 //! Every series is followed point by point; only its newest point can raise an alarm, and only once: which point that was is kept
 //! for the next cycle. The knob is how many false alarms a month one is willing to read over all series together.
 
-use super::series::{self, Counted, Per};
+use super::series::{self, Counted, IGNORE, Ignored, Per, Series};
 use crate::base::{Digest, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
 use crate::model::{GoodKind, Layer, Scalar, Untrusted};
-use crate::stats::anomaly::{Detector, Options, Verdict as Found};
+use crate::stats::anomaly::{Detector, Options, Reading, Verdict as Found};
+use crate::stats::root_cause::{Element, explain};
 use crate::stats::special::poisson_at_least;
 use crate::step::spec::no_tunables;
 use crate::step::{
@@ -24,7 +25,8 @@ static SPEC: KindSpec = KindSpec {
     summary: "Raises an alarm when a series leaves its usual range.",
     doc: "Follows the volume of every topic (signals), or the number of events of one name per day, and compares the newest point with \
 what level, trend and season led to expect. Alarms per month is the knob, shared by all series. Missing points are gaps, not zeros, and \
-small counts are only unusual when chance would rarely bring them. A point raises its alarm once. A series that is too short says so.",
+small counts are only unusual when chance would rarely bring them. A point raises its alarm once. With `explain`, an alarm about events says which \
+channel, piece or other part makes the difference, and whether the day would have been usual without it. A series that is too short says so.",
     takes: &[GoodKind::Signal, GoodKind::Events],
     gives: &[GoodKind::Insight, GoodKind::Signal],
     mode: Mode::All,
@@ -51,10 +53,21 @@ small counts are only unusual when chance would rarely bring them. A point raise
             "Points in one season, such as 7 for days with a week in them.",
             "season 7",
         ),
+        NodeSpec {
+            name: "explain",
+            args: &[ArgSpec { name: "dimension", ty: ValueType::Text, required: true }],
+            rest: Some(ValueType::Text),
+            doc: "Where to look for the cause of an alarm about events: `channel`, `piece`, or fields of the rows.",
+            example: r#"explain "channel" "device""#,
+            ..NodeSpec::EMPTY
+        },
+        IGNORE,
     ],
     example: r#"anomaly "alarms" {
     from "site"
-    metric "qualified" by="channel"
+    metric "qualified"
+    explain "channel" "piece"
+    ignore "2026-12-24" to="2026-12-26" because="Christmas"
 }"#,
     keeps: Some("the newest point judged in every series, so that no alarm is raised twice"),
     generates: false,
@@ -96,17 +109,22 @@ impl StepKind for Anomaly {
         let series = if name == "volume" {
             series::of_signals(cx)
         } else {
-            series::of_events(cx, &Counted { name, value: false, by, per: Per::Day, aligned: false })
+            series::of_events(cx, &Counted { name, value: false, by, per: Per::Day, only: None, aligned: false })
         };
         let knob = cx.config().number("alarms").unwrap_or(1.0).max(1e-3);
         let period = cx.config().integer("season").and_then(|period| usize::try_from(period).ok()).filter(|period| *period > 1);
         let mut output = Output::default();
+        let ignored = Ignored::read(cx.config(), &cx.workflow.zone);
+        for text in &ignored.unread {
+            output.note(NoteLevel::Warning, format!("`ignore \"{text}\"` names no time and was not used."));
+        }
         let before: Kept = cx.state.and_then(|state| serde_json::from_value(state.clone()).ok()).unwrap_or_default();
         let mut kept = before.clone();
         let (mut short, mut silent) = (0, 0);
         let followed = series.len();
         let mut raised: Vec<Raised> = Vec::new();
-        for (subject, series) in series {
+        for (subject, mut series) in series {
+            ignored.apply(&mut series.points, &cx.workflow.zone);
             let Some((at, Some(value))) = series.points.last().copied() else { continue };
             silent += usize::from(series.silent);
             let mut detector = Detector::new(Options {
@@ -144,6 +162,9 @@ impl StepKind for Anomaly {
             );
             if series.silent {
                 says.push_str(" No event of any name came that day, so look at the tracking first.");
+            } else if name != "volume" {
+                let only = by.map(|dimension| (dimension, subject.as_str()));
+                says.push_str(&cause(cx, name, only, period, &ignored, value, &reading));
             }
             let plot = series.points.iter().filter_map(|(at, value)| Some((at.to_string(), (*value)?)));
             let plot: Vec<(String, f64)> = plot.collect();
@@ -228,6 +249,69 @@ fn points_per_month(points: &[(Timestamp, Option<f64>)]) -> f64 {
     }
 }
 
+/// Which part of the day's events makes the difference, as a sentence with a space before it; empty when nothing stands out.
+fn cause(
+    cx: &StepContext<'_>,
+    name: &str,
+    only: Option<(&str, &str)>,
+    period: Option<usize>,
+    ignored: &Ignored,
+    value: f64,
+    reading: &Reading,
+) -> String {
+    let asked: Vec<&str> =
+        cx.config().texts("explain").into_iter().filter(|by| only.is_none_or(|(known, _)| known != *by)).collect();
+    let parts: Vec<Vec<(String, Element)>> = asked
+        .iter()
+        .map(|by| {
+            let counted = Counted { name, value: false, by: Some(by), per: Per::Day, only, aligned: true };
+            let all = series::of_events(cx, &counted).into_iter();
+            let mut parts: Vec<(String, Element)> = all
+                .filter_map(|(part, mut series)| {
+                    ignored.apply(&mut series.points, &cx.workflow.zone);
+                    Some((part, usual(&series, period)?))
+                })
+                .collect();
+            // What no part accounts for, and the level that the whole was expected at.
+            let sum = |of: &dyn Fn(&Element) -> f64| parts.iter().map(|(_, element)| of(element)).sum::<f64>();
+            let (expected, actual) = (sum(&|element| element.expected), sum(&|element| element.actual));
+            if expected > 0.0 {
+                parts.iter_mut().for_each(|(_, element)| element.expected *= reading.expected.max(0.0) / expected);
+            }
+            if value - actual > 0.5 {
+                parts.push((format!("no {by}"), Element { expected: 0.0, actual: value - actual }));
+            }
+            parts
+        })
+        .collect();
+    let elements: Vec<Vec<Element>> = parts.iter().map(|parts| parts.iter().map(|(_, element)| *element).collect()).collect();
+    let Some(found) = explain(&elements) else { return String::new() };
+    let told: Vec<String> = found
+        .elements
+        .iter()
+        .map(|at| {
+            let (part, element) = &parts[found.dimension][*at];
+            format!("{part} ({} instead of {})", plain(element.actual), plain(element.expected))
+        })
+        .collect();
+    let (expected, actual) = found.rest;
+    // Counts spread with the root of their size.
+    let reach = (reading.high - reading.expected) * (expected / reading.expected.max(1e-9)).clamp(0.0, 1.0).sqrt();
+    let rest = if (actual - expected).abs() <= reach { "the day was as usual" } else { "the day was still unusual" };
+    let share = (found.explained * 100.0).min(100.0);
+    format!(" {share:.0} % of the difference is {} {}; without that {rest}.", asked[found.dimension], told.join(", "))
+}
+
+/// The last value of a series and what the days before it lead to expect: the same days of the last four seasons, or four weeks.
+fn usual(series: &Series, period: Option<usize>) -> Option<Element> {
+    let (last, before) = series.points.split_last()?;
+    let step = period.unwrap_or(1);
+    let past = before.iter().rev().skip(step - 1).step_by(step).take(if step > 1 { 4 } else { 28 });
+    let known: Vec<f64> = past.filter_map(|(_, value)| *value).collect();
+    let expected = if known.is_empty() { 0.0 } else { known.iter().sum::<f64>() / known.len() as f64 };
+    Some(Element { expected: expected.max(0.0), actual: last.1?.max(0.0) })
+}
+
 fn alarm(cx: &StepContext<'_>, subject: &str, at: Timestamp, says: &str) -> Signal {
     Signal::new(SignalKind::Alarm, subject, Untrusted::new(says), cx.step.id.as_str(), at, Digest::of(says))
 }
@@ -299,6 +383,30 @@ mod tests {
         assert_eq!(signals(&output)[0].kind, SignalKind::Alarm);
         // The same day again is the same story.
         assert_eq!(says(&bench.run(&after(61)).unwrap()), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn an_alarm_says_which_part_explains_it_and_whether_the_rest_was_usual() {
+        let mut ads = usual();
+        ads.push(140);
+        let mut rows = site("qualified", "ads", &ads);
+        rows.extend(site("qualified", "mail", &[usual(), vec![38]].concat()));
+        let nodes = r#"metric "qualified"; explain "channel" "device""#;
+        let output = run(nodes, rows.clone(), 61);
+        let [says] = super::tests::says(&output)[..] else { panic!("one alarm: {output:?}") };
+        let cause = says.split_once(" % of the difference is ").unwrap().1;
+        assert!(
+            cause.starts_with("channel ads (140 instead of ") && cause.ends_with("without that the day was as usual."),
+            "{says}"
+        );
+        // Where every part moves alike there is no cause among them.
+        let mut both = site("qualified", "ads", &[usual(), vec![120]].concat());
+        both.extend(site("qualified", "mail", &[usual(), vec![120]].concat()));
+        assert!(!super::tests::says(&run(nodes, both, 61))[0].contains("difference is"));
+        // What is to be ignored is neither judged nor learned from.
+        let day = Timestamp(START + 60 * DAY).to_string();
+        let ignored = run(&format!(r#"{nodes}; ignore "{}""#, &day[..10]), rows, 61);
+        assert!(super::tests::says(&ignored).is_empty());
     }
 
     #[test]

@@ -261,7 +261,7 @@ fn counted(
     tally: &mut Tally,
 ) {
     let zone = &cx.workflow.zone;
-    let measure = |by| Counted { name: asked.name, value: asked.value, by, per, aligned: true };
+    let measure = |by| Counted { name: asked.name, value: asked.value, by, per, only: None, aligned: true };
     let Some(mut total) = series::of_events(cx, &measure(None)).remove(asked.name) else {
         tally.unknown += 1;
         output.note(NoteLevel::Info, format!("No full {} with an event named `{}` has passed yet.", per.word(1), asked.name));

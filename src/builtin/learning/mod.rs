@@ -3,10 +3,12 @@
 pub mod anomaly;
 pub mod arms;
 pub mod attribute;
+pub mod cases;
 pub mod experiment;
 pub mod feedback;
 pub mod forecast;
 pub mod journeys;
+pub mod pattern;
 pub mod report;
 pub mod series;
 
@@ -17,6 +19,7 @@ pub fn kinds() -> Vec<&'static dyn StepKind> {
         &attribute::Attribute,
         &experiment::Experiment,
         &anomaly::Anomaly,
+        &pattern::Pattern,
         &forecast::Forecast,
         &feedback::Feedback,
         &report::ReportKind,

@@ -135,6 +135,8 @@ pub struct Counted<'a> {
     /// A series for each value of this: `channel`, `piece`, or a field of the row.
     pub by: Option<&'a str>,
     pub per: Per,
+    /// Only events of which a dimension says this.
+    pub only: Option<(&'a str, &'a str)>,
     /// All series begin together, so that they add up; otherwise each begins with its own first event.
     pub aligned: bool,
 }
@@ -218,7 +220,8 @@ pub fn of_events(cx: &StepContext<'_>, counted: &Counted<'_>) -> BTreeMap<String
             }
             let start = counted.per.start(day);
             newest = newest.max(Some(start));
-            if event.name != counted.name {
+            let meant = counted.only.is_none_or(|(dimension, part)| part_of(event, dimension) == Some(part));
+            if event.name != counted.name || !meant {
                 continue;
             }
             let amount = if counted.value { event.value.filter(|value| value.is_finite()) } else { Some(1.0) };

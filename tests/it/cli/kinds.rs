@@ -28,6 +28,7 @@ fn every_kind_is_listed_and_explained() {
         "qualify",
         "attribute",
         "anomaly",
+        "pattern",
         "forecast",
         "feedback",
         "report",
