@@ -74,6 +74,7 @@ pub enum Command {
     Store(Store),
     Serve(Serve),
     Trust(Trust),
+    Mcp(Mcp),
     Completions(Completions),
     Man(Man),
 }
@@ -154,6 +155,27 @@ pub struct Trust {
     /// Agree without asking
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Serve the Client OS, the queue and the lineage of pieces to other agents, over the Model Context Protocol on standard input
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl mcp workflows/first-loop.kdl
+  loopctl mcp workflows/first-loop.kdl --allow-decisions --as maria
+
+In an agent's settings, the command is `loopctl` with the words `mcp` and the path of the workflow.
+Agents only read, unless you allow them to decide at gates; their decisions then stand in your name in the log.")]
+pub struct Mcp {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// Also offer to approve, edit and reject what waits at gates
+    #[arg(long, requires = "by")]
+    pub allow_decisions: bool,
+
+    /// In whose name decisions are made
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
 }
 
 /// Check texts as drafts are checked: forbidden phrases, voice, readability, duplicates
@@ -733,6 +755,12 @@ pub enum OsCommand {
   loopctl os diff
   loopctl os diff workflows/first-loop.kdl --cycle 3")]
     Diff(OsDiff),
+    /// Pack the whole Client OS into one text for another tool
+    #[command(after_long_help = "Examples:
+  loopctl os export --for agents > AGENTS.md      a file that coding and writing agents read
+  loopctl os export --for chat | pbcopy           to paste into a chat window
+  loopctl os export --for json                    for a program")]
+    Export(OsExport),
     /// Decide about the changes that the last report proposes; asks one by one in a terminal
     #[command(after_long_help = "Examples:
   loopctl os review
@@ -758,6 +786,26 @@ pub struct OsShow {
     /// The platform it writes for, when there are several style guides
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsExport {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// For whom
+    #[arg(long = "for", value_enum, default_value = "agents")]
+    pub reader: OsReader,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OsReader {
+    /// Markdown with everything, as agents read it from a file
+    Agents,
+    /// Markdown with an instruction in front, to paste into a chat
+    Chat,
+    /// The parts as data
+    Json,
 }
 
 #[derive(Debug, ClapArgs)]

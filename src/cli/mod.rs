@@ -30,7 +30,8 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
+/// Runs one command.
+pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
     let place = project::Place { state: args.state.clone() };
     match &args.command {
         Command::Run(command) => commands::run::run(command, &place, output),
@@ -61,6 +62,7 @@ fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
         Command::Serve(command) => commands::serve::run(command, &place, output),
         Command::Store(command) => commands::store::run(command, &place, output),
         Command::Trust(command) => commands::trust::run(command, output),
+        Command::Mcp(command) => commands::mcp::run(command, &place, output),
         Command::Completions(command) => commands::shell::completions(command),
         Command::Man(command) => commands::shell::man(command),
     }

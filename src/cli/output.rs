@@ -6,12 +6,15 @@ use crate::diag::{Diagnostic, Sources};
 use crate::report::style::{BAD, CODE, paint};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 /// The version of every JSON document that commands print.
 pub const JSON_VERSION: u32 = 1;
 
 pub struct Output {
     pub json: bool,
+    /// Takes what would go to standard output, for a command that runs inside another.
+    captured: Option<Mutex<String>>,
 }
 
 impl Output {
@@ -22,7 +25,25 @@ impl Output {
             ColorChoice::Never => anstream::ColorChoice::Never,
         }
         .write_global();
-        Output { json }
+        Output { json, captured: None }
+    }
+
+    /// Facts as JSON, kept instead of written.
+    pub fn capturing() -> Output {
+        Output { json: true, captured: Some(Mutex::default()) }
+    }
+
+    /// What was kept.
+    pub fn captured(self) -> String {
+        self.captured.map(|text| text.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    }
+
+    /// Whether the text was kept.
+    fn keep(&self, text: &str) -> bool {
+        let Some(kept) = &self.captured else { return false };
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_str(text);
+        true
     }
 
     /// Columns to write into: the terminal's, or 100 when there is none.
@@ -37,6 +58,9 @@ impl Output {
 
     /// Writes text. A closed pipe ends the output quietly.
     pub fn text(&self, text: &str) {
+        if self.keep(text) {
+            return;
+        }
         let mut out = anstream::stdout().lock();
         // A reader that went away (`| head`) is no failure of ours.
         let _ = out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
@@ -45,6 +69,9 @@ impl Output {
 
     /// Writes text to the letter: nothing is taken out of it and no new line is put behind it.
     pub fn exactly(&self, text: &str) {
+        if self.keep(text) {
+            return;
+        }
         let mut out = std::io::stdout().lock();
         // A reader that went away is no failure of ours.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

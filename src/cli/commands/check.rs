@@ -92,6 +92,15 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failure> {
     Ok(if findings.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
+/// What is found in one text, as `--json` tells it.
+pub(super) fn facts(text: &str, client_os: &Snapshot) -> serde_json::Value {
+    let mut sources = Sources::default();
+    let text = Text { path: None, id: sources.add("text", text.to_owned()), text: text.to_owned() };
+    let mut findings = look(&text, client_os, Level::Warning);
+    diagnostic::sort(&mut findings);
+    json_value(&findings, &sources)
+}
+
 /// The Client OS that is checked against: the one named, or that of the only workflow here; without one, the built-in pack alone counts.
 fn client_os(args: &Check) -> Result<(PathBuf, Snapshot), Failure> {
     let folder = match &args.client_os {

@@ -12,7 +12,10 @@ pub mod init;
 pub mod kinds;
 pub mod log;
 pub mod lsp;
+pub mod mcp;
+mod mcp_tools;
 pub mod os;
+mod os_export;
 mod os_review;
 pub mod plan;
 

@@ -17,6 +17,7 @@ pub fn run(args: &Os, place: &Place, output: &Output) -> Result<Exit, Failure> {
     match &args.command {
         OsCommand::Check(file) => check(file, output),
         OsCommand::Show(args) => show(args, place, output),
+        OsCommand::Export(args) => super::os_export::run(args, place, output),
         OsCommand::Diff(args) => diff(args, place, output),
         OsCommand::Review(args) => super::os_review::run(args, place, output),
     }

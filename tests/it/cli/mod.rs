@@ -10,6 +10,7 @@ mod graph;
 mod help;
 mod init;
 mod kinds;
+mod mcp;
 mod modules;
 mod os;
 mod packages;
