@@ -92,7 +92,7 @@ impl Records {
         self.quick += QUICK * (value - self.quick);
         for (at, length) in WINDOWS.into_iter().enumerate() {
             let mean = self.windows[at].push(value, length);
-            if self.seen + 1 <= length {
+            if self.seen < length {
                 // The level begins where the first window stands.
                 self.slow[at] = mean;
             }

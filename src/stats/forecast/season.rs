@@ -38,7 +38,7 @@ pub fn profile(values: &[f64], period: usize, join: Join) -> Option<Vec<f64>> {
         return None;
     }
     let half = period / 2;
-    let even = period % 2 == 0;
+    let even = period.is_multiple_of(2);
     let mut sums = vec![(0.0, 0.0f64); period];
     for at in half..n - half {
         let window = &values[at - half..=at + half];
