@@ -70,6 +70,7 @@ pub enum Command {
     Vendor(Vendor),
     Remove(Remove),
     Breaking(Breaking),
+    Tune(Tune),
     Os(Os),
     Store(Store),
     Serve(Serve),
@@ -725,6 +726,51 @@ pub struct Breaking {
     /// The folder of the module; left out, this folder and all below it
     #[arg(value_name = "MODULE")]
     pub module: Option<PathBuf>,
+}
+
+/// List what learning tuned, and take it back
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl tune
+  loopctl tune list workflows/b2b-growth.kdl --json
+  loopctl tune revert channels.blog --reason \"one odd month\"
+
+A setting that was taken back is not moved again by the same evidence; newer evidence may move it. To keep it where it is for good,
+take its `tune` out of the workflow.")]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Tune {
+    #[command(subcommand)]
+    pub command: Option<TuneCommand>,
+
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TuneCommand {
+    /// List the settings that `feedback` moved, with the evidence
+    #[command(after_long_help = "Examples:
+  loopctl tune list --json")]
+    List(WorkflowFile),
+    /// Set a parameter back to what it was before its last change
+    #[command(after_long_help = "Examples:
+  loopctl tune revert channels.blog --reason \"one odd month\"")]
+    Revert(TuneRevert),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TuneRevert {
+    /// Optionally the workflow file, then the parameter, such as `channels.blog`
+    #[arg(value_name = "[WORKFLOW] PARAMETER", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// Why; it is kept in the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
 }
 
 /// Look after the Client OS

@@ -58,6 +58,7 @@ pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Fa
         Command::Vendor(command) => commands::vendor::run(command, output),
         Command::Remove(command) => commands::remove::run(command, output),
         Command::Breaking(command) => commands::breaking::run(command, output),
+        Command::Tune(command) => commands::tune::run(command, &place, output),
         Command::Os(command) => commands::os::run(command, &place, output),
         Command::Serve(command) => commands::serve::run(command, &place, output),
         Command::Store(command) => commands::store::run(command, &place, output),

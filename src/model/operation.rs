@@ -14,6 +14,29 @@ pub struct Operation {
     pub act: Act,
 }
 
+impl Operation {
+    /// One sentence for a person, with a period.
+    pub fn says(&self) -> String {
+        let because = |reason: &str| match reason.trim().trim_end_matches('.') {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        match &self.act {
+            Act::Reviewed(review) => match &review.verdict {
+                ReviewVerdict::Accepted { client_os, .. } => {
+                    format!("{} accepted “{}”, which made Client OS {}.", self.by, review.title, client_os.short(12))
+                }
+                ReviewVerdict::Rejected { reason } => {
+                    format!("{} turned “{}” down{}.", self.by, review.title, because(reason.as_deref().unwrap_or("")))
+                }
+            },
+            Act::Set { path, from, to, reason } => {
+                format!("{} set {path} from {from:.3} to {to:.3}{}.", self.by, because(reason))
+            }
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {

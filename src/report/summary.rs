@@ -38,11 +38,13 @@ pub fn heading(view: &CycleView, store: &str) -> String {
 pub fn render(view: &CycleView, setting: &Setting<'_>) -> String {
     let mut out = String::new();
     writeln!(out, "{}", heading(view, setting.store)).expect("writing to a string");
+    decided(&mut out, view, setting.width);
     layers(&mut out, view, setting.width);
     opportunities(&mut out, view, setting.width);
     written(&mut out, view, setting.width);
     published(&mut out, view, setting.width);
     learned(&mut out, view, setting.width);
+    proposed(&mut out, view, setting);
     missing(&mut out, view, setting.width);
     waiting(&mut out, view, setting);
     out
@@ -50,6 +52,31 @@ pub fn render(view: &CycleView, setting: &Setting<'_>) -> String {
 
 fn section(out: &mut String, title: &str) {
     writeln!(out, "\n{}", paint(TITLE, title)).expect("writing to a string");
+}
+
+/// What people did beside the cycles: this one reads it.
+fn decided(out: &mut String, view: &CycleView, width: usize) {
+    for says in &view.decided {
+        para(out, "  ", says, width);
+    }
+    if !view.decided.is_empty() {
+        para(out, "  ", &format!("This cycle reads Client OS {}.", view.client_os), width);
+    }
+}
+
+/// Where a person decides about what is proposed.
+fn proposed(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
+    if view.amendments.is_empty() {
+        return;
+    }
+    section(out, &format!("Proposed for the Client OS: {}", count(view.amendments.len(), "change")));
+    for proposal in view.amendments.iter().take(SHOWN) {
+        writeln!(out, "  {}  {}", paint(WAIT, &proposal.id), fit(&proposal.amendment.title, setting.width.saturating_sub(12)))
+            .expect("writing to a string");
+    }
+    more(out, view.amendments.len(), "proposal");
+    let command = format!("loopctl os review {}", setting.file);
+    writeln!(out, "  {}  {}", paint(CODE, command), paint(DIM, "accept, edit or reject them")).expect("writing to a string");
 }
 
 fn layers(out: &mut String, view: &CycleView, width: usize) {

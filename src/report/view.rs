@@ -140,6 +140,10 @@ pub struct CycleView {
     pub zone: String,
     pub recorded: bool,
     pub state: CycleState,
+    /// The version of the Client OS that it reads.
+    pub client_os: String,
+    /// What people did beside the cycles before it opened: it is in force here.
+    pub decided: Vec<String>,
     pub steps: Vec<StepView>,
     pub opportunities: Vec<Opportunity>,
     pub written: Vec<PieceView>,
@@ -200,6 +204,8 @@ impl CycleView {
             zone: workflow.zone.iana_name().unwrap_or("UTC").to_owned(),
             recorded: workflow.recorded_from.is_some(),
             state: CycleState::Open,
+            client_os: pins.client_os_digest.short(12),
+            decided: pins.operations.iter().map(|operation| operation.says()).collect(),
             steps: workflow.steps.iter().map(StepView::new).collect(),
             opportunities: Vec::new(),
             written: Vec::new(),
@@ -453,6 +459,8 @@ pub fn sections(view: &CycleView) -> Vec<Section> {
             sections.push(Section { title: title.to_owned(), says, bars, unit: unit.to_owned() });
         }
     };
+    let reads = (!view.decided.is_empty()).then(|| format!("This cycle reads Client OS {}.", view.client_os));
+    add("What people decided since the last cycle", view.decided.iter().cloned().chain(reads).collect(), Vec::new(), "");
     let sensed =
         view.layer(Layer::Intelligence).filter_map(|step| step.headline.as_ref().map(|line| format!("{}: {line}.", step.step)));
     add("What was sensed", sensed.collect(), Vec::new(), "");

@@ -391,6 +391,7 @@ fn insight(cx: &StepContext<'_>, fitted: &Result<Fitted, String>, outcomes: usiz
         verdict,
         says,
         at: cx.now,
+        basis: None,
         plot: Vec::new(),
     }
 }

@@ -182,6 +182,7 @@ impl StepKind for Anomaly {
                     verdict: Verdict::Clear,
                     says,
                     at,
+                    basis: None,
                     plot: plot[plot.len().saturating_sub(24)..].to_vec(),
                 },
                 parents: series.parents,

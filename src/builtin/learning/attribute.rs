@@ -1,9 +1,10 @@
 //! `attribute`: which touches really moved a conversion, with an interval for every share.
 
 use super::journeys::{self, Journeys};
-use crate::base::Rng;
-use crate::model::goods::{Insight, Subject, Verdict};
-use crate::model::{Config, Good, GoodKind, Layer, Scalar};
+use crate::base::{Hasher, Rng, Timestamp};
+use crate::model::goods::insight::{Basis, HeldOut};
+use crate::model::goods::{Events, Insight, Subject, Verdict};
+use crate::model::{Config, Good, GoodKind, Item, Layer, Scalar};
 use crate::stats::attribution::{Path, Rule, shares};
 use crate::stats::markov::{Chain, Range};
 use crate::stats::sampling::{binomial, poisson};
@@ -12,6 +13,8 @@ use crate::step::spec::no_tunables;
 use crate::step::{
     ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
 };
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub struct Attribute;
@@ -164,6 +167,7 @@ impl StepKind for Attribute {
                         "There are {conversions} conversions to learn from; before credit can be split it takes {need}."
                     ),
                     at: cx.now,
+                    basis: None,
                     plot: Vec::new(),
                 },
                 parents,
@@ -183,8 +187,11 @@ impl StepKind for Attribute {
         };
         output.headline = Some(format!("{} channels share {conversions} conversions ({name})", journeys.channels.len()));
         let value: f64 = credits.iter().map(|credit| credit.value).sum();
+        let basis = basis(&batches, &journeys);
+        let held_out = held_out(&model, &journeys, &mut cx.rng());
         for credit in credits {
-            output.give(insight(cx, &name, credit, conversions, value), parents.clone());
+            let basis = Basis { held_out: held_out.get(&credit.channel).copied(), ..basis.clone() };
+            output.give(insight(cx, &name, credit, conversions, value, basis), parents.clone());
         }
         Ok(Turn::Done(output))
     }
@@ -219,6 +226,58 @@ impl Model {
             _ => Model::Markov(config.text("order").unwrap_or("1").parse().ok()),
         }
     }
+}
+
+/// What the credit rests on: the journeys, whatever the order and the time in which their rows were read.
+fn basis(batches: &[(&Arc<Item>, &Events)], journeys: &Journeys) -> Basis {
+    let mut hasher = Hasher::new();
+    journeys.channels.iter().for_each(|channel| {
+        hasher.part(channel);
+    });
+    for path in &journeys.paths {
+        path.touches.iter().for_each(|touch| {
+            hasher.part(touch.to_be_bytes());
+        });
+        for number in [path.conversions, path.nulls, path.value] {
+            hasher.part(number.to_bits().to_be_bytes());
+        }
+    }
+    // Aggregated journeys have no clock.
+    let times = || batches.iter().flat_map(|(_, events)| events.rows.iter().filter(|row| row.path.is_empty()).map(|row| row.at));
+    let (from, to) = (times().min().unwrap_or(Timestamp(0)), times().max().unwrap_or(Timestamp(0)));
+    Basis { digest: hasher.finish(), from, to, held_out: None }
+}
+
+/// The shares from two parts of the journeys that have nothing in common, by channel: four fifths to learn from, one to judge.
+fn held_out(model: &Model, journeys: &Journeys, rng: &mut Rng) -> BTreeMap<String, HeldOut> {
+    let (mut teach, mut judge) = (journeys.clone(), journeys.clone());
+    for (at, path) in journeys.paths.iter().enumerate() {
+        let conversions = binomial(rng, path.conversions.round() as u64, HELD_OUT) as f64;
+        let nulls = binomial(rng, path.nulls.round() as u64, HELD_OUT) as f64;
+        (judge.paths[at].conversions, judge.paths[at].nulls) = (conversions, nulls);
+        (teach.paths[at].conversions, teach.paths[at].nulls) =
+            ((path.conversions - conversions).max(0.0), (path.nulls - nulls).max(0.0));
+    }
+    let mut shares = |journeys: &Journeys| -> BTreeMap<String, f64> {
+        let found = match model {
+            Model::Rule(rule, _) => {
+                by_rule(*rule, journeys, 1, rng).into_iter().map(|share| (share.channel, share.share)).collect()
+            }
+            Model::Markov(order) => {
+                let effects = Chain::new(&journeys.paths, journeys.channels.len(), order.unwrap_or(1)).removal().effects;
+                let total: f64 = effects.iter().sum();
+                let share = |effect: f64| if total > 0.0 { effect / total } else { 0.0 };
+                journeys.channels.iter().cloned().zip(effects.into_iter().map(share)).collect()
+            }
+        };
+        found
+    };
+    let (learned, judged) = (shares(&teach), shares(&judge));
+    let both = learned.into_iter().filter_map(|(channel, learned)| {
+        let held_out = *judged.get(&channel)?;
+        Some((channel, HeldOut { learned, held_out }))
+    });
+    both.collect()
 }
 
 /// One channel's share of credit with its interval, and for `markov` its removal effect with the interval of that.
@@ -326,7 +385,7 @@ fn choose_order(journeys: &Journeys, rng: &mut Rng) -> u8 {
     best.0
 }
 
-fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64, value: f64) -> Insight {
+fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64, value: f64, basis: Basis) -> Insight {
     let percent = |value: f64| format!("{:.1} %", value * 100.0);
     // A share that may be less than one conversion, or too small to matter: nothing can be done about it.
     let distinguishable = share.interval.0 * conversions >= 1.0 && share.interval.0 >= SHARE_MIN;
@@ -359,6 +418,7 @@ fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64, va
         verdict: if distinguishable { Verdict::Clear } else { Verdict::NotDistinguishable },
         says,
         at: cx.now,
+        basis: Some(basis),
         plot,
     }
 }
@@ -366,10 +426,8 @@ fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64, va
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Timestamp;
     use crate::builtin::common::rehearse::{Bench, notes, shared};
-    use crate::model::goods::{Event, Events};
-    use std::collections::BTreeMap;
+    use crate::model::goods::Event;
     use std::io::Read;
 
     /// Removal effects of the example, solved independently.

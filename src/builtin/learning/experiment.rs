@@ -356,6 +356,7 @@ impl StepKind for Experiment {
                 verdict,
                 says,
                 at: cx.now,
+                basis: None,
                 plot: trial
                     .arms
                     .iter()
@@ -595,6 +596,7 @@ fn insight(cx: &StepContext<'_>, trial: &Trial, asked: &Asked<'_>, arm: usize, c
         verdict,
         says,
         at: cx.now,
+        basis: None,
         plot,
     }
 }

@@ -406,6 +406,7 @@ fn give(
         verdict: Verdict::Clear,
         says: String::new(),
         at,
+        basis: None,
         plot: plot(cx, series, told.as_ref()),
     };
     let Some(told) = told else {

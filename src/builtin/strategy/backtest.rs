@@ -7,8 +7,9 @@
 
 use super::pool::{Pillars, Topic, as_of, period_days};
 use super::score::{Rule, Subject, values};
-use crate::base::Rng;
+use crate::base::{Hasher, Rng, Timestamp};
 use crate::client_os::Pillar;
+use crate::model::goods::insight::{Basis, HeldOut};
 use crate::model::goods::{Insight, Subject as About, Verdict};
 use crate::stats::linear::Matrix;
 use crate::stats::regression::{Comparison, Options, compare_out_of_time, learn};
@@ -68,6 +69,7 @@ pub(super) fn insights(cx: &StepContext<'_>, rules: &[Rule], topics: &[Topic], h
                     rule.weight * scale
                 ),
                 at: cx.now,
+                basis: None,
                 plot: Vec::new(),
             })
             .collect();
@@ -76,6 +78,8 @@ pub(super) fn insights(cx: &StepContext<'_>, rules: &[Rule], topics: &[Topic], h
     let Some(fitted) = fit(&past, &in_force, &options, None) else { return Vec::new() };
     let intervals = intervals(&past, &in_force, &options, &mut cx.rng());
     let comparison = compare_out_of_time(&past.table, &past.outcomes, &in_force, &options, HELD_OUT, &mut cx.rng());
+    let basis = basis(topics);
+    let parts = held_out(&past, &in_force, &options);
     let wins = comparison.as_ref().is_some_and(Comparison::learned_wins);
     rules
         .iter()
@@ -93,12 +97,36 @@ pub(super) fn insights(cx: &StepContext<'_>, rules: &[Rule], topics: &[Topic], h
                 verdict: if decided { Verdict::Clear } else { Verdict::NotDistinguishable },
                 says: says(rule, fitted[at], (low, high), scale, &past, comparison.as_ref(), decided),
                 at: cx.now,
+                basis: Some(Basis {
+                    held_out: parts
+                        .as_ref()
+                        .map(|(learned, judged)| HeldOut { learned: learned[at] * scale, held_out: judged[at] * scale }),
+                    ..basis.clone()
+                }),
                 plot: comparison.as_ref().map_or_else(Vec::new, |comparison| {
                     vec![("weights in force".into(), comparison.declared), ("learned weights".into(), comparison.learned)]
                 }),
             }
         })
         .collect()
+}
+
+/// What the past consists of, whatever the weights are.
+fn basis(topics: &[Topic]) -> Basis {
+    let mut hasher = Hasher::new();
+    for topic in topics.iter().filter(|topic| !topic.signal.series.is_empty()) {
+        hasher.part(&topic.signal.topic).json(&topic.signal.series);
+    }
+    let times = || topics.iter().flat_map(|topic| topic.signal.series.iter().map(|point| point.at));
+    let (from, to) = (times().min().unwrap_or(Timestamp(0)), times().max().unwrap_or(Timestamp(0)));
+    Basis { digest: hasher.finish(), from, to, held_out: None }
+}
+
+/// The weights that the earlier part of the past speaks for, and those of the later part, each learned without the other.
+fn held_out(past: &Past, in_force: &[f64], options: &Options) -> Option<(Vec<f64>, Vec<f64>)> {
+    let cut = ((past.outcomes.len() as f64) * (1.0 - HELD_OUT)) as usize;
+    let (early, late): (Vec<usize>, Vec<usize>) = (0..past.outcomes.len()).partition(|row| *row < cut);
+    Some((fit(past, in_force, options, Some(&early))?, fit(past, in_force, options, Some(&late))?))
 }
 
 fn says(

@@ -1,6 +1,7 @@
 //! Layer 2: choosing what is worth doing, with the whole reckoning kept.
 
 pub mod backtest;
+mod pillar_demand;
 pub mod pool;
 pub mod score;
 

@@ -304,7 +304,8 @@ impl StepKind for Score {
         }
         if let Some(node) = config.child("backtest") {
             let horizon = node.prop("horizon").and_then(Scalar::duration).unwrap_or(Duration::from_secs(30 * 86_400));
-            for insight in backtest::insights(cx, &rules, &topics, horizon) {
+            let by_pillar = super::pillar_demand::insights(cx, &topics);
+            for insight in backtest::insights(cx, &rules, &topics, horizon).into_iter().chain(by_pillar) {
                 // An insight rests on every topic that has a past; naming all of them would help nobody.
                 output.give(insight, Vec::new());
             }

@@ -9,6 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::project::{Place, Project};
 use crate::engine::fold::probed_key;
 use crate::engine::{Doubt, Entry, Pins, doubts};
+use crate::model::{Act, Operation, ReviewVerdict};
 use crate::report::style::{CODE, DIM, TITLE, fit, paint, plain};
 use crate::report::view::{handle, items};
 use crate::step::{Approve, Decision, Failure, FailureKind, Reply, Request, Verdict};
@@ -24,7 +25,7 @@ struct Event {
     at: Timestamp,
     who: String,
     /// `approved`, `edited`, `rejected`, `expired`, `confirmed`, `to-send-again`, `dropped`, `tuned`, `workflow-changed`,
-    /// `client-os-changed`.
+    /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`.
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<String>,
@@ -44,6 +45,7 @@ pub fn run(args: &Log, place: &Place, output: &Output) -> Result<Exit, exit::Fai
     }
     let journal = project.open()?;
     let mut events = Vec::new();
+    let operations = journal.operations(&project.workflow.id)?;
     let mut before = None;
     let cycles = journal.cycles(&project.workflow.id)?;
     for (cycle, _) in &cycles {
@@ -51,6 +53,7 @@ pub fn run(args: &Log, place: &Place, output: &Output) -> Result<Exit, exit::Fai
         let of_cycle = gather(&entries, before.as_ref(), project.workflow.client_os.as_deref());
         if args.cycle.is_none_or(|wanted| wanted == cycle.0) {
             events.extend(of_cycle);
+            events.extend(operations.iter().filter(|operation| operation.cycle == *cycle).map(beside));
         }
         if let Some(Entry::Opened { pins, .. }) = entries.first() {
             before = Some(pins.clone());
@@ -63,6 +66,27 @@ pub fn run(args: &Log, place: &Place, output: &Output) -> Result<Exit, exit::Fai
     events.reverse();
     output.either("log", &events, || text(&project, &events, output.width()));
     Ok(Exit::Ok)
+}
+
+/// What a person did beside the cycles.
+fn beside(operation: &Operation) -> Event {
+    let (what, subject, title, says) = match &operation.act {
+        Act::Reviewed(review) => match &review.verdict {
+            ReviewVerdict::Accepted { text, .. } => ("accepted", &review.key, review.title.clone(), text.clone()),
+            ReviewVerdict::Rejected { reason } => ("turned-down", &review.key, review.title.clone(), reason.clone()),
+        },
+        Act::Set { path, from, to, reason } => ("set", path, format!("{from:.3} → {to:.3}"), Some(reason.clone())),
+    };
+    Event {
+        cycle: operation.cycle,
+        at: operation.at,
+        who: operation.by.clone(),
+        what,
+        step: None,
+        subject: Some(subject.clone()),
+        title,
+        says: says.filter(|says| !says.is_empty()),
+    }
 }
 
 /// The decisions of one cycle in the order in which they were made. `before` are the pins of the cycle before.

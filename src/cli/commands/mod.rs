@@ -31,6 +31,7 @@ pub mod store;
 pub mod test;
 pub mod trace;
 pub mod trust;
+pub mod tune;
 pub mod update;
 pub mod validate;
 pub mod vendor;

@@ -121,7 +121,7 @@ pub enum Change {
 pub enum Measure {
     /// How often the outcome happened through a piece.
     Outcomes,
-    /// The share of topics that fewer people ask about than about the piece's topic, from 0 to 1.
+    /// How many people asked about the piece's topic, as a natural logarithm of one more: volumes differ by factors, not by sums.
     Demand,
     /// 1 when a person cut this phrase out of the piece, else 0.
     Cut(String),
@@ -138,7 +138,7 @@ impl Measure {
     pub fn name(&self) -> String {
         match self {
             Measure::Outcomes => "outcomes a piece".to_owned(),
-            Measure::Demand => "demand rank of the topics written about".to_owned(),
+            Measure::Demand => "demand for the topics written about (natural logarithm)".to_owned(),
             Measure::Cut(phrase) => format!("share of pieces from which people cut “{phrase}”"),
             Measure::Edited => "share of pieces that people change".to_owned(),
             Measure::OffAudience => "share of pieces turned down as meant for somebody else".to_owned(),

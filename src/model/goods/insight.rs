@@ -1,6 +1,6 @@
 //! An insight: something learned, with its uncertainty and in plain words.
 
-use crate::base::Timestamp;
+use crate::base::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -44,6 +44,28 @@ pub enum Verdict {
     NotEnough { need: String },
 }
 
+/// The same estimate from two parts of the data that have nothing in common.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// From the part that one would have learned from.
+    pub learned: f64,
+    /// From the part that was held out.
+    pub held_out: f64,
+}
+
+/// The data that an insight rests on: evidence is counted once, so it must be known again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Of the data itself, not of what was made of it: the same data has the same digest, whatever the weights were.
+    pub digest: Digest,
+    /// The time that the data covers. Both are the same when the data has no times.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// What a hold-out says, where the step made one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
+}
+
 /// Something learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Insight {
@@ -66,4 +88,7 @@ pub struct Insight {
     /// Points for a plot: label or time, value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plot: Vec<(String, f64)>,
+    /// The data it rests on, where the step can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
