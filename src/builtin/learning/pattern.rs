@@ -213,6 +213,7 @@ fn insight(cx: &StepContext<'_>, subject: String, n: usize) -> Insight {
         verdict: Verdict::NotDistinguishable,
         says: String::new(),
         at: cx.now,
+        basis: None,
         plot: Vec::new(),
     }
 }

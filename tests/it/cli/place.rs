@@ -56,6 +56,13 @@ impl Place {
         place
     }
 
+    /// Another folder with the same in it.
+    pub fn twin(&self) -> Place {
+        let place = Place::empty();
+        copy(self.folder.path(), place.folder.path());
+        place
+    }
+
     /// A copy of a folder in which something has already happened.
     pub fn at(stage: Stage) -> Place {
         static PARKED: OnceLock<PathBuf> = OnceLock::new();
