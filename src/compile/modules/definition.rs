@@ -560,7 +560,7 @@ impl Reader<'_> {
             }
         }
         let is_choice = matches!(param.ty, ValueType::Choice(_));
-        if is_choice != !param.words.is_empty() {
+        if is_choice == param.words.is_empty() {
             self.sink.push(match is_choice {
                 true => Diagnostic::error("loop::missing-node", format!("`{}` is a choice of nothing", param.name))
                     .at(node.head_span(), "`one-of` is missing in its block")

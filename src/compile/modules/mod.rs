@@ -85,8 +85,9 @@ pub(super) fn expand(
     for (layer, node) in dotted {
         let alias = node.name().split_once('.').map_or("", |(alias, _)| alias);
         idle.remove(alias);
-        if let Some(near) =
-            aliases.modules.get(alias).is_none().then(|| nearest(alias, aliases.modules.keys().map(String::as_str))).flatten()
+        // A misspelled one counts as used.
+        if !aliases.modules.contains_key(alias)
+            && let Some(near) = nearest(alias, aliases.modules.keys().map(String::as_str))
         {
             idle.remove(near);
         }
