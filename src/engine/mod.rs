@@ -48,6 +48,6 @@ mod rationing;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

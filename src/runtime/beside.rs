@@ -40,13 +40,12 @@ impl SharedCaps {
             Some(Entry::Opened { pins, .. }) => pins.beside.first().copied().unwrap_or(first),
             _ => first,
         };
-        for (cycle, status) in cycles.into_iter().filter(|(cycle, _)| *cycle >= from) {
-            let entries = journal.read(workflow, cycle)?;
-            caps.admit(cycle, &entries);
-            if status == CycleStatus::Closed {
-                caps.close(cycle);
-            }
+        let counted: Vec<(CycleNo, CycleStatus)> = cycles.into_iter().filter(|(cycle, _)| *cycle >= from).collect();
+        for (cycle, _) in &counted {
+            caps.admit(*cycle, &journal.read(workflow, *cycle)?);
         }
+        // Only when all are there: whether a closed one still counts is for the open ones to say.
+        counted.iter().filter(|(_, status)| *status == CycleStatus::Closed).for_each(|(cycle, _)| caps.close(*cycle));
         Ok(caps)
     }
 
@@ -144,7 +143,14 @@ impl Machine for Sharing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{StepId, TaskId};
+    use crate::base::{RequestKey, Rng, StepId, TaskId};
+    use crate::client_os::Snapshot;
+    use crate::engine::Carry;
+    use crate::engine::simulation::{World, verdict};
+    use crate::engine::testing::{self, NOW, capped, registry, step};
+    use crate::model::{CapUnit, Operation, Window, Workflow};
+    use crate::runtime::{FixedClock, Opening, open_next};
+    use crate::step::{Decision, Reply, Request};
 
     fn reserved(amount: i64) -> Entry {
         let task = TaskId { step: StepId::new("write"), item: None };
@@ -173,5 +179,209 @@ mod tests {
         assert_eq!(used(&caps, 3), 1, "cycle 1 stays counted: cycle 3 does not know what it handed on");
         caps.close(CycleNo(3));
         assert!(caps.lock().is_empty());
+    }
+
+    /// A journal of one workflow that never forgets.
+    #[derive(Default)]
+    struct Paper {
+        cycles: BTreeMap<CycleNo, Vec<Entry>>,
+        handed_on: Carry,
+    }
+
+    impl Journal for Paper {
+        fn append(&mut self, _: &WorkflowId, cycle: CycleNo, entries: &[Entry], _: bool) -> Result<(), JournalError> {
+            if let Some(Entry::Closed { carry, .. }) = entries.last() {
+                self.handed_on = Carry::clone(carry);
+            }
+            self.cycles.entry(cycle).or_default().extend_from_slice(entries);
+            Ok(())
+        }
+
+        fn read(&self, _: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError> {
+            Ok(self.cycles.get(&cycle).cloned().unwrap_or_default())
+        }
+
+        fn cycles(&self, _: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError> {
+            let status = |entries: &Vec<Entry>| match entries.last() {
+                Some(Entry::Closed { .. }) => CycleStatus::Closed,
+                _ => CycleStatus::Open,
+            };
+            Ok(self.cycles.iter().map(|(cycle, entries)| (*cycle, status(entries))).collect())
+        }
+
+        fn workflows(&self) -> Result<Vec<WorkflowId>, JournalError> {
+            Ok(Vec::new())
+        }
+
+        fn carry(&self, _: &WorkflowId) -> Result<Carry, JournalError> {
+            Ok(self.handed_on.clone())
+        }
+
+        fn operate(&mut self, _: &WorkflowId, _: &Operation) -> Result<(), JournalError> {
+            Ok(())
+        }
+
+        fn operations(&self, _: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Several cycles of one workflow, driven in any order, and stopped at any moment.
+    struct Desk {
+        workflow: Arc<Workflow>,
+        client_os: Arc<Snapshot>,
+        paper: Paper,
+        caps: SharedCaps,
+        world: World,
+        open: BTreeMap<CycleNo, (Cycle, Vec<(RequestKey, Request)>)>,
+    }
+
+    impl Desk {
+        fn open(&mut self) {
+            let beside: Vec<Cycle> = self.open.keys().map(|cycle| self.recover(*cycle)).collect();
+            let opening = Opening {
+                workflow: self.workflow.clone(),
+                registry: registry(),
+                client_os: self.client_os.clone(),
+                sources: BTreeMap::new(),
+                clock: &FixedClock::new(NOW),
+                beside: &beside,
+            };
+            let cycle = open_next(opening, &mut self.paper).expect("they belong together");
+            self.take_up(cycle);
+        }
+
+        fn recover(&self, cycle: CycleNo) -> Cycle {
+            let entries = &self.paper.cycles[&cycle];
+            Cycle::recover(self.workflow.clone(), registry(), self.client_os.clone(), entries).expect("our own entries")
+        }
+
+        /// As after a crash: everything in memory is forgotten.
+        fn take_up(&mut self, cycle: CycleNo) {
+            self.caps.admit(cycle, &self.paper.cycles[&cycle]);
+            let recovered = self.recover(cycle);
+            self.open.insert(cycle, (recovered, Vec::new()));
+            self.act(cycle, Event::Start);
+        }
+
+        fn act(&mut self, number: CycleNo, event: Event) {
+            let Some((cycle, pending)) = self.open.get_mut(&number) else { return };
+            let actions = Sharing { cycle, caps: &self.caps }.handle(event, NOW);
+            let mut finished = false;
+            for action in actions {
+                match action {
+                    Action::Record { entry, .. } => {
+                        self.paper.append(&self.workflow.id, number, &[entry], true).expect("paper takes everything");
+                    }
+                    Action::Perform { key, request } => pending.push((key, request)),
+                    Action::Finish => finished = true,
+                    Action::Tell(_) | Action::Park { .. } => {}
+                }
+            }
+            if finished {
+                self.open.remove(&number);
+                self.caps.close(number);
+            }
+        }
+
+        /// One answer of the world or of a person to some cycle; `false` when none is awaited.
+        fn answer(&mut self, rng: &mut Rng) -> bool {
+            let waiting: Vec<(CycleNo, Option<usize>)> = self
+                .open
+                .iter()
+                .flat_map(|(number, (cycle, pending))| {
+                    let gates = cycle.gates().into_iter().map(|_| (*number, None));
+                    (0..pending.len()).map(|at| (*number, Some(at))).chain(gates).collect::<Vec<_>>()
+                })
+                .collect();
+            let Some((number, what)) = waiting.get(rng.below(waiting.len().max(1) as u64) as usize).copied() else {
+                return false;
+            };
+            let (cycle, pending) = self.open.get_mut(&number).expect("it is open");
+            let event = match what {
+                Some(at) => {
+                    let (key, request) = pending.remove(at);
+                    let reply = self.world.perform(&key, &request);
+                    Event::Replied { key, reply }
+                }
+                None => {
+                    let gate = cycle.gates().remove(0);
+                    let (verdict, pins) = (verdict(&gate.approve), gate.approve.pins);
+                    let decision = Decision { verdict, by: "ann".to_owned(), at: NOW, pins };
+                    Event::Replied { key: gate.key, reply: Reply::Decided(decision) }
+                }
+            };
+            self.act(number, event);
+            true
+        }
+
+        /// What all cycles together use of a cap, used and held.
+        fn used(&self, cap: &str) -> i64 {
+            let own = |entries: &Vec<Entry>| {
+                let own = OwnUse::of(entries);
+                own.ledger().0.get(cap).map_or(0, |windows| windows.values().sum())
+            };
+            self.paper.cycles.values().map(own).sum()
+        }
+    }
+
+    /// The same day for all cycles, whatever order they are opened, driven, stopped and closed in.
+    #[test]
+    fn a_cap_holds_over_all_cycles_that_are_open_beside_each_other() {
+        let steps = vec![
+            step("read", "a", &[], &[("count", 4)]),
+            step("copy", "copies", &["a"], &[]),
+            capped(step("write", "outlines", &["copies"], &[("picky", 1)]), CapUnit::Pieces, 5, Window::Day),
+            step("gate", "editor", &["outlines"], &[]),
+            capped(step("send", "posts", &["editor"], &[]), CapUnit::Pieces, 3, Window::Day),
+        ];
+        let workflow = Arc::new(testing::workflow(steps));
+        let mut reached = 0;
+        for seed in 0..200 {
+            let mut rng = Rng::new(seed);
+            let mut desk = Desk {
+                workflow: workflow.clone(),
+                client_os: Arc::new(Snapshot::default()),
+                paper: Paper::default(),
+                caps: SharedCaps::default(),
+                world: World::default(),
+                open: BTreeMap::new(),
+            };
+            desk.open();
+            while desk.answer(&mut rng) || desk.paper.cycles.len() < 4 {
+                if desk.paper.cycles.len() < 4 && rng.below(8) == 0 {
+                    desk.open();
+                }
+                let open: Vec<CycleNo> = desk.open.keys().copied().collect();
+                if !open.is_empty() && rng.below(12) == 0 {
+                    desk.take_up(open[rng.below(open.len() as u64) as usize]);
+                }
+                if rng.below(40) == 0 {
+                    desk.caps = SharedCaps::load(&desk.paper, &workflow.id).expect("paper can be read");
+                }
+                assert!(desk.used("outlines") <= 5, "{} outlines, seed {seed}", desk.used("outlines"));
+                assert!(desk.used("posts") <= 3, "{} posts, seed {seed}", desk.used("posts"));
+            }
+            assert!(desk.open.is_empty(), "seed {seed}");
+            let sent: u32 = desk.world.sent.values().sum();
+            assert!(sent <= 3, "seed {seed}: {:?}", desk.world.sent);
+            reached += u32::from(desk.used("outlines") == 5);
+            // What the next one starts from knows all that was used.
+            desk.open();
+            let opening = desk.paper.cycles.values().last().and_then(|entries| entries.first().cloned());
+            let Some(Entry::Opened { carry, pins }) = opening else { panic!("no opening") };
+            assert!(pins.beside.is_empty());
+            for cap in ["outlines", "posts"] {
+                let known: i64 = carry.ledger.0.get(cap).map_or(0, |windows| windows.values().sum());
+                let last = *desk.paper.cycles.keys().last().expect("just opened");
+                let before: i64 = desk.used(cap) - own_of(&desk.paper.cycles[&last], cap);
+                assert_eq!(known, before, "{cap}, seed {seed}");
+            }
+        }
+        assert!(reached > 100, "the cap was reached in {reached} schedules only");
+    }
+
+    fn own_of(entries: &[Entry], cap: &str) -> i64 {
+        OwnUse::of(entries).ledger().0.get(cap).map_or(0, |windows| windows.values().sum())
     }
 }

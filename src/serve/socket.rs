@@ -150,7 +150,7 @@ impl Caller {
                 let mut journal = journal;
                 blocking(move || Ok(journal.operate(&workflow, &operation).map(|()| Answer::Done)?)).await
             }
-            Ask::Run { workflow } => self.run(&workflow).await,
+            Ask::Run { workflow, cycle } => self.run(&workflow, cycle).await,
         }
     }
 
@@ -158,10 +158,10 @@ impl Caller {
         self.desk.served().iter().find(|served| served.id == *workflow).cloned()
     }
 
-    async fn run(&self, workflow: &WorkflowId) -> Result<Answer, Failure> {
+    async fn run(&self, workflow: &WorkflowId, cycle: Option<CycleNo>) -> Result<Answer, Failure> {
         let served = self.desk.find(Some(workflow.as_str()))?;
-        let cycle = match served.open_cycles().last() {
-            Some(open) => *open,
+        let cycle = match cycle.or_else(|| served.open_cycles().last().copied()) {
+            Some(open) => open,
             None => self.desk.run(Some(workflow.as_str())).await?,
         };
         while served.is_moving(cycle) {

@@ -50,8 +50,10 @@ pub enum Ask {
         workflow: WorkflowId,
     },
     /// Run a cycle, or wait for the one that is under way; answered when it can go no further.
+    /// With a number, wait for that one.
     Run {
         workflow: WorkflowId,
+        cycle: Option<CycleNo>,
     },
 }
 
@@ -139,12 +141,12 @@ impl RemoteJournal {
         Some(RemoteJournal { stream: std::sync::Mutex::new(stream), state: state.to_owned() })
     }
 
-    /// Runs a cycle there and says which that was.
+    /// Runs a cycle there, or goes on with `cycle`, and says which that was when it can go no further.
     ///
     /// # Errors
     /// What the service says, or that it is gone.
-    pub fn run(&self, workflow: &WorkflowId) -> Result<CycleNo, JournalError> {
-        match self.ask(&Ask::Run { workflow: workflow.clone() })? {
+    pub fn run(&self, workflow: &WorkflowId, cycle: Option<CycleNo>) -> Result<CycleNo, JournalError> {
+        match self.ask(&Ask::Run { workflow: workflow.clone(), cycle })? {
             Answer::Ran(cycle) => Ok(cycle),
             other => Err(self.strange(&other)),
         }

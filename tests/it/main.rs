@@ -21,6 +21,7 @@ mod mending;
 mod model;
 mod modules;
 mod rehearsal;
+mod serve;
 #[path = "../../src/base/skip.rs"]
 mod skip;
 mod stdlib;

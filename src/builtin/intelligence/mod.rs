@@ -15,6 +15,7 @@ pub mod intent;
 pub mod search_console;
 pub mod sitemap;
 pub mod watch;
+pub mod webhook;
 
 use crate::step::StepKind;
 
@@ -26,6 +27,7 @@ pub const KINDS: &[&dyn StepKind] = &[
     &search_console::SearchConsole,
     &events::EventLog,
     &folder::Folder,
+    &webhook::Webhook,
     &watch::Watch,
     &intent::Intent,
     &aggregate::Aggregate,

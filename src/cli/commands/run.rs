@@ -74,9 +74,11 @@ fn through(
     let mut views = Vec::new();
     let mut exit = Exit::Ok;
     for _ in 0..args.cycles {
+        let mut cycle = None;
         let view = loop {
-            let cycle = service.run(&project.workflow.id)?;
-            let view = project.view(&project.entries(service, Some(cycle.0))?)?;
+            let number = service.run(&project.workflow.id, cycle)?;
+            cycle = Some(number);
+            let view = project.view(&project.entries(service, Some(number.0))?)?;
             let waiting = view.state == CycleState::Waiting;
             if !(waiting && args.approve_all) || approve_all(args, project, service)? == 0 {
                 break view;

@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod hooks;
 pub mod metrics;
 pub mod wire;
 
@@ -55,6 +56,7 @@ pub fn app(front: Front, pages: Router<Front>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .merge(behind_token)
+        .merge(hooks::routes())
         .merge(pages)
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "serve::not-found", "there is nothing here", None) })
         .layer(DefaultBodyLimit::max(BODY_MOST))
