@@ -51,6 +51,16 @@ pub struct SourceFile {
     pub text: Arc<str>,
     /// Byte offset of the start of each line; the first is 0.
     lines: Vec<u32>,
+    /// How many characters begin before each block of [`BLOCK`] bytes, so that a column on a very long line costs no walk along it.
+    marks: Arc<[u32]>,
+}
+
+/// Bytes between two marks.
+const BLOCK: usize = 1024;
+
+/// How many characters begin in these bytes of UTF-8.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 impl SourceFile {
@@ -58,9 +68,12 @@ impl SourceFile {
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
         let line = self.lines.partition_point(|start| *start as usize <= offset) - 1;
-        let start = self.lines[line] as usize;
-        let column = self.text.get(start..offset).map_or(0, |text| text.chars().count());
-        (line + 1, column + 1)
+        (line + 1, self.characters_before(offset) - self.characters_before(self.lines[line] as usize) + 1)
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        self.marks[block] as usize + characters(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
     /// The byte offset where a line starts, counted from 1; beyond the last line the end of the text.
@@ -86,7 +99,14 @@ impl Sources {
         let lines = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1))
             .collect();
-        self.0.push(SourceFile { name: name.into(), text, lines });
+        let mut seen = 0;
+        // One more than there are blocks, for the offset behind the last byte.
+        let marks = std::iter::once(0).chain(text.as_bytes().chunks(BLOCK).map(|block| {
+            seen += characters(block) as u32;
+            seen
+        }));
+        let marks = marks.collect();
+        self.0.push(SourceFile { name: name.into(), text, lines, marks });
         FileId(self.0.len() as u32 - 1)
     }
 
@@ -126,6 +146,23 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_count_characters_also_far_out_on_one_line() {
+        let text = "aé𝄞\n".to_owned() + &"é x𝄞 ".repeat(2_000) + "\nend";
+        let mut sources = Sources::default();
+        let id = sources.add("long", text.clone());
+        let file = sources.get(id).unwrap();
+        for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
+            let before = &text[..offset];
+            let start = before.rfind('\n').map_or(0, |at| at + 1);
+            let expected = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+            assert_eq!(file.position(offset), expected, "at {offset}");
+        }
+        assert_eq!(file.position(usize::MAX).0, 3);
+        let empty = sources.add("empty", "");
+        assert_eq!(sources.get(empty).unwrap().position(5), (1, 1));
+    }
 
     #[test]
     fn positions_count_lines_and_characters() {

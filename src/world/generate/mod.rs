@@ -10,7 +10,7 @@ mod openai_responses;
 mod server;
 #[cfg(test)]
 mod server_tests;
-mod shape;
+pub mod shape;
 mod sse;
 pub mod template;
 mod wire;

@@ -32,11 +32,14 @@ fn unfenced(text: &str) -> &str {
 }
 
 /// The first thing that does not follow the schema.
-fn fault(schema: &Value, value: &Value, place: &str) -> Option<String> {
-    if let Some(wanted) = schema["type"].as_str()
-        && !is_of(value, wanted)
-    {
-        return Some(format!("{place} is no {wanted}"));
+pub fn fault(schema: &Value, value: &Value, place: &str) -> Option<String> {
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if !types.is_empty() && !types.iter().any(|wanted| is_of(value, wanted)) {
+        return Some(format!("{place} is no {}", types.join(" or ")));
     }
     if let Some(allowed) = schema["enum"].as_array()
         && !allowed.contains(value)

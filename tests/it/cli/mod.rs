@@ -20,6 +20,7 @@ mod report;
 mod run;
 #[cfg(unix)]
 mod run_watch;
+mod schema;
 mod shell;
 mod status;
 mod test;
