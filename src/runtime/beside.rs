@@ -331,12 +331,12 @@ mod tests {
         let steps = vec![
             step("read", "a", &[], &[("count", 4)]),
             step("copy", "copies", &["a"], &[]),
-            capped(step("write", "outlines", &["copies"], &[("picky", 1)]), CapUnit::Pieces, 5, Window::Day),
+            capped(step("write", "outlines", &["copies"], &[]), CapUnit::Pieces, 5, Window::Day),
             step("gate", "editor", &["outlines"], &[]),
             capped(step("send", "posts", &["editor"], &[]), CapUnit::Pieces, 3, Window::Day),
         ];
         let workflow = Arc::new(testing::workflow(steps));
-        let mut reached = 0;
+        let (mut crowded, mut reached) = (0, 0);
         for seed in 0..200 {
             let mut rng = Rng::new(seed);
             let mut desk = Desk {
@@ -365,7 +365,9 @@ mod tests {
             assert!(desk.open.is_empty(), "seed {seed}");
             let sent: u32 = desk.world.sent.values().sum();
             assert!(sent <= 3, "seed {seed}: {:?}", desk.world.sent);
-            reached += u32::from(desk.used("outlines") == 5);
+            // One cycle alone wants four outlines, so only neighbours together fill the five places.
+            crowded += u32::from(desk.used("outlines") == 5);
+            reached += u32::from(desk.used("posts") == 3);
             // What the next one starts from knows all that was used.
             desk.open();
             let opening = desk.paper.cycles.values().last().and_then(|entries| entries.first().cloned());
@@ -378,7 +380,7 @@ mod tests {
                 assert_eq!(known, before, "{cap}, seed {seed}");
             }
         }
-        assert!(reached > 100, "the cap was reached in {reached} schedules only");
+        assert!(crowded > 0 && reached > 100, "the caps were reached in {crowded} and {reached} schedules only");
     }
 
     fn own_of(entries: &[Entry], cap: &str) -> i64 {
