@@ -424,7 +424,8 @@ pub struct Lsp {
   loopctl gate approve o-7f3a1c o-90be12
   loopctl gate edit o-7f3a1c                 opens $EDITOR
   loopctl gate edit o-7f3a1c --file new.md
-  loopctl gate reject o-7f3a1c --reason \"off our pillar\"")]
+  loopctl gate reject o-7f3a1c --reason \"off our pillar\"
+  loopctl gate stats")]
 pub struct Gate {
     #[command(subcommand)]
     pub command: GateCommand,
@@ -457,6 +458,11 @@ pub enum GateCommand {
   loopctl gate edit o-7f3a1c --file new.md
   loopctl gate edit o-7f3a1c --file -        from standard input")]
     Edit(GateEdit),
+    /// Show how long decisions take, how much is edited and why items are rejected, by gate and person
+    #[command(after_long_help = "Examples:
+  loopctl gate stats
+  loopctl gate stats workflows/first-loop.kdl --json")]
+    Stats(WorkflowFile),
 }
 
 #[derive(Debug, ClapArgs)]

@@ -46,6 +46,9 @@ pub enum Entry {
         digest: Digest,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<Box<Request>>,
+        /// When it was put to people; the world's requests are not dated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     Replied {
         key: RequestKey,
@@ -117,6 +120,20 @@ mod tests {
 
     /// An opening as it was written before pins knew operations.
     const OLD: &str = r#"{"opened":{"pins":{"workflow":"w","cycle":2,"now":"2026-11-22T08:00:00Z","seed":7,"workflow_digest":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","client_os_digest":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},"carry":{"states":{},"parameters":{},"deferred":{},"memory":{},"ledger":{}}}}"#;
+
+    /// A gate as it was asked and answered before several people could decide.
+    const OLD_GATE: [&str; 2] = [
+        r#"{"asked":{"key":{"cycle":1,"task":{"step":"editor"},"turn":0,"index":0},"digest":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","request":{"approve":{"item":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","title":"t","text":"x","by":["team"],"on_expiry":"reject","pins":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}}"#,
+        r#"{"replied":{"key":{"cycle":1,"task":{"step":"editor"},"turn":0,"index":0},"reply":{"decided":{"verdict":"approve","by":"ann","at":"2026-11-22T08:00:00Z","pins":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}}"#,
+    ];
+
+    #[test]
+    fn old_gates_still_open() {
+        for old in OLD_GATE {
+            let entry: Entry = serde_json::from_str(old).expect(old);
+            assert_eq!(serde_json::to_string(&entry).expect("ours"), old);
+        }
+    }
 
     #[test]
     fn old_bytes_still_open() {

@@ -87,7 +87,7 @@ impl Cycle {
             request => request,
         };
         if errand.probe {
-            let entry = Entry::Asked { key: key.clone(), digest: request.digest(), request: None };
+            let entry = Entry::Asked { key: key.clone(), digest: request.digest(), request: None, at: None };
             self.record(entry, false, out);
         } else {
             let known = self.fold.tasks.get(errand.task).asked.get(&(errand.turn, errand.index));
@@ -103,8 +103,9 @@ impl Cycle {
 
     fn record_asked(&mut self, errand: Errand, request: &Request, out: &mut Vec<Action>) {
         let lasting = matches!(request, Request::Publish(_) | Request::Approve(_));
-        let entry =
-            Entry::Asked { key: self.key(errand), digest: request.digest(), request: lasting.then(|| Box::new(request.clone())) };
+        let at = matches!(request, Request::Approve(_)).then_some(self.now);
+        let kept = lasting.then(|| Box::new(request.clone()));
+        let entry = Entry::Asked { key: self.key(errand), digest: request.digest(), request: kept, at };
         self.record(entry, lasting, out);
     }
 
@@ -161,12 +162,8 @@ impl Cycle {
     }
 
     pub(super) fn expire_gate(&mut self, gate: &OpenGate, out: &mut Vec<Action>) {
-        let decision = Decision {
-            verdict: Verdict::Expired { approve: gate.approve.on_expiry == ExpiryAction::Approve },
-            by: "clock".to_owned(),
-            at: gate.approve.expires.unwrap_or(self.now),
-            pins: gate.approve.pins,
-        };
+        let verdict = Verdict::Expired { approve: gate.approve.on_expiry == ExpiryAction::Approve };
+        let decision = Decision::new(verdict, "clock", gate.approve.expires.unwrap_or(self.now), gate.approve.pins);
         let Some(task) = self.fold.tasks.find(&gate.key.task) else { return };
         let entry = Entry::Replied { key: gate.key.clone(), reply: Reply::Decided(decision) };
         self.answered(task, &gate.key, entry, true, out);

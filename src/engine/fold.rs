@@ -132,7 +132,7 @@ impl Fold {
         self.entries += 1;
         match entry {
             Entry::Opened { .. } => return Err(EngineError::UnknownName("a second opening".to_owned())),
-            Entry::Asked { key, digest, request } => {
+            Entry::Asked { key, digest, request, .. } => {
                 let task = self.find(&key.task)?;
                 self.asked(
                     task,
@@ -213,6 +213,7 @@ impl Fold {
                         key: key.clone(),
                         step: task.id.step.clone(),
                         approve: approve.clone(),
+                        given: Vec::new(),
                         opened: self.entries,
                     });
                 }
@@ -256,8 +257,17 @@ impl Fold {
             task.open.doubts -= 1;
             self.gates.doubts.remove(key);
         } else if matches!(asked.request.as_deref(), Some(Request::Approve(_))) {
+            let Reply::Decided(decision) = reply else {
+                task.open.people -= 1;
+                self.gates.close(key);
+                asked.reply = Some(reply);
+                return Ok(());
+            };
+            // One of several people has spoken: the gate stays open until enough have.
+            let Some(decided) = self.gates.take(key, decision) else { return Ok(()) };
             task.open.people -= 1;
-            self.gates.close(key);
+            asked.reply = Some(Reply::Decided(decided));
+            return Ok(());
         } else {
             task.open.world -= 1;
         }

@@ -1,6 +1,7 @@
 //! Gates: what waits for people. A gate is an `Approve` request that has been asked and not been answered; it is
 //! journaled with all that a person must see, so it outlives the process that opened it.
 
+use super::ballot::Ballot;
 use super::entry::Entry;
 use super::fold::probed_key;
 use crate::base::{RequestKey, StepId, Timestamp};
@@ -13,9 +14,18 @@ pub struct OpenGate {
     /// What a decision is sent to.
     pub key: RequestKey,
     pub step: StepId,
+    /// As it stands now: after an edit, what was edited.
     pub approve: Approve,
+    /// What people have said without deciding it, oldest first.
+    pub given: Vec<Decision>,
     /// The number of the journal entry that opened it: gates in order of opening.
     pub opened: u64,
+}
+
+impl OpenGate {
+    pub fn ballot(&self) -> Ballot {
+        Ballot { approve: self.approve.clone(), given: self.given.clone() }
+    }
 }
 
 /// One effect of which nobody knows whether it happened.
@@ -38,6 +48,10 @@ pub enum Void {
     OtherPins,
     #[error("the gate expired at {0}, before the decision")]
     Expired(Timestamp),
+    #[error("`{0}` has approved this already; another person has to")]
+    Twice(String),
+    #[error("`{0}` wrote or edited this, so another person has to approve it")]
+    OwnWork(String),
     #[error("there is no effect in doubt under `{0}`")]
     NoDoubt(Box<RequestKey>),
 }
@@ -111,6 +125,18 @@ impl Gates {
         }
     }
 
+    /// Counts a decision; `Some` when the gate is decided by it and closed.
+    pub fn take(&mut self, key: &RequestKey, decision: Decision) -> Option<Decision> {
+        let gate = self.open.get_mut(key)?;
+        let mut ballot = Ballot { approve: gate.approve.clone(), given: std::mem::take(&mut gate.given) };
+        let decided = ballot.take(decision);
+        (gate.approve, gate.given) = (ballot.approve, ballot.given);
+        if decided.is_some() {
+            self.close(key);
+        }
+        decided
+    }
+
     /// In order of opening.
     pub fn all(&self) -> impl Iterator<Item = &OpenGate> {
         self.by_opening.values().filter_map(|key| self.open.get(key))
@@ -134,12 +160,6 @@ impl Gates {
     /// Whether a decision can be taken: it must be about what the gate shows, and made in time.
     pub fn check(&self, key: &RequestKey, decision: &Decision) -> Result<(), Void> {
         let gate = self.open.get(key).ok_or_else(|| Void::NoGate(Box::new(key.clone())))?;
-        if decision.pins != gate.approve.pins {
-            return Err(Void::OtherPins);
-        }
-        match gate.approve.expires {
-            Some(at) if decision.at >= at => Err(Void::Expired(at)),
-            _ => Ok(()),
-        }
+        gate.ballot().check(key, decision)
     }
 }

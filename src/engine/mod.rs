@@ -8,6 +8,7 @@ pub mod entry;
 pub mod error;
 
 // What a cycle consists of.
+pub mod ballot;
 pub mod caps;
 pub mod gates;
 pub mod lineage;
@@ -28,6 +29,7 @@ mod recover;
 mod spend;
 
 pub use action::{Action, Event, Notice, Resolution};
+pub use ballot::Ballot;
 pub use beside::{OwnUse, Passed, next_carry};
 pub use caps::CapUse;
 pub use carry::{Carry, Ledger, Memory};

@@ -56,7 +56,7 @@ fn every_entry_comes_back_from_its_stored_form() {
 fn with_everything() -> Simulation {
     let mut steps = written();
     steps[1] = capped(steps[1].clone(), CapUnit::Pieces, 3, Window::Day);
-    steps.push(step("gate", "editor", &["outlines"], &[("expires", 72)]));
+    steps.push(step("gate", "editor", &["outlines"], &[("expires", 72), ("approvals", 2)]));
     steps.push(step("send", "posts", &["editor"], &[]));
     steps.push(step("read", "broken", &[], &[("breaks", 1)]));
     steps.push(step("learn", "aim", &["posts"], &[]));

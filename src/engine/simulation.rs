@@ -207,11 +207,16 @@ impl Simulation {
         panic!("no end");
     }
 
+    /// Somebody who has not approved at this gate yet.
+    fn somebody(&self, gate: &OpenGate) -> String {
+        ["ann", "bob", "cleo"][gate.given.len().min(2)].to_owned()
+    }
+
     /// Somebody answers the n-th thing that waits for people.
     fn people(&mut self, n: usize) {
         let gates = self.cycle.gates();
         if let Some(gate) = gates.get(n) {
-            let decision = Decision { verdict: verdict(&gate.approve), by: "ann".to_owned(), at: NOW, pins: gate.approve.pins };
+            let decision = Decision::new(verdict(&gate.approve), self.somebody(gate), NOW, gate.approve.pins);
             self.event(Event::Replied { key: gate.key.clone(), reply: Reply::Decided(decision) });
         } else if let Some(doubt) = self.cycle.in_doubt().into_iter().nth(n - gates.len()) {
             let resolution = match self.world.sent.contains_key(&doubt.publish.key) {
@@ -273,7 +278,7 @@ pub(crate) fn decide(simulation: &mut Simulation, key: &RequestKey, decision: De
 }
 
 pub(crate) fn yes(gate: &OpenGate, at: Timestamp) -> Decision {
-    Decision { verdict: Verdict::Approve, by: "ann".to_owned(), at, pins: gate.approve.pins }
+    Decision::new(Verdict::Approve, "ann", at, gate.approve.pins)
 }
 
 pub(crate) fn written() -> Vec<crate::model::Step> {

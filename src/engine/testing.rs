@@ -7,7 +7,7 @@ use crate::model::goods::{Brief, Claim, Outline, Provenance, Receipt, Revision, 
 use crate::model::{
     Cap, CapUnit, Channel, Config, Good, GoodKind, Item, Layer, Provider, Scalar, Step, Untrusted, Window, Wire, Workflow,
 };
-use crate::step::request::ExpiryAction;
+use crate::step::request::{ExpiryAction, GateRules};
 use crate::step::spec::no_tunables;
 use crate::step::*;
 use std::collections::BTreeMap;
@@ -204,6 +204,7 @@ fn gate(cx: &StepContext<'_>) -> Result<Turn, StepError> {
             expires: cx.config().integer("expires").map(|hours| Timestamp(NOW.0 + hours * 3_600_000)),
             on_expiry: ExpiryAction::Reject,
             pins: item.id.0,
+            rules: GateRules { approvals: cx.config().integer("approvals").unwrap_or(1) as u32, ..GateRules::default() },
         })]));
     };
     let mut output = Output::default();

@@ -6,6 +6,7 @@ use crate::base::{CycleNo, RequestKey, StepId};
 use crate::compile::test_file::{Answer, Decision, Test};
 use crate::diag::Diagnostic;
 use crate::engine::Entry;
+use crate::engine::ballot::is_among;
 use crate::report::{CycleView, GateView};
 use crate::runtime::{self, DriveOptions, FixedClock, Journal, Outcome, Run, StopSignal, Which};
 use crate::step::{self, Publish, Registry, Reply, Verdict};
@@ -118,10 +119,17 @@ fn answers(
             Some(Answer::Reject(reason)) => Verdict::Reject { reason: reason.clone() },
             Some(Answer::Approve) | None => Verdict::Approve,
         };
-        let decision = step::Decision { verdict, by: TESTER.to_owned(), at: view.now, pins: gate.approve.pins };
+        let decision = step::Decision::new(verdict, somebody(gate), view.now, gate.approve.pins);
         answers.push(Entry::Replied { key: gate.key.clone(), reply: Reply::Decided(decision) });
     }
     answers
+}
+
+/// The tester; where more people have to decide, one of the tester's colleagues who has not yet.
+fn somebody(gate: &GateView) -> String {
+    let names = std::iter::once(TESTER.to_owned()).chain((2..).map(|n| format!("{TESTER} {n}")));
+    let free = |name: &String| !gate.approved_by.contains(name) && !is_among(&gate.approve.rules.authors, name);
+    names.take(gate.approved_by.len() + gate.approve.rules.authors.len() + 1).find(free).unwrap_or_else(|| TESTER.to_owned())
 }
 
 /// The line that speaks of this item: of several, the one that names the item counts before one that names only the cycle,

@@ -306,11 +306,9 @@ mod tests {
 
     #[test]
     fn a_decision_is_told_with_its_reason() {
-        let decision = |verdict| Decision {
-            verdict,
-            by: "ana".to_owned(),
-            at: Timestamp::parse("2026-11-22T06:00:00Z").expect("a time"),
-            pins: crate::base::Digest::of("x"),
+        let decision = |verdict| {
+            let at = Timestamp::parse("2026-11-22T06:00:00Z").expect("a time");
+            Decision::new(verdict, "ana", at, crate::base::Digest::of("x"))
         };
         let reason = Some("off our pillar".to_owned());
         assert_eq!(

@@ -3,6 +3,7 @@
 
 pub mod because;
 pub mod expected;
+pub mod gates;
 pub mod html;
 pub mod lineage;
 pub mod markdown;

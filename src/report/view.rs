@@ -1,11 +1,11 @@
 //! One cycle as facts: everything the summary, the pages and `--json` say, gathered once from the journal.
 
 use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
-use crate::engine::{Entry, doubts};
+use crate::engine::{Ballot, Entry, Void, doubts};
 use crate::model::goods::report::{Bar, Section};
 use crate::model::goods::{Amendment, Finding, Insight, Opportunity, Receipt, Report, Revision};
 use crate::model::{CapUnit, Good, GoodKind, Item, Layer, Workflow};
-use crate::step::{Approve, Note, NoteLevel, ParameterChange, Reply, Request};
+use crate::step::{Approve, Decision, Note, NoteLevel, ParameterChange, Reply, Request};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +65,26 @@ pub struct GateView {
     pub id: String,
     pub step: StepId,
     pub key: RequestKey,
+    /// As it stands now: after an edit, what was edited.
     pub approve: Approve,
+    /// Who has approved it, when it takes several people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
+    /// How many more people have to approve it.
+    pub missing: usize,
+    /// What people have said without deciding it, oldest first.
+    #[serde(skip)]
+    pub given: Vec<Decision>,
+}
+
+impl GateView {
+    /// Whether a decision would be taken, and if not, why.
+    ///
+    /// # Errors
+    /// The reason, for the person who decided.
+    pub fn check(&self, decision: &Decision) -> Result<(), Void> {
+        Ballot { approve: self.approve.clone(), given: self.given.clone() }.check(&self.key, decision)
+    }
 }
 
 /// A piece of which nobody knows whether it went out.
@@ -227,7 +246,7 @@ impl CycleView {
         let mut ledger = carry.ledger.clone();
         let mut reserved: BTreeMap<(&str, &str, &TaskId), i64> = BTreeMap::new();
         // In the order in which they opened, which is the order of rank.
-        let mut gates: Vec<(&RequestKey, &Approve)> = Vec::new();
+        let mut gates: Vec<(&RequestKey, Ballot)> = Vec::new();
         let mut unanswered: BTreeSet<&RequestKey> = BTreeSet::new();
         let mut closed = false;
         for entry in entries {
@@ -240,15 +259,15 @@ impl CycleView {
                 Entry::Opened { .. } => {}
                 Entry::Asked { key, request, .. } => {
                     if let Some(Request::Approve(approve)) = request.as_deref() {
-                        gates.push((key, approve));
+                        gates.push((key, Ballot::new(approve.clone())));
                     } else {
                         unanswered.insert(key);
                     }
                 }
                 Entry::Replied { key, reply } => {
                     unanswered.remove(key);
-                    if matches!(reply, Reply::Decided(_)) {
-                        gates.retain(|(open, _)| *open != key);
+                    if let Reply::Decided(decision) = reply {
+                        gates.retain_mut(|(open, ballot)| *open != key || ballot.take(decision.clone()).is_none());
                     }
                 }
                 Entry::Done { task, items, headline, notes, parameters, recalled, .. } => {
@@ -291,12 +310,15 @@ impl CycleView {
                 Entry::Closed { .. } => closed = true,
             }
         }
-        for (key, approve) in gates {
+        for (key, ballot) in gates {
+            let approve = &ballot.approve;
             if let Some(at) = index.get(&key.task.step) {
                 view.steps[*at].waiting += 1;
             }
             let id = items.get(&approve.item).map_or_else(|| approve.item.short(), |item| handle(item));
-            view.waiting.push(GateView { id, step: key.task.step.clone(), key: key.clone(), approve: approve.clone() });
+            let approved_by = ballot.approvers().into_iter().map(str::to_owned).collect();
+            let (missing, step, key) = (ballot.missing(), key.task.step.clone(), key.clone());
+            view.waiting.push(GateView { id, step, key, approved_by, missing, approve: ballot.approve, given: ballot.given });
         }
         for doubt in doubts(entries) {
             unanswered.retain(|key| **key != doubt.key);

@@ -5,7 +5,7 @@
 
 use super::doors::{Clock, Journal, JournalError};
 use crate::base::{CycleNo, RequestKey, Timestamp, WorkflowId};
-use crate::engine::{Action, Cycle, Entry, Event, Notice, Resolution, Void};
+use crate::engine::{Action, Ballot, Cycle, Entry, Event, Notice, Resolution, Void};
 use crate::step::{Approve, Decision, Reply, Request};
 use std::collections::BTreeMap;
 
@@ -24,7 +24,10 @@ pub enum DecideError {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gate {
     pub key: RequestKey,
+    /// As it stands now: after an edit, what was edited.
     pub approve: Approve,
+    /// What people have said without deciding it, oldest first.
+    pub given: Vec<Decision>,
 }
 
 /// All open gates of a cycle in the order in which they opened. None when the cycle is closed.
@@ -32,27 +35,35 @@ pub struct Gate {
 /// # Errors
 /// When the journal cannot be read.
 pub fn open_gates(journal: &dyn Journal, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Gate>, JournalError> {
-    let mut gates: BTreeMap<RequestKey, (usize, Approve)> = BTreeMap::new();
+    let mut gates: BTreeMap<RequestKey, (usize, Ballot)> = BTreeMap::new();
     for (at, entry) in journal.read(workflow, cycle)?.into_iter().enumerate() {
         match entry {
             Entry::Asked { key, request: Some(request), .. } => {
                 if let Request::Approve(approve) = *request {
-                    gates.insert(key, (at, approve));
+                    gates.insert(key, (at, Ballot::new(approve)));
                 }
             }
-            Entry::Replied { key, .. } => {
-                gates.remove(&key);
+            Entry::Replied { key, reply } => {
+                let waits = match (gates.get_mut(&key), reply) {
+                    (Some((_, ballot)), Reply::Decided(decision)) => ballot.take(decision).is_none(),
+                    _ => false,
+                };
+                if !waits {
+                    gates.remove(&key);
+                }
             }
             Entry::Closed { .. } => gates.clear(),
             _ => {}
         }
     }
-    let mut gates: Vec<_> = gates.into_iter().map(|(key, (at, approve))| (at, Gate { key, approve })).collect();
+    let mut gates: Vec<_> =
+        gates.into_iter().map(|(key, (at, Ballot { approve, given }))| (at, Gate { key, approve, given })).collect();
     gates.sort_by_key(|(at, _)| *at);
     Ok(gates.into_iter().map(|(_, gate)| gate).collect())
 }
 
-/// Writes a decision down; it is on the disk when this returns, and the next run goes on from it.
+/// Writes a decision down; it is on the disk when this returns, and the next run goes on from it. Says how many approvals the
+/// gate still needs: 0 when this decided it.
 ///
 /// # Errors
 /// When the gate is not open, expired before the decision, or shows something else by now; when the journal fails.
@@ -62,17 +73,14 @@ pub fn decide(
     cycle: CycleNo,
     key: &RequestKey,
     decision: Decision,
-) -> Result<(), DecideError> {
+) -> Result<usize, DecideError> {
     let gate = open_gates(journal, workflow, cycle)?.into_iter().find(|gate| gate.key == *key);
     let gate = gate.ok_or_else(|| Void::NoGate(Box::new(key.clone())))?;
-    if decision.pins != gate.approve.pins {
-        return Err(Void::OtherPins.into());
-    }
-    if let Some(at) = gate.approve.expires.filter(|at| decision.at >= *at) {
-        return Err(Void::Expired(at).into());
-    }
-    let entry = Entry::Replied { key: key.clone(), reply: Reply::Decided(decision) };
-    Ok(journal.append(workflow, cycle, &[entry], true)?)
+    let mut ballot = Ballot { approve: gate.approve, given: gate.given };
+    ballot.check(key, &decision)?;
+    let entry = Entry::Replied { key: key.clone(), reply: Reply::Decided(decision.clone()) };
+    journal.append(workflow, cycle, &[entry], true)?;
+    Ok(if ballot.take(decision).is_some() { 0 } else { ballot.missing() })
 }
 
 /// Settles an effect in doubt. `cycle` was taken up with [`super::recover`] and is used up by this.

@@ -101,6 +101,11 @@ pub struct Waiting {
     /// Who may decide: names or teams.
     pub by: Vec<String>,
     pub expires: Option<Timestamp>,
+    /// Who has approved it, when it takes several people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
+    /// How many more people have to approve it.
+    pub missing: usize,
     /// The digest of what is shown; a decision names it.
     pub pins: Digest,
     #[serde(skip)]
@@ -342,7 +347,7 @@ impl Desk {
         let seen = blocking(move || of_reading.seen(cycle)).await?;
         // A recording has a clock of its own; a decision in it happens at the recording's time.
         let at = if seen.view.recorded { seen.view.now } else { SystemClock.now() };
-        let decision = Decision { verdict: order.verdict, by: order.by, at, pins: order.seen };
+        let decision = Decision::new(order.verdict, order.by, at, order.seen);
         let event = Event::Replied { key: waiting.key.clone(), reply: Reply::Decided(decision) };
         self.hand_in(&served, event).await?;
         let of_reading = served.clone();
@@ -424,6 +429,8 @@ fn to_waiting(seen: &Seen, gate: &GateView) -> Waiting {
         words: gate.approve.text.split_whitespace().count(),
         by: gate.approve.by.clone(),
         expires: gate.approve.expires,
+        approved_by: gate.approved_by.clone(),
+        missing: gate.missing,
         pins: gate.approve.pins,
         key: gate.key.clone(),
     }

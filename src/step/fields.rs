@@ -185,6 +185,7 @@ pub const OUTLINE: &[Field] = &[
     field("brief", Type::Record(BRIEF), "the brief it was made from"),
     field("writer", Type::Record(WRITER), "who wrote it"),
     field("edited", Type::Flag, "a person changed the text"),
+    field("edited_share", Type::Number, "the share of words that the person changed, from 0 to 1"),
     maybe("approved_by", Type::Text, "who approved it"),
 ];
 
@@ -204,6 +205,7 @@ pub const DRAFT: &[Field] = &[
     field("brief", Type::Record(BRIEF), "the brief it was made from"),
     field("writer", Type::Record(WRITER), "who wrote it"),
     field("edited", Type::Flag, "a person changed the text"),
+    field("edited_share", Type::Number, "the share of words that the person changed, from 0 to 1"),
     field("findings", Type::List(&Type::Record(FINDING)), "what the checks found"),
     maybe("approved_by", Type::Text, "who approved it"),
 ];
@@ -409,14 +411,14 @@ pub fn view(good: &Good) -> BTreeMap<String, Value> {
         Good::Events(_) => {}
         Good::Outline(outline) => {
             insert("brief", BRIEF, json(&outline.brief));
-            insert("outline", OUTLINE, with_edited(json(outline), &outline.revision));
+            insert("outline", OUTLINE, with_edited(json(outline), &outline.revision, &outline.text));
         }
         Good::Draft(draft) => {
             insert("brief", BRIEF, json(&draft.brief));
-            insert("draft", DRAFT, with_edited(json(draft), &draft.revision));
+            insert("draft", DRAFT, with_edited(json(draft), &draft.revision, &draft.text));
         }
         Good::Placement(placement) => {
-            let draft = with_edited(json(&placement.draft), &placement.draft.revision);
+            let draft = with_edited(json(&placement.draft), &placement.draft.revision, &placement.draft.text);
             let mut value = json(placement);
             value["draft"] = draft.clone();
             insert("brief", BRIEF, json(&placement.draft.brief));
@@ -476,7 +478,8 @@ fn json<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).expect("our own types always serialise")
 }
 
-fn with_edited(mut value: Value, revision: &Revision) -> Value {
+fn with_edited(mut value: Value, revision: &Revision, text: &str) -> Value {
+    value["edited_share"] = Value::from(revision.share_changed(text));
     value["edited"] = Value::Bool(matches!(revision, Revision::Edited { .. }));
     value
 }

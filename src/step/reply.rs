@@ -125,6 +125,17 @@ pub struct Decision {
     pub at: Timestamp,
     /// The digest that was shown to the person; must equal `Approve::pins`.
     pub pins: Digest,
+    /// What others had decided at the same gate before this decided it, oldest first. A step sees it; a journal, which has each
+    /// of them as an entry of its own, never does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Decision>,
+}
+
+impl Decision {
+    /// A decision as a person makes it.
+    pub fn new(verdict: Verdict, by: impl Into<String>, at: Timestamp, pins: Digest) -> Decision {
+        Decision { verdict, by: by.into(), at, pins, before: Vec::new() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What a step may ask of the world. A closed set: the engine and every world match it without a wildcard.
 
-use crate::base::{Digest, ItemId, Timestamp};
+use crate::base::{Digest, ItemId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -113,6 +113,42 @@ pub struct Approve {
     pub on_expiry: ExpiryAction,
     /// The digest of what is approved; an approval of something else is void.
     pub pins: Digest,
+    /// How it is decided, where that is more than one person saying yes.
+    #[serde(default, skip_serializing_if = "GateRules::is_plain")]
+    pub rules: GateRules,
+}
+
+/// How people decide together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateRules {
+    /// How many different people must approve; 0 and 1 both mean one.
+    #[serde(default, skip_serializing_if = "is_none_or_one")]
+    pub approvals: u32,
+    /// Whoever edits the text here may not be one of those who approve it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_self_approval: bool,
+    /// Whose work this is, so that they may not approve it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
+    /// The steps that may be asked to make it again, while rounds are left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<StepId>,
+}
+
+impl GateRules {
+    /// One person says yes or no, whoever it is.
+    pub fn is_plain(&self) -> bool {
+        *self == GateRules::default()
+    }
+
+    /// How many different people must approve, at least one.
+    pub fn needed(&self) -> usize {
+        self.approvals.max(1) as usize
+    }
+}
+
+fn is_none_or_one(count: &u32) -> bool {
+    *count <= 1
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! What stops a request, as a value: whoever asked says it in their own way.
 
 use crate::diag::{Diagnostic, Sources};
+use crate::engine::Void;
 use crate::packages;
 use crate::runtime::{DecideError, JournalError, RunError};
 use crate::world::amending::AmendError;
@@ -115,6 +116,9 @@ impl From<DecideError> for Failure {
     fn from(error: DecideError) -> Failure {
         match error {
             DecideError::Journal(error) => error.into(),
+            DecideError::Void(void @ (Void::OwnWork(_) | Void::Twice(_))) => {
+                Failure::new("gate::not-you", void.to_string()).help("`--as NAME` says who decides; one person counts once")
+            }
             other => Failure::new("gate::void", other.to_string()).help("`loopctl gate list` shows what waits now"),
         }
     }

@@ -109,6 +109,7 @@ fn code(text: &str) -> &'static str {
         "store::stopped",
         "store::read-only",
         "store::io",
+        "gate::not-you",
         "gate::void",
         "serve::not-owner",
         "serve::too-many-open",

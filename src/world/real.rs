@@ -85,12 +85,7 @@ impl RealWorld {
             },
             Request::Generate(generate) => self.generate(generate).await,
             Request::Approve(approve) => match &self.approver {
-                Some(by) => Reply::Decided(Decision {
-                    verdict: Verdict::Approve,
-                    by: by.clone(),
-                    at: self.clock.now(),
-                    pins: approve.pins,
-                }),
+                Some(by) => Reply::Decided(Decision::new(Verdict::Approve, by.clone(), self.clock.now(), approve.pins)),
                 None => Trouble::permanent(
                     format!("“{}” waits for a person, not for the world", approve.title),
                     "decide with `loopctl gate approve`, `edit` or `reject`",
@@ -234,6 +229,7 @@ pub mod tests {
             expires: None,
             on_expiry: ExpiryAction::Reject,
             pins: Digest::of("text"),
+            rules: Default::default(),
         }
     }
 

@@ -248,12 +248,10 @@ impl ScriptedWorld {
     fn decide(&self, approve: &Approve) -> Reply {
         let verdict = self.verdicts.get(&approve.title).cloned().or_else(|| self.approver.as_ref().map(|_| Verdict::Approve));
         match verdict {
-            Some(verdict) => Reply::Decided(Decision {
-                verdict,
-                by: self.approver.clone().unwrap_or_else(|| "script".to_owned()),
-                at: self.now,
-                pins: approve.pins,
-            }),
+            Some(verdict) => {
+                let by = self.approver.clone().unwrap_or_else(|| "script".to_owned());
+                Reply::Decided(Decision::new(verdict, by, self.now, approve.pins))
+            }
             None => Trouble::permanent(
                 format!("nobody decides about “{}” in this script", approve.title),
                 "approve all, or script a verdict for this title",

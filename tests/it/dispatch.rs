@@ -90,6 +90,7 @@ impl StepKind for Ask {
                 expires: Some(cx.now + Duration::from_secs(3600)),
                 on_expiry: ExpiryAction::Reject,
                 pins: item.id.0,
+                rules: Default::default(),
             })]));
         };
         let mut output = Output::default();
@@ -211,7 +212,7 @@ impl Counted {
 }
 
 fn approval(pins: Digest) -> Decision {
-    Decision { verdict: Verdict::Approve, by: "ana".to_owned(), at: Timestamp(1_700_000_000_000), pins }
+    Decision::new(Verdict::Approve, "ana", Timestamp(1_700_000_000_000), pins)
 }
 
 impl World for Counted {

@@ -2,14 +2,17 @@
 //! what they reject stops here.
 
 use crate::base::{Digest, Hasher};
+use crate::model::goods::{Draft, Outline};
 use crate::model::goods::{Rejection, Revision};
 use crate::model::{Good, GoodKind, Item};
-use crate::step::request::ExpiryAction;
+use crate::step::request::{ExpiryAction, GateRules};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    Approve, ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, Reply, Request, StepContext, StepError,
-    StepKind, Turn, ValueType, Verdict,
+    Approve, ArgSpec, Decision, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, Reply, Request, StepContext,
+    StepError, StepKind, Turn, ValueType, Verdict,
 };
+
+use std::collections::BTreeSet;
 
 pub struct Gate;
 
@@ -48,10 +51,27 @@ What a person turns down goes no further; a `report` that takes from the gate co
             example: r#"expires "72h" then="reject""#,
             ..NodeSpec::EMPTY
         },
+        NodeSpec::value(
+            "approvals",
+            ValueType::Integer,
+            "How many different people must approve an item before it goes on. One rejection is enough to stop it, and an edit makes \
+another text: what was approved before it counts no more.",
+            "approvals 2",
+        )
+        .or("1"),
+        NodeSpec::value(
+            "no-self-approval",
+            ValueType::Bool,
+            "Whether somebody else has to approve what a person edited here, or in the outline that it was made from.",
+            "no-self-approval #true",
+        )
+        .or("#false"),
     ],
     example: r#"gate "editor" {
     from "outlines"
     by "content-team"
+    approvals 2
+    no-self-approval #true
     expires "72h" then="reject"
 }"#,
     keeps: None,
@@ -61,11 +81,71 @@ What a person turns down goes no further; a `report` that takes from the gate co
     tunables: no_tunables,
 };
 
-/// The digest of what a person sees when deciding: the item and the Client OS it was made under.
-pub fn pins(item: &Item, client_os: Digest) -> Digest {
+/// The digest of what a person says yes to: the item, which is its content and all it was made from; the Client OS; and where it
+/// goes from here, which is the settings of every step behind this one and the channels.
+pub fn pins(cx: &StepContext<'_>, item: &Item) -> Digest {
     let mut hasher = Hasher::new();
-    hasher.json(&item.id).part(client_os.bytes());
+    hasher.json(&item.id).part(cx.client_os.digest().bytes());
+    let mut behind = BTreeSet::from([&cx.step.id]);
+    // Steps stand in any order in a file, so it is gone through until nothing is added.
+    loop {
+        let before = behind.len();
+        for step in &cx.workflow.steps {
+            if step.from.iter().any(|wire| behind.contains(&wire.from)) {
+                behind.insert(&step.id);
+            }
+        }
+        if behind.len() == before {
+            break;
+        }
+    }
+    let publishing = cx.workflow.steps.iter().filter(|step| behind.contains(&step.id) && TARGETS.contains(&step.verb.as_str()));
+    for step in publishing {
+        hasher.part(step.id.as_str()).json(&step.config);
+    }
+    hasher.json(&cx.workflow.channels);
     hasher.finish()
+}
+
+/// Steps that say where a piece goes.
+const TARGETS: [&str; 2] = ["route", "publish"];
+
+/// Who wrote what is decided about, as far as people did: whoever edited it, or anything that it was made from.
+fn authors(cx: &StepContext<'_>, item: &Item) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    let mut seen = BTreeSet::from([item.id]);
+    let mut left = item.parents.clone();
+    let mut look = |good: &Good| {
+        if let Good::Outline(Outline { revision: Revision::Edited { by, .. }, .. })
+        | Good::Draft(Draft { revision: Revision::Edited { by, .. }, .. }) = good
+        {
+            names.insert(by.clone());
+        }
+    };
+    look(&item.good);
+    while let Some(id) = left.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if let Some(parent) = cx.lineage.item(&id) {
+            look(&parent.good);
+            // What came before the brief was written by nobody here.
+            if matches!(parent.good, Good::Outline(_) | Good::Draft(_)) {
+                left.extend(&parent.parents);
+            }
+        }
+    }
+    names.into_iter().collect()
+}
+
+fn rules(cx: &StepContext<'_>, item: &Item) -> GateRules {
+    let no_self_approval = cx.config().flag("no-self-approval");
+    GateRules {
+        approvals: u32::try_from(cx.config().integer("approvals").unwrap_or(1)).unwrap_or(1).max(1),
+        no_self_approval,
+        authors: if no_self_approval { authors(cx, item) } else { Vec::new() },
+        back: Vec::new(),
+    }
 }
 
 impl StepKind for Gate {
@@ -92,7 +172,8 @@ impl StepKind for Gate {
                     Some("approve") => ExpiryAction::Approve,
                     _ => ExpiryAction::Reject,
                 },
-                pins: pins(item, cx.client_os.digest()),
+                pins: pins(cx, item),
+                rules: rules(cx, item),
             })]));
         };
         let [Reply::Decided(decision)] = replies.as_slice() else {
@@ -100,12 +181,13 @@ impl StepKind for Gate {
         };
         let mut output = Output::default();
         match &decision.verdict {
-            Verdict::Approve | Verdict::Expired { approve: true } => {
-                output.give(approved(&item.good, &decision.by, None), vec![item.id]);
-            }
-            Verdict::Edit { text } => {
-                let revision = Revision::Edited { by: decision.by.clone(), at: decision.at, before: previous_text(&item.good) };
-                output.give(approved(&item.good, &decision.by, Some((text.clone(), revision))), vec![item.id]);
+            Verdict::Approve | Verdict::Edit { .. } | Verdict::Expired { approve: true } => {
+                let edit = decision.edit().map(|(edit, text)| {
+                    let before = previous_text(&item.good);
+                    (text.to_owned(), Revision::Edited { by: edit.by.clone(), at: edit.at, before })
+                });
+                output
+                    .give(approved(&item.good, &signatures(decision, cx.config().flag("no-self-approval")), edit), vec![item.id]);
             }
             Verdict::Reject { reason } => {
                 let brief = match &item.good {
@@ -132,6 +214,21 @@ impl StepKind for Gate {
         }
         Ok(Turn::Done(output))
     }
+}
+
+/// Everyone whose approval let it through, in the order in which they gave it.
+fn signatures(decision: &Decision, no_self_approval: bool) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for said in decision.before.iter().chain([decision]) {
+        if matches!(said.verdict, Verdict::Edit { .. }) {
+            // What was approved before was another text.
+            names.clear();
+        }
+        if !(no_self_approval && matches!(said.verdict, Verdict::Edit { .. })) {
+            names.push(&said.by);
+        }
+    }
+    names.join(", ")
 }
 
 /// What the text was before a person touched it, however often it has been edited since.

@@ -36,6 +36,7 @@ pub fn run(args: &Gate, place: &Place, output: &Output) -> Result<Exit, Failure>
             decide_all(place, &reject.decision.words, reject.decision.all, reject.decision.by.as_deref(), &verdict, output)
         }
         GateCommand::Edit(edit) => self::edit(place, edit, output),
+        GateCommand::Stats(stats) => super::gate_stats::run(stats, place, output),
     }
 }
 
@@ -94,9 +95,10 @@ impl Open {
                     paint(
                         DIM,
                         format!(
-                            "{} · by {} · {} words{expires}",
+                            "{} · by {}{} · {} words{expires}",
                             gate.step,
                             gate.approve.by.join(", "),
+                            so_far(gate),
                             gate.approve.text.split_whitespace().count()
                         )
                     )
@@ -126,7 +128,7 @@ impl Open {
             let mut text = format!(
                 "{}  {}\n\n",
                 paint(TITLE, &gate.id),
-                paint(DIM, format!("{} · waits for {}", gate.step, gate.approve.by.join(", ")))
+                paint(DIM, format!("{} · waits for {}{}", gate.step, gate.approve.by.join(", "), so_far(gate)))
             );
             for line in gate.approve.text.lines() {
                 text.push_str(&format!("{}\n", plain(line)));
@@ -188,6 +190,21 @@ impl Open {
     }
 }
 
+/// ` · 1 of 2 approvals (ann)`, where it takes several people.
+fn so_far(gate: &GateView) -> String {
+    let needed = gate.approve.rules.needed();
+    let mut text = String::new();
+    if needed > 1 {
+        let names =
+            if gate.approved_by.is_empty() { String::new() } else { format!(" ({})", plain(&gate.approved_by.join(", "))) };
+        text = format!(" · {} of {needed} approvals{names}", gate.approved_by.len());
+    }
+    if !gate.approve.rules.authors.is_empty() {
+        text.push_str(&format!(" · not by {}", plain(&gate.approve.rules.authors.join(", "))));
+    }
+    text
+}
+
 pub(super) fn one(words: &[String]) -> Result<String, Failure> {
     match words {
         [word] => Ok(word.clone()),
@@ -226,16 +243,28 @@ fn decide_all(
         return Ok(Exit::Ok);
     }
     // A recording has a clock of its own; a decision in it happens at the recording's time.
-    let at = open.now();
+    let (at, by) = (open.now(), who(by));
+    let decision = |gate: &GateView| Decision::new(verdict.clone(), by.clone(), at, gate.approve.pins);
+    // One that cannot be taken decides nothing about the others; of everything, what this person may decide is decided.
+    let (chosen, refused): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|gate| gate.check(&decision(gate)).is_ok());
+    if let Some(first) = refused.first().filter(|_| !all || chosen.is_empty()) {
+        let void = first.check(&decision(first)).expect_err("it was refused just now");
+        return Err(runtime::DecideError::Void(void).into());
+    }
+    let mut missing = Vec::with_capacity(chosen.len());
     for gate in &chosen {
-        let decision = Decision { verdict: verdict.clone(), by: who(by), at, pins: gate.approve.pins };
-        runtime::decide(open.journal.as_mut(), &open.project.workflow.id, open.view.cycle, &gate.key, decision)?;
+        let (workflow, cycle) = (&open.project.workflow.id, open.view.cycle);
+        missing.push(runtime::decide(open.journal.as_mut(), workflow, cycle, &gate.key, decision(gate))?);
     }
     let word = match verdict {
         Verdict::Reject { .. } => "Rejected",
         _ => "Approved",
     };
-    told(&open, &chosen, word, output);
+    if !refused.is_empty() {
+        let ids: Vec<&str> = refused.iter().map(|gate| gate.id.as_str()).collect();
+        output.progress(&format!("Left to somebody else, because `{by}` may not decide about them: {}.", ids.join(", ")));
+    }
+    told(&open, &chosen, &missing, word, output);
     Ok(Exit::Ok)
 }
 
@@ -245,13 +274,21 @@ impl Open {
     }
 }
 
-fn told(open: &Open, chosen: &[GateView], word: &str, output: &Output) {
+/// Says what was decided. `missing`: how many approvals each of the items still needs.
+fn told(open: &Open, chosen: &[GateView], missing: &[usize], word: &str, output: &Output) {
     let ids: Vec<&str> = chosen.iter().map(|gate| gate.id.as_str()).collect();
-    let left = open.view.waiting.len() - chosen.len();
-    output.either("decided", &json!({"items": ids, "decision": word.to_lowercase(), "left": left}), || {
+    let more: Vec<(&str, usize)> = ids.iter().copied().zip(missing.iter().copied()).filter(|(_, missing)| *missing > 0).collect();
+    let left = open.view.waiting.len() - chosen.len() + more.len();
+    let mut facts = json!({"items": ids, "decision": word.to_lowercase(), "left": left});
+    if !more.is_empty() {
+        facts["missing"] = more.iter().map(|(id, missing)| ((*id).to_owned(), json!(missing))).collect();
+    }
+    output.either("decided", &facts, || {
+        let wanted: String =
+            more.iter().map(|(id, missing)| format!(" {id} needs {} by somebody else.", count(*missing, "approval"))).collect();
         let left = if left == 0 { "Nothing else waits.".to_owned() } else { format!("{} left.", count(left, "decision")) };
         format!(
-            "{} {word} {}. {left}\n{}",
+            "{} {word} {}.{wanted} {left}\n{}",
             paint(GOOD, "✓"),
             ids.join(", "),
             paint(CODE, format!("loopctl run {}", open.project.file))
@@ -282,9 +319,10 @@ fn edit(place: &Place, args: &GateEdit, output: &Output) -> Result<Exit, Failure
     let verdict =
         if text.trim() == gate.approve.text.trim() { Verdict::Approve } else { Verdict::Edit { text: text.trim().to_owned() } };
     let word = if verdict == Verdict::Approve { "Approved without a change:" } else { "Kept your words and approved" };
-    let decision = Decision { verdict, by: who(args.by.as_deref()), at: open.now(), pins: gate.approve.pins };
-    runtime::decide(open.journal.as_mut(), &open.project.workflow.id, open.view.cycle, &gate.key, decision)?;
-    told(&open, &[gate], word, output);
+    let decision = Decision::new(verdict, who(args.by.as_deref()), open.now(), gate.approve.pins);
+    let missing = runtime::decide(open.journal.as_mut(), &open.project.workflow.id, open.view.cycle, &gate.key, decision)?;
+    let word = if missing > 0 && word.starts_with("Kept") { "Kept your words in" } else { word };
+    told(&open, &[gate], &[missing], word, output);
     Ok(Exit::Ok)
 }
 

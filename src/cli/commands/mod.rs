@@ -7,6 +7,7 @@ pub mod effect;
 pub mod explain;
 pub mod fmt;
 pub mod gate;
+pub mod gate_stats;
 pub mod graph;
 pub mod init;
 pub mod kinds;

@@ -172,7 +172,11 @@ fn approve_all(args: &Run, project: &Project, journal: &mut dyn Journal) -> Resu
     let by = args.by.clone().unwrap_or_else(|| "approve-all".to_owned());
     let mut decided = 0;
     for gate in &view.waiting {
-        let decision = Decision { verdict: Verdict::Approve, by: by.clone(), at: view.now, pins: gate.approve.pins };
+        let decision = Decision::new(Verdict::Approve, by.clone(), view.now, gate.approve.pins);
+        // One name is one approval: where a gate wants more, or it is this name's own work, it goes on waiting for others.
+        if gate.check(&decision).is_err() {
+            continue;
+        }
         runtime::decide(journal, &project.workflow.id, view.cycle, &gate.key, decision)?;
         decided += 1;
     }

@@ -5,6 +5,7 @@ use super::draft::Finding;
 use super::provenance::{Provenance, Writer};
 use crate::base::Timestamp;
 use serde::{Deserialize, Serialize};
+use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 /// Whose words a text is. An edit always wins over anything generated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,31 @@ pub enum Revision {
         at: Timestamp,
         before: String,
     },
+}
+
+impl Revision {
+    /// The share of words that a person changed to make `text`, from 0 to 1; 0 for what was generated.
+    pub fn share_changed(&self, text: &str) -> f64 {
+        match self {
+            Revision::Generated => 0.0,
+            Revision::Edited { before, .. } => share_changed(before, text),
+        }
+    }
+}
+
+/// The share of words that differ between two texts, from 0 (none) to 1 (all): one less Ratcliff and Obershelp's ratio over the
+/// words of a Myers diff, as Python's `difflib` defines it.
+pub fn share_changed(before: &str, after: &str) -> f64 {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let (before, after) = (words(before), words(after));
+    if before.is_empty() && after.is_empty() {
+        return 0.0;
+    }
+    let same: usize = capture_diff_slices(Algorithm::Myers, &before, &after)
+        .iter()
+        .map(|change| if let DiffOp::Equal { len, .. } = change { *len } else { 0 })
+        .sum();
+    1.0 - 2.0 * same as f64 / (before.len() + after.len()) as f64
 }
 
 /// The plan of a piece.
@@ -35,4 +61,16 @@ pub struct Outline {
     /// Who approved it; drafts are only made from approved outlines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_measured_in_words() {
+        assert_eq!(share_changed("one two  three\nfour", "one two three four"), 0.0, "space is no word");
+        assert_eq!(share_changed("one two three four", "one two three five"), 0.25);
+        assert_eq!((share_changed("", ""), share_changed("one", ""), share_changed("one", "two")), (0.0, 1.0, 1.0));
+    }
 }

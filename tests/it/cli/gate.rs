@@ -141,3 +141,96 @@ fn before_the_first_run_nothing_waits() {
     }
     assert!(!place.path("workflows/.loopctl").exists(), "looking makes no state");
 }
+
+/// `first-loop` with these rules at its gate, waiting.
+fn ruled(rules: &str) -> Place {
+    let place = Place::new();
+    let plain = r#"gate "editor" { from "outlines"; by "content-team" }"#;
+    place.edit(FIRST, plain, &format!(r#"gate "editor" {{ from "outlines"; by "content-team"; {rules} }}"#));
+    place.run(&format!("run {FIRST}")).exit(4);
+    place
+}
+
+#[test]
+fn two_people_have_to_approve_and_one_of_them_does_not_count_twice() {
+    let place = ruled("approvals 2");
+    let all = ids(&place);
+    let (one, other) = (&all[0], &all[1]);
+    let said = place.run(&format!("gate approve {FIRST} {one} --as ann --json")).exit(0).json()["decided"].clone();
+    assert_eq!((said["missing"][one].as_u64(), said["left"].as_u64()), (Some(1), Some(3)));
+    place.run(&format!("gate approve {FIRST} {one} --as Ann")).fails(2, "gate::not-you").warns("another person");
+    place.run(&format!("gate list {FIRST}")).exit(4).says("1 of 2 approvals (ann)");
+    // A run in between changes nothing about it.
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 0);
+    assert_eq!(place.waiting(FIRST)[0]["approved_by"][0], "ann");
+    place.run(&format!("gate approve {FIRST} {one} --as bob")).exit(0).says("2 decisions left");
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 1);
+    // One no is enough, and both are told of.
+    place.run(&format!("gate approve {FIRST} {other} --as ann")).exit(0).says("needs 1 approval by somebody else");
+    place.run(&format!("gate reject {FIRST} {other} --as bob --reason thin")).exit(0).says("1 decision left");
+    place.run(&format!("log {FIRST}")).exit(0).says("ann approved").says("bob approved").says("bob rejected");
+    // Of everything, a person decides what is theirs to decide.
+    place.run(&format!("gate approve {FIRST} --all --as ann")).exit(0).says("needs 1 approval");
+    place.run(&format!("gate approve {FIRST} --all --as ann")).fails(2, "gate::not-you");
+    place.run(&format!("gate approve {FIRST} --all --as bob")).exit(0).says("Nothing else waits.");
+    place.run(&format!("run {FIRST}")).exit(0);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 2);
+}
+
+#[test]
+fn whoever_edits_does_not_approve_where_that_is_ruled_out() {
+    let place = ruled("no-self-approval #true");
+    let id = ids(&place).remove(0);
+    place.write("new.md", "# A lighthouse\n\n## Why\n\n- It is dark [c1]\n");
+    place.run(&format!("gate edit {FIRST} {id} --file new.md --as ann")).exit(0).says("needs 1 approval by somebody else");
+    place.run(&format!("gate show {FIRST} {id}")).exit(0).says("# A lighthouse").says("not by ann");
+    place.run(&format!("gate approve {FIRST} {id} --as ann")).fails(2, "gate::not-you").warns("wrote or edited");
+    place.run(&format!("gate approve {FIRST} {id} --as bob")).exit(0);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let pieces = place.files("workflows/first-loop/out");
+    assert!(pieces.values().any(|piece| piece.contains("# A lighthouse")), "{pieces:?}");
+}
+
+#[test]
+fn who_edited_the_outline_does_not_approve_the_draft() {
+    let place = Place::new();
+    place.edit(
+        FIRST,
+        "        // The composer says only",
+        "        gate \"publisher\" { from \"drafts\"; by \"content-team\"; no-self-approval #true }\n        // The composer says only",
+    );
+    place.edit(FIRST, r#"from "drafts"; to "blog""#, r#"from "publisher"; to "blog""#);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let id = ids(&place).remove(0);
+    let shown = text(&place.waiting(FIRST)[0]["approve"]["text"]);
+    let edited = format!("{shown}\n- One more point\n");
+    place.run_with_input(&format!("gate edit {FIRST} {id} --file - --as ann"), &edited).exit(0);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let draft = place.waiting(FIRST).into_iter().find(|gate| gate["step"] == "publisher").expect("a draft waits");
+    assert_eq!(draft["approve"]["rules"]["authors"][0], "ann");
+    let draft = text(&draft["id"]);
+    place.run(&format!("gate approve {FIRST} {draft} --as ann")).fails(2, "gate::not-you");
+    place.run(&format!("gate approve {FIRST} {draft} --as bob")).exit(0);
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 1);
+}
+
+#[test]
+fn how_people_decide_is_counted_by_gate_and_person() {
+    let place = Place::at(Stage::Parked);
+    place.run(&format!("gate stats {FIRST}")).exit(0).says("editor").says("3 items, 3 waiting").says("no decision yet");
+    let all = ids(&place);
+    let shown = text(&place.waiting(FIRST)[1]["approve"]["text"]);
+    place.run(&format!("gate reject {FIRST} {} --reason thin --as ann", all[0])).exit(0);
+    place.run_with_input(&format!("gate edit {FIRST} {} --file - --as bob", all[1]), &format!("{shown} and more")).exit(0);
+    let stats = place.run(&format!("gate stats {FIRST} --json")).exit(0).json()["gates"][0].clone();
+    assert_eq!((stats["gate"].as_str(), stats["asked"].as_u64(), stats["waiting"].as_u64()), (Some("editor"), Some(3), Some(1)));
+    assert_eq!((stats["rejected"].as_u64(), stats["edited"].as_u64()), (Some(1), Some(1)));
+    let share = stats["edit_share"].as_f64().expect("something was edited");
+    assert!(share > 0.0 && share < 0.2, "{share}");
+    assert_eq!(stats["reasons"][0]["reason"], "thin");
+    assert_eq!(list(&stats["people"]).len(), 2);
+    place.run(&format!("gate stats {FIRST}")).exit(0).says("ann").says("rejected 1×: thin");
+}
