@@ -307,7 +307,7 @@ mod tests {
                 None => {
                     let gate = cycle.gates().remove(0);
                     let (verdict, pins) = (verdict(&gate.approve), gate.approve.pins);
-                    let decision = Decision { verdict, by: "ann".to_owned(), at: NOW, pins };
+                    let decision = Decision::new(verdict, "ann", NOW, pins);
                     Event::Replied { key: gate.key, reply: Reply::Decided(decision) }
                 }
             };
