@@ -11,10 +11,13 @@ use loopctl::stats::anomaly::{Detector, Options, Verdict};
 use loopctl::stats::attribution::{Path, Rule, credit};
 use loopctl::stats::bandit::{Arm, Policy};
 use loopctl::stats::forecast::{Answer, forecast, score};
+use loopctl::stats::intervals::{Sample, welch};
 use loopctl::stats::markov::Chain;
 use loopctl::stats::minhash::text_signature;
+use loopctl::stats::rates::RateTest;
 use loopctl::stats::records::{Options as Watch, Records};
 use loopctl::stats::sampling::normal;
+use loopctl::stats::sequential::ValueTest;
 use loopctl::stats::subgroup::{Attribute, Control, Options as Search, Table, mine};
 use std::hint::black_box;
 use std::io::Read;
@@ -66,6 +69,35 @@ fn attribution() {
         let time = median_of(3, || drop(black_box(credit(&paths, CHANNELS, rule))));
         line(&format!("{what}{}", if what.contains("goal") { "" } else { " (goal 0.15 s)" }), time, "s", &beside(time));
     }
+}
+
+/// What a comparison of two arms does with everybody: the test that holds at all times, and the interval.
+fn experiments() {
+    heading("Two arms with 1,000,000 people, s (goal 0.04)");
+    let mut rng = Rng::new(5);
+    let people: Vec<(bool, f64)> =
+        (0..1_000_000).map(|_| (rng.uniform() < 0.5, if rng.uniform() < 0.05 { rng.uniform() * 50.0 } else { 0.0 })).collect();
+    let time = median_of(5, || {
+        let mut test = RateTest::new(0.5);
+        let mut counts = [[0.0; 2]; 2];
+        for (first, value) in &people {
+            test.observe(*value > 0.0, *first);
+            counts[usize::from(*first)][usize::from(*value > 0.0)] += 1.0;
+        }
+        let [second, first] = counts.map(|[without, with]| Sample::of_proportion(with, with + without));
+        black_box((test.log_evidence(), welch(first, second, 0.95)));
+    });
+    line("a rate", time, "s", "");
+    let time = median_of(5, || {
+        let mut test = ValueTest::new(0.5);
+        let mut arms = [Vec::new(), Vec::new()];
+        for (first, value) in &people {
+            test.observe(*value, *first);
+            arms[usize::from(*first)].push(*value);
+        }
+        black_box((test.log_evidence(), welch(Sample::of(&arms[1]), Sample::of(&arms[0]), 0.95)));
+    });
+    line("a value", time, "s", "");
 }
 
 fn anomalies() {
@@ -243,6 +275,7 @@ fn patterns() {
 
 fn main() {
     attribution();
+    experiments();
     anomalies();
     benchmark_of_anomalies();
     forecasts();

@@ -55,6 +55,18 @@ struct Journey {
     nulls: f64,
 }
 
+impl Journey {
+    fn of(path: &Path, final_state: u32) -> Journey {
+        let weight = |x: f64| if x.is_finite() { x.max(0.0) } else { 0.0 };
+        Journey {
+            final_state,
+            conversions: weight(path.conversions),
+            value: if path.value.is_finite() { path.value } else { 0.0 },
+            nulls: weight(path.nulls),
+        }
+    }
+}
+
 /// Weighted counts over a chain: how often each step and each ending was seen.
 struct Counts {
     steps: Vec<f64>,
@@ -68,6 +80,9 @@ impl Chain {
     pub fn new(paths: &[Path], channels: usize, order: u8) -> Chain {
         let channels = channel_count(paths, channels);
         let order = usize::from(order.clamp(1, 3));
+        if order == 1 && channels < DENSE_STATES_MAX {
+            return Chain::of_single_touches(paths, channels);
+        }
         let mut keys = Vec::new();
         let mut bounds = vec![0];
         let mut journeys = Vec::new();
@@ -82,13 +97,7 @@ impl Chain {
                 continue;
             }
             bounds.push(keys.len());
-            let weight = |x: f64| if x.is_finite() { x.max(0.0) } else { 0.0 };
-            journeys.push(Journey {
-                final_state: 0,
-                conversions: weight(path.conversions),
-                value: if path.value.is_finite() { path.value } else { 0.0 },
-                nulls: weight(path.nulls),
-            });
+            journeys.push(Journey::of(path, 0));
         }
         let (states, last) = number_states(&keys, channels, order);
         for (journey, end) in journeys.iter_mut().zip(&bounds[1..]) {
@@ -98,6 +107,48 @@ impl Chain {
         Chain { channels, last, steps, bounds, path_steps, paths: journeys }
     }
 
+    /// Order 1 over few channels, where a touch is its state: two passes over the touches and a table of all pairs.
+    fn of_single_touches(paths: &[Path], channels: usize) -> Chain {
+        let size = channels + 1;
+        let mut number = vec![u32::MAX; size * size];
+        let (mut touches, mut journeys) = (0, 0);
+        for path in paths {
+            let mut from = 0;
+            for touch in &path.touches {
+                let to = *touch as usize + 1;
+                number[from * size + to] = 0;
+                from = to;
+            }
+            touches += path.touches.len();
+            journeys += usize::from(!path.touches.is_empty());
+        }
+        let mut steps = Vec::new();
+        for (cell, number) in number.iter_mut().enumerate().filter(|(_, number)| **number == 0) {
+            *number = steps.len() as u32;
+            steps.push(((cell / size) as u32, (cell % size) as u32));
+        }
+        let mut chain = Chain {
+            channels,
+            last: std::iter::once(None).chain((0..channels as u32).map(Some)).collect(),
+            steps,
+            bounds: Vec::with_capacity(journeys + 1),
+            path_steps: Vec::with_capacity(touches),
+            paths: Vec::with_capacity(journeys),
+        };
+        chain.bounds.push(0);
+        for path in paths.iter().filter(|path| !path.touches.is_empty()) {
+            let mut from = 0;
+            for touch in &path.touches {
+                let to = *touch as usize + 1;
+                chain.path_steps.push(number[from * size + to]);
+                from = to;
+            }
+            chain.bounds.push(chain.path_steps.len());
+            chain.paths.push(Journey::of(path, from as u32));
+        }
+        chain
+    }
+
     /// Removal effects and credits with the counts as observed.
     pub fn removal(&self) -> Removal {
         let counts = self.count(|path| (path.conversions, path.nulls));
@@ -105,7 +156,7 @@ impl Chain {
         let conversions = self.paths.iter().map(|path| path.conversions).sum();
         let mut values: Vec<f64> = self.paths.iter().map(|path| path.value).collect();
         // Sorted before summing, so that the order of the paths cannot reach the last digit.
-        values.sort_by(f64::total_cmp);
+        values.sort_unstable_by(f64::total_cmp);
         Removal {
             conversions: in_proportion(&effects, conversions),
             value: in_proportion(&effects, values.iter().sum()),

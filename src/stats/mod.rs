@@ -17,8 +17,8 @@
 //! *Learning by doing:* `bandit` Thompson sampling with exact propensities · `off_policy` what another policy would have
 //! earned · `regression` learning from a declared belief.
 //!
-//! *Experiments:* `srm` whether the arms came as meant · `cuped` the past takes noise out · `sequential` answers that stay true
-//! however often one looks.
+//! *Experiments:* `srm` whether the arms came as meant · `cuped` the past takes noise out · `delta` ratios and quantiles by person ·
+//! `sequential` answers that stay true however often one looks · `rates` the same for outcomes that are had or not.
 //!
 //! *What changed:* `anomaly` a streaming watch over one series · `records` one over a dense stream · `root_cause` which part
 //! of a total explains it · `burst` rising counts and new terms.
@@ -53,6 +53,8 @@ pub mod off_policy;
 pub mod regression;
 
 pub mod cuped;
+pub mod delta;
+pub mod rates;
 pub mod sequential;
 pub mod srm;
 

@@ -63,6 +63,30 @@ mod tests {
         assert!(!found.is_broken());
     }
 
+    // The archive's publishers withdrew the tests of 25 June 2013 to 10 January 2014, when the split had a fault. By week (`%Y%W`):
+    // whole weeks of that time against all weeks after it. The shares were meant to be equal.
+    #[test]
+    fn the_withdrawn_months_of_the_headline_archive_are_broken_and_later_ones_are_not() {
+        let Some((header, rows)) = test_data::rows("learning/experiments/upworthy_h0.csv.gz") else { return };
+        let at = |name: &str| header.iter().position(|known| known == name).unwrap();
+        let (test_id, week, impressions) = (at("test"), at("test_week"), at("impressions"));
+        let mut tests: std::collections::BTreeMap<&str, (u32, Vec<f64>)> = std::collections::BTreeMap::new();
+        for row in &rows {
+            let (last, sizes) = tests.entry(&row[test_id]).or_default();
+            *last = row[week].parse().unwrap();
+            sizes.push(row[impressions].parse().unwrap());
+        }
+        let flagged = |weeks: std::ops::RangeInclusive<u32>| {
+            let of_then = tests.values().filter(|(week, _)| weeks.contains(week));
+            let found: Vec<bool> =
+                of_then.filter_map(|(_, sizes)| Some(test(sizes, &vec![1.0; sizes.len()])?.is_broken())).collect();
+            (found.iter().filter(|broken| **broken).count(), found.len())
+        };
+        let (during, after) = (flagged(201_325..=201_350), flagged(201_402..=201_552));
+        assert!(during.0 as f64 >= 0.65 * during.1 as f64 && during.1 > 500, "{during:?}");
+        assert!(after.0 as f64 <= 0.005 * after.1 as f64 && after.1 > 1_500, "{after:?}");
+    }
+
     // The example of Fabijan et al.: 821,588 users against 815,482 under an even split, p = 1.8e-6.
     #[test]
     fn a_lost_half_percent_of_many_users_is_found() {

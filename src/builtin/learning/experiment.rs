@@ -8,6 +8,7 @@ use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{Config, Good, GoodKind, Layer, Scalar};
 use crate::stats::bandit::{Arm, probabilities_of_best};
 use crate::stats::intervals::{Interval, Sample, welch};
+use crate::stats::rates::RateTest;
 use crate::stats::special::normal_cdf;
 use crate::stats::{cuped, sequential, srm};
 use crate::step::spec::no_tunables;
@@ -238,7 +239,7 @@ impl Comparison {
 
 fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, share: f64, alpha: f64, covariate: bool) -> Comparison {
     let mut arms: [Vec<(f64, f64)>; 2] = [Vec::new(), Vec::new()];
-    let mut values = sequential::ValueTest::new(share);
+    let (mut values, mut rates) = (sequential::ValueTest::new(share), RateTest::new(share));
     let mut counts = [0.0, 0.0];
     for person in trial.people.iter().filter(|person| person.arm == arm || person.arm == 0) {
         let Some(outcome) = person.outcomes[at] else { continue };
@@ -247,6 +248,8 @@ fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, share: f64, 
         counts[side] += f64::from(u8::from(outcome != 0.0));
         if asked.metric.value {
             values.observe(outcome, side == 0);
+        } else {
+            rates.observe(outcome != 0.0, side == 0);
         }
     }
     let adjusted = if covariate { cuped::adjust(&arms, EXPLAINED_MIN) } else { None };
@@ -264,8 +267,7 @@ fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, share: f64, 
     let interval = one_look.filter(|_| enough).map(|difference| {
         sequential::interval(difference.interval.estimate, difference.standard_error, people, alpha, people_best)
     });
-    let evidence =
-        if asked.metric.value { values.log_evidence() } else { sequential::log_evidence_of_counts(counts[0], counts[1], share) };
+    let evidence = if asked.metric.value { values.log_evidence() } else { rates.log_evidence() };
     let rates = !asked.metric.value && adjusted.is_none();
     let belief =
         |side: usize| Arm { successes: counts[side] + 1.0, failures: (arms[side].len() as f64 - counts[side]).max(0.0) + 1.0 };
