@@ -158,6 +158,7 @@ fn workflow(name: &str, steps: Vec<Step>) -> Workflow {
         at_minute: None,
         calendar: Default::default(),
         recorded_from: None,
+        notify: Vec::new(),
         concurrency: 64,
         caps: Vec::new(),
         steps,

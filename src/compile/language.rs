@@ -18,6 +18,9 @@ const PER_DAY: PropSpec = PropSpec {
     doc: "The window that is counted: a cycle, or a day, week or month of the workflow's time zone.",
 };
 
+/// What people may be told of.
+pub const NOTIFY_EVENTS: &[&str] = &["gate-opened", "gate-expiring", "cycle-failed", "cap-reached", "anomaly", "in-doubt"];
+
 const LIMIT: &[NodeSpec] = &[
     NodeSpec::value("concurrency", ValueType::Integer, "How many tasks may run at once, from 1 to 1024.", "concurrency 8")
         .or("8"),
@@ -110,6 +113,38 @@ pub const SETTINGS: &[NodeSpec] = &[
         occurs: Occurs::Many,
         doc: "Layers that are missing on purpose, so that nothing is said about them.",
         example: "without \"conversion\"",
+        ..NodeSpec::EMPTY
+    },
+    NodeSpec {
+        name: "notify",
+        args: &[ArgSpec { name: "event", ty: ValueType::Choice(NOTIFY_EVENTS), required: true }],
+        rest: Some(ValueType::Choice(NOTIFY_EVENTS)),
+        props: &[
+            PropSpec {
+                name: "to",
+                ty: ValueType::Channel,
+                required: true,
+                default: None,
+                doc: "The channel that it is told over.",
+            },
+            PropSpec {
+                name: "digest",
+                ty: ValueType::Duration,
+                required: false,
+                default: Some("\"10m\""),
+                doc: "What happens within this time is told in one message. `loopctl run` tells once, at its end.",
+            },
+            PropSpec {
+                name: "link",
+                ty: ValueType::Url,
+                required: false,
+                default: None,
+                doc: "Where people decide: the address of the review page, for the foot of the message.",
+            },
+        ],
+        occurs: Occurs::Many,
+        doc: "Tells people what waits for them and what went wrong, each thing once.",
+        example: "notify \"gate-opened\" \"cycle-failed\" to=\"team\"",
         ..NodeSpec::EMPTY
     },
     NodeSpec {

@@ -4,7 +4,7 @@ use super::scalar::minute_of_day;
 use super::sketch::{DoorSketch, Sketch, StepSketch};
 use crate::base::{StepId, Timestamp, WorkflowId};
 use crate::diag::Diagnostic;
-use crate::model::{Calendar, Channel, Config, Cron, Except, Provider, Scalar, Step, Wire, Workflow};
+use crate::model::{Calendar, Channel, Config, Cron, Except, Notify, Provider, Scalar, Step, Wire, Workflow};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
@@ -35,6 +35,7 @@ fn lower(sketch: Sketch, folder: &str) -> Workflow {
         recorded_from: recorded.and_then(|text| Timestamp::parse_in(text, &zone)),
         zone,
         every: settings.duration("every"),
+        notify: settings.all("notify").filter_map(notify).collect(),
         at_minute: at.and_then(minute_of_day),
         calendar: Calendar {
             cron: settings.text("cron").and_then(|pattern| Cron::parse(pattern).ok()),
@@ -50,6 +51,15 @@ fn lower(sketch: Sketch, folder: &str) -> Workflow {
         channels: doors(sketch.channels, |name, kind, config| Channel { name, kind, config }),
         templates: sketch.templates,
     }
+}
+
+fn notify(node: &Config) -> Option<Notify> {
+    Some(Notify {
+        on: node.args.iter().filter_map(Scalar::text).map(str::to_owned).collect(),
+        to: node.prop("to").and_then(Scalar::text)?.to_owned(),
+        digest: node.prop("digest").and_then(Scalar::duration).unwrap_or_default(),
+        link: node.prop("link").and_then(Scalar::text).map(str::to_owned),
+    })
 }
 
 /// As many tasks at once as when `limit` is left out.

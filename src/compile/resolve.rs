@@ -66,7 +66,12 @@ impl<'s> Resolver<'s> {
         self.wires(sketch);
         let settings = std::mem::take(&mut sketch.references);
         for reference in &settings {
-            self.reference(sketch, reference, &[]);
+            // A channel that people are told over is used.
+            if let Found::Channel = self.reference(sketch, reference, &[])
+                && let Some(door) = sketch.channels.get_mut(&reference.text)
+            {
+                door.used = true;
+            }
         }
         sketch.references = settings;
         let doors = sketch.providers.values().chain(sketch.channels.values());

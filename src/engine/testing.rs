@@ -310,6 +310,7 @@ pub(crate) fn workflow(steps: Vec<Step>) -> Workflow {
         at_minute: None,
         calendar: Default::default(),
         recorded_from: None,
+        notify: Vec::new(),
         concurrency: 3,
         caps: Vec::new(),
         steps,

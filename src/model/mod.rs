@@ -20,4 +20,4 @@ pub use limit::{Cap, CapUnit, Window};
 pub use operation::{Act, Operation, Review, ReviewVerdict};
 pub use props::Props;
 pub use untrusted::Untrusted;
-pub use workflow::{Channel, Provider, Step, Wire, Workflow};
+pub use workflow::{Channel, Notify, Provider, Step, Wire, Workflow};

@@ -52,6 +52,19 @@ pub struct Channel {
     pub config: Config,
 }
 
+/// Who is told of what happens, over one of the workflow's channels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notify {
+    /// `gate-opened`, `gate-expiring` …
+    pub on: Vec<String>,
+    /// The name of a channel.
+    pub to: String,
+    /// What happens within this time is told together.
+    pub digest: Duration,
+    /// Where people decide, such as the address of the review page.
+    pub link: Option<String>,
+}
+
 /// A checked workflow.
 #[derive(Clone, Debug, Serialize)]
 pub struct Workflow {
@@ -77,6 +90,9 @@ pub struct Workflow {
     pub steps: Vec<Step>,
     pub providers: BTreeMap<String, Provider>,
     pub channels: BTreeMap<String, Channel>,
+    /// Who is told of what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Notify>,
     /// Template texts by path, as read when the workflow was compiled.
     pub templates: BTreeMap<String, String>,
 }

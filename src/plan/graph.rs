@@ -178,6 +178,7 @@ pub(crate) mod tests {
             at_minute: None,
             calendar: Default::default(),
             recorded_from: None,
+            notify: Vec::new(),
             concurrency: 8,
             caps: Vec::new(),
             steps: lines.iter().map(|(layer, verb, name, from)| step(*layer, verb, name, from)).collect(),

@@ -45,6 +45,7 @@ pub(crate) mod test_workflow {
             at_minute: None,
             calendar: Default::default(),
             recorded_from: None,
+            notify: Vec::new(),
             concurrency: 1,
             caps: Vec::new(),
             steps: Vec::new(),

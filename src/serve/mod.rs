@@ -14,6 +14,7 @@ pub mod desk;
 pub mod driver;
 pub mod events;
 pub mod http;
+mod notifier;
 pub mod owner;
 pub mod served;
 pub mod service;

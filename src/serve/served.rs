@@ -124,6 +124,11 @@ impl Served {
         self.now().project = Arc::new(project);
     }
 
+    /// Everything that happens from now on, in all workflows.
+    pub fn listen(&self) -> tokio::sync::broadcast::Receiver<Happened> {
+        self.bus.subscribe()
+    }
+
     pub fn tell(&self, cycle: Option<CycleNo>, what: What) {
         self.bus.tell(Happened { at: SystemClock.now(), workflow: self.id.clone(), cycle, what });
     }

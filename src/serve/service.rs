@@ -144,6 +144,7 @@ impl Service {
             owner::take_up(served)?;
             tokio::spawn(owner::keep_schedule(served.clone()));
             tokio::spawn(owner::keep_files(served.clone()));
+            tokio::spawn(super::notifier::keep(served.clone()));
         }
         #[cfg(unix)]
         for socket in self.sockets.drain(..) {

@@ -7,6 +7,7 @@
 pub mod failure;
 pub mod find;
 pub mod names;
+pub mod notify;
 pub mod project;
 pub mod remote;
 

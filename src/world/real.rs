@@ -255,6 +255,7 @@ pub mod tests {
             at_minute: None,
             calendar: Default::default(),
             recorded_from: None,
+            notify: Vec::new(),
             concurrency: 1,
             caps: Vec::new(),
             steps: Vec::new(),

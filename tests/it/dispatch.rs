@@ -159,6 +159,7 @@ fn workflow(steps: &[(&str, Option<&str>)]) -> Arc<Workflow> {
         at_minute: None,
         calendar: Default::default(),
         recorded_from: Some(Timestamp(1_700_000_000_000)),
+        notify: Vec::new(),
         concurrency: 4,
         caps: Vec::new(),
         steps: steps.iter().map(step).collect(),

@@ -3,7 +3,7 @@
 use crate::step::{ConnectorSpec, NodeSpec, ValueType};
 
 /// Every kind of channel, in the order they are shown.
-pub const CHANNELS: &[ConnectorSpec] = &[FILES, WEBHOOK];
+pub const CHANNELS: &[ConnectorSpec] = &[FILES, WEBHOOK, SLACK, TEAMS];
 
 const FILES: ConnectorSpec = ConnectorSpec {
     kind: "files",
@@ -55,4 +55,31 @@ const WEBHOOK: ConnectorSpec = ConnectorSpec {
         ),
     ],
     example: "channel \"crm\" kind=\"webhook\" {\n    url \"https://hooks.example.com/pieces\"\n    secret (env)\"HOOK_SECRET\"\n}",
+};
+
+const CHAT_URL: NodeSpec = NodeSpec::value(
+    "url",
+    ValueType::Secret,
+    "Where the address of the incoming webhook is kept. Whoever has it can write there, so it is a secret.",
+    "url (env)\"CHAT_URL\"",
+)
+.required();
+
+const SLACK: ConnectorSpec = ConnectorSpec {
+    kind: "slack",
+    summary: "Writes messages into a Slack channel, over an incoming webhook.",
+    doc: "Made for `notify`, and for short pieces. The title stands in bold above the text. Slack does not tell which messages it has, so an \
+          attempt that may have arrived without an answer is in doubt and is not repeated by itself. Texts cannot call people: `<!channel>` \
+          and the like are shown as they are written.",
+    nodes: &[CHAT_URL],
+    example: "channel \"team\" kind=\"slack\" {\n    url (env)\"CHAT_URL\"\n}",
+};
+
+const TEAMS: ConnectorSpec = ConnectorSpec {
+    kind: "teams",
+    summary: "Writes messages into a Microsoft Teams channel, over a workflow webhook.",
+    doc: "Made for `notify`, and for short pieces: one adaptive card with the title in bold above the text. As with `slack`, an attempt that \
+          may have arrived without an answer is in doubt and is not repeated by itself.",
+    nodes: &[CHAT_URL],
+    example: "channel \"team\" kind=\"teams\" {\n    url (env)\"CHAT_URL\"\n}",
 };

@@ -224,6 +224,7 @@ fn workflow() -> Workflow {
         at_minute: None,
         calendar: Default::default(),
         recorded_from: None,
+        notify: Vec::new(),
         concurrency: 1,
         caps: Vec::new(),
         steps: Vec::new(),

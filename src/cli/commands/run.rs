@@ -5,10 +5,11 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::project::{Place, Project, Standing};
-use crate::report::style::{DIM, count, paint};
+use crate::report::style::{DIM, WAIT, count, paint};
 use crate::report::{CycleState, CycleView, summary};
 use crate::runtime::{self, Clock, CycleStatus, DriveOptions, FixedClock, Journal, Outcome, StopSignal, Urgency, Which};
 use crate::step::{Decision, Verdict};
+use crate::workspace::notify;
 use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
 use std::sync::Arc;
 
@@ -58,8 +59,23 @@ pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> 
             output.progress(&round(view));
         }
     }
+    tell_people(&project, &views, &reactor, output);
     show(&project, &views, output);
     Ok(exit)
+}
+
+/// Tells people what waits and what went wrong, when the workflow says `notify`. That a message did not arrive fails nothing.
+fn tell_people(project: &Project, views: &[CycleView], reactor: &tokio::runtime::Runtime, output: &Output) {
+    if project.workflow.notify.is_empty() || views.is_empty() {
+        return;
+    }
+    let secrets = Secrets::new(&project.root);
+    let world = RealWorld::with(&project.workflow, &project.root, Arc::new(SystemClock), WebSettings::default(), secrets);
+    let mut told = notify::Told::open(&project.state);
+    let telling = notify::tell(&project.workflow, views, &mut told, &world, SystemClock.now());
+    for trouble in reactor.block_on(telling) {
+        output.progress(&format!("{} {trouble}", paint(WAIT, "warning:")));
+    }
 }
 
 /// The same through the service that keeps this workflow going.

@@ -1,5 +1,6 @@
 //! Channels, one a file: where pieces go out. Each keeps the promise "not twice" as far as the other side lets it.
 
+pub mod chat;
 pub mod files;
 pub mod front_matter;
 pub mod webhook;
@@ -28,6 +29,8 @@ pub fn open(channel: &model::Channel, zone: &TimeZone, files: &DiskFiles, web: &
     match channel.kind.as_str() {
         "files" => Box::new(files::FilesChannel::new(channel, zone.clone(), files.clone())),
         "webhook" => Box::new(webhook::Webhook::new(channel, web.clone(), secrets.clone())),
+        "slack" => Box::new(chat::Chat::new(chat::slack, channel, web.clone(), secrets.clone())),
+        "teams" => Box::new(chat::Chat::new(chat::teams, channel, web.clone(), secrets.clone())),
         kind => Box::new(Unknown(Trouble::permanent(
             format!("channel `{}` is of kind `{kind}`, which this build cannot publish to", channel.name),
             "use `kind=\"files\"` or `kind=\"webhook\"`; `loopctl kinds channel` lists them all",

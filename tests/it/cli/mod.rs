@@ -12,6 +12,7 @@ mod init;
 mod kinds;
 mod mcp;
 mod modules;
+mod notify;
 mod os;
 mod os_review;
 mod packages;

@@ -1,0 +1,161 @@
+//! Telling people what waits for them and what went wrong: each thing once, several in one message.
+//!
+//! What there is to tell is worked out from the view of a cycle, so it is the same however the cycle came to stand where it stands. What
+//! was told is kept in the state folder; a message that did not arrive is told again with the next one.
+
+use crate::base::{Digest, Timestamp};
+use crate::model::{Notify, Workflow};
+use crate::report::CycleView;
+use crate::runtime::World;
+use crate::step::{FailureKind, Publish, Reply, Request};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A gate that expires within this time is about to expire.
+const SOON: Duration = Duration::from_secs(12 * 3_600);
+/// So many things that were told are remembered; older ones belong to cycles that are long closed.
+const REMEMBERED: usize = 20_000;
+/// So many things stand in one message; the rest is counted.
+const SHOWN: usize = 12;
+
+/// One thing to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The same thing has the same key for ever.
+    pub key: String,
+    pub event: &'static str,
+    pub line: String,
+}
+
+/// Everything in a cycle that somebody may want to be told.
+pub fn facts(view: &CycleView, now: Timestamp) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut add = |event: &'static str, key: String, line: String| {
+        facts.push(Fact { key: format!("{event} {} {} {key}", view.workflow, view.cycle), event, line });
+    };
+    for gate in &view.waiting {
+        let by = gate.approve.by.join(", ");
+        add("gate-opened", gate.id.clone(), format!("{} waits for {by}: “{}”", gate.step, gate.approve.title));
+        if let Some(expires) = gate.approve.expires.filter(|expires| expires.since(now) <= SOON) {
+            add("gate-expiring", gate.id.clone(), format!("“{}” waits for {by} and expires at {expires}", gate.approve.title));
+        }
+    }
+    for failure in &view.failures {
+        add("cycle-failed", failure.task.to_string(), format!("{} failed: {}", failure.task.step, failure.message));
+    }
+    for cap in view.caps.iter().filter(|cap| cap.used >= cap.most && cap.most > 0) {
+        add("cap-reached", format!("{} {}", cap.cap, cap.window), format!("the cap of {} a {} is reached", cap.cap, cap.per));
+    }
+    for step in view.steps.iter().filter(|step| step.verb == "anomaly" && step.items > 0) {
+        add("anomaly", step.step.to_string(), format!("{}: {}", step.step, step.headline.as_deref().unwrap_or("an alarm")));
+    }
+    for doubt in &view.in_doubt {
+        let line = format!("nobody knows whether “{}” went out on {}", doubt.title, doubt.channel);
+        add("in-doubt", doubt.id.clone(), line);
+    }
+    facts
+}
+
+/// What was told already.
+pub struct Told {
+    file: PathBuf,
+    keys: Vec<String>,
+}
+
+impl Told {
+    /// From the state folder.
+    pub fn open(state: &Path) -> Told {
+        let file = state.join("told");
+        let keys = fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_owned).collect();
+        Told { file, keys }
+    }
+
+    fn has(&self, to: &str, fact: &Fact) -> bool {
+        self.keys.contains(&mark(to, fact))
+    }
+
+    /// Written beside its place and moved there: a crash leaves the old list, and then something is told twice rather than never.
+    fn add(&mut self, to: &str, facts: &[Fact]) -> io::Result<()> {
+        self.keys.extend(facts.iter().map(|fact| mark(to, fact)));
+        let from = self.keys.len().saturating_sub(REMEMBERED);
+        self.keys.drain(..from);
+        let draft = self.file.with_extension(format!("told-{}", std::process::id()));
+        fs::write(&draft, self.keys.join("\n") + "\n")?;
+        fs::rename(&draft, &self.file)
+    }
+}
+
+fn mark(to: &str, fact: &Fact) -> String {
+    Digest::of(format!("{to}\n{}", fact.key)).short(32)
+}
+
+/// Tells what is new, one message for each place. Returns what could not be told, in words; it is tried again next time.
+pub async fn tell(workflow: &Workflow, views: &[CycleView], told: &mut Told, world: &dyn World, now: Timestamp) -> Vec<String> {
+    let mut troubles = Vec::new();
+    for (to, (on, link)) in places(&workflow.notify) {
+        let all = views.iter().flat_map(|view| facts(view, now));
+        let news: Vec<Fact> = all.filter(|fact| on.contains(fact.event) && !told.has(to, fact)).collect();
+        if news.is_empty() {
+            continue;
+        }
+        let request = Request::Publish(message(workflow, to, &news, link, now));
+        let key = crate::base::RequestKey {
+            cycle: views.last().map(|view| view.cycle).unwrap_or_default(),
+            task: crate::base::TaskId { step: crate::base::StepId::new("notify"), item: None },
+            turn: 0,
+            index: 0,
+        };
+        match world.perform(&key, &request).await {
+            // A message of which nobody knows is not sent again: rather one too few than the same all night.
+            Reply::Published(_) => keep(told, to, &news, &mut troubles),
+            Reply::Failed(failure) => {
+                if failure.kind == FailureKind::InDoubt {
+                    keep(told, to, &news, &mut troubles);
+                }
+                troubles.push(format!("nobody was told over `{to}`: {}", failure.message));
+            }
+            _ => troubles.push(format!("nobody was told over `{to}`: the channel gave no receipt")),
+        }
+    }
+    troubles
+}
+
+fn keep(told: &mut Told, to: &str, news: &[Fact], troubles: &mut Vec<String>) {
+    if let Err(error) = told.add(to, news) {
+        troubles.push(format!("what was told over `{to}` cannot be remembered: {error}"));
+    }
+}
+
+/// By channel: what is told there, and the link.
+fn places(notify: &[Notify]) -> BTreeMap<&str, (BTreeSet<&str>, Option<&str>)> {
+    let mut places: BTreeMap<&str, (BTreeSet<&str>, Option<&str>)> = BTreeMap::new();
+    for one in notify {
+        let place = places.entry(&one.to).or_default();
+        place.0.extend(one.on.iter().map(String::as_str));
+        place.1 = place.1.or(one.link.as_deref());
+    }
+    places
+}
+
+fn message(workflow: &Workflow, to: &str, news: &[Fact], link: Option<&str>, now: Timestamp) -> Publish {
+    let title = match news {
+        [one] => format!("{}: {}", workflow.id, one.line),
+        several => format!("{}: {} things", workflow.id, several.len()),
+    };
+    let mut text: String = news.iter().take(SHOWN).map(|fact| format!("- {}\n", fact.line)).collect();
+    if news.len() > SHOWN {
+        text.push_str(&format!("- and {} more\n", news.len() - SHOWN));
+    }
+    match link {
+        Some(link) => text.push_str(&format!("\nDecide at {link}\n")),
+        None if news.iter().any(|fact| fact.event.starts_with("gate")) => {
+            text.push_str("\n`loopctl gate list` shows what waits.\n")
+        }
+        None => {}
+    }
+    let keys: Vec<&str> = news.iter().map(|fact| fact.key.as_str()).collect();
+    Publish { channel: to.to_owned(), key: Digest::of_json(&(to, keys)).short(32), title, text, fields: BTreeMap::new(), at: now }
+}
