@@ -59,6 +59,7 @@ pub enum Command {
     Why(Why),
     Log(Log),
     Retry(Retry),
+    Replay(Replay),
     Report(Report),
     Kinds(Kinds),
     Explain(Explain),
@@ -1028,6 +1029,28 @@ pub struct Retry {
     /// Optionally the workflow file, then steps or items; left out, everything that failed
     #[arg(value_name = "[WORKFLOW] STEP|ITEM")]
     pub words: Vec<String>,
+}
+
+/// Run a cycle again from its journal: the same to the bit, or with another workflow
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl replay 1                          does cycle 1 come out as it did?
+  loopctl replay 1 --with other.kdl         what would other.kdl have made of what cycle 1 heard?
+  loopctl replay 1 --with other.kdl --approve-all --json
+
+Nothing is asked, sent or written: the journal answers. Exit code 1 when a cycle does not come out as it did.")]
+pub struct Replay {
+    /// Optionally the workflow file, then the number of the cycle
+    #[arg(value_name = "[WORKFLOW] CYCLE", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// Run what the cycle heard through this workflow and show what would be different
+    #[arg(long, value_name = "FILE")]
+    pub with: Option<PathBuf>,
+
+    /// Approve what nobody decided about then
+    #[arg(long, requires = "with")]
+    pub approve_all: bool,
 }
 
 /// Look after the durable state: check, back up, bring back, tidy

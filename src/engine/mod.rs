@@ -21,11 +21,13 @@ pub mod tasks;
 // How it moves.
 mod close;
 pub mod cycle;
+pub mod differ;
 mod drive;
 mod errands;
 mod finite;
 pub mod fold;
 mod recover;
+pub mod replay;
 mod spend;
 
 pub use action::{Action, Event, Notice, Resolution};
@@ -34,12 +36,14 @@ pub use beside::{OwnUse, Passed, next_carry};
 pub use caps::CapUse;
 pub use carry::{Carry, Ledger, Memory};
 pub use cycle::{Cycle, TaskReport};
+pub use differ::Difference;
 pub use entry::{Entry, Pins};
 pub use error::EngineError;
 pub use gates::{Doubt, OpenGate, Void, doubts};
 pub use lineage::Items;
 pub use memory::Why;
 pub use outlook::{StepOutlook, Will, outlook};
+pub use replay::{Answers, Replayed, play, replay};
 pub use reruns::{Rerun, Reruns};
 pub use tasks::{Counts, TaskState};
 

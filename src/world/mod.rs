@@ -1,6 +1,6 @@
 //! The world for real: files, HTTP, providers, channels, and a scripted stand-in for rehearsals and tests.
 //!
-//! In reading order: what all doors share, the doors, and the two worlds that put them together.
+//! In reading order: what all doors share, the doors, and the worlds that put them together.
 
 pub mod clock;
 pub mod secrets;
@@ -24,6 +24,7 @@ pub mod publish;
 
 pub mod amending;
 pub mod real;
+pub mod recorded;
 pub mod scripted;
 
 #[cfg(test)]

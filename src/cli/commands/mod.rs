@@ -21,6 +21,8 @@ mod os_review;
 pub mod plan;
 
 pub mod remove;
+pub mod replay;
+mod replay_with;
 pub mod report;
 pub mod retry;
 pub mod run;
