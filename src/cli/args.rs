@@ -60,6 +60,7 @@ pub enum Command {
     Log(Log),
     Retry(Retry),
     Replay(Replay),
+    Backfill(Backfill),
     Report(Report),
     Kinds(Kinds),
     Explain(Explain),
@@ -1051,6 +1052,40 @@ pub struct Replay {
     /// Approve what nobody decided about then
     #[arg(long, requires = "with")]
     pub approve_all: bool,
+}
+
+/// Run cycles over the past: what would have been chosen and learned
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl backfill --from 2024-01-01 --to 2024-03-31
+  loopctl backfill workflows/first-loop.kdl --from 2024-06-03 --to 2024-07-01 --every 7d
+  loopctl backfill --from 2024-01-01 --to 2024-12-31 --every 30d --json
+
+Sources leave out what is later than each cycle's time. Gates are approved, texts composed from the templates, and nothing
+goes out. All of it stays in memory unless `--keep` is given.")]
+pub struct Backfill {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// When the first cycle is, in the workflow's time zone
+    #[arg(long, value_name = "DATE")]
+    pub from: String,
+
+    /// No cycle is later
+    #[arg(long, value_name = "DATE")]
+    pub to: String,
+
+    /// Time between cycles; left out, the workflow's
+    #[arg(long, value_name = "DURATION")]
+    pub every: Option<String>,
+
+    /// Keep the cycles in the state, which must have none; the next run goes on from them
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Have texts written by the workflow's own providers, which may cost money
+    #[arg(long)]
+    pub models: bool,
 }
 
 /// Look after the durable state: check, back up, bring back, tidy

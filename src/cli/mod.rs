@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Fa
         Command::Log(command) => commands::log::run(command, &place, output),
         Command::Retry(command) => commands::retry::run(command, &place, output),
         Command::Replay(command) => commands::replay::run(command, &place, output),
+        Command::Backfill(command) => commands::backfill::run(command, &place, output),
         Command::Report(command) => commands::report::run(command, &place, output),
         Command::Kinds(command) => commands::kinds::run(command, output),
         Command::Explain(command) => commands::explain::run(command, output),

@@ -23,6 +23,7 @@ pub mod generate;
 pub mod publish;
 
 pub mod amending;
+pub mod pretended;
 pub mod real;
 pub mod recorded;
 pub mod scripted;

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod add;
+pub mod backfill;
 pub mod breaking;
 pub mod check;
 pub mod effect;

@@ -17,6 +17,7 @@ mod os;
 mod os_review;
 mod packages;
 mod plan;
+mod replay;
 mod report;
 mod run;
 #[cfg(unix)]
