@@ -118,7 +118,8 @@ pub trait Answers {
 pub fn play(mut cycle: Cycle, opening: Vec<Action>, now: Timestamp, answers: &mut dyn Answers) -> (Cycle, Vec<Entry>) {
     let mut made = Vec::new();
     let mut asked: VecDeque<(RequestKey, Request)> = VecDeque::new();
-    let mut shown: BTreeSet<RequestKey> = BTreeSet::new();
+    // A gate is shown again after each decision that did not decide it.
+    let mut shown: BTreeSet<(RequestKey, usize)> = BTreeSet::new();
     let mut actions = opening;
     actions.extend(cycle.handle(Event::Start, now));
     loop {
@@ -134,7 +135,8 @@ pub fn play(mut cycle: Cycle, opening: Vec<Action>, now: Timestamp, answers: &mu
             actions = cycle.handle(Event::Replied { key, reply }, now);
             continue;
         }
-        let new: Vec<OpenGate> = cycle.gates().into_iter().filter(|gate| shown.insert(gate.key.clone())).collect();
+        let new: Vec<OpenGate> =
+            cycle.gates().into_iter().filter(|gate| shown.insert((gate.key.clone(), gate.given.len()))).collect();
         if new.is_empty() {
             return (cycle, made);
         }
@@ -341,10 +343,10 @@ mod tests {
     use crate::model::{CapUnit, Window, Workflow};
 
     /// Reading, writing under a cap, a gate, sending: what a cycle consists of.
-    fn steps() -> Workflow {
+    fn steps(approvals: i64) -> Workflow {
         let mut steps = written();
         steps[1] = capped(steps[1].clone(), CapUnit::Pieces, 3, Window::Day);
-        steps.push(step("gate", "editor", &["outlines"], &[]));
+        steps.push(step("gate", "editor", &["outlines"], &[("approvals", approvals)]));
         steps.push(step("send", "posts", &["editor"], &[]));
         workflow(steps)
     }
@@ -356,8 +358,8 @@ mod tests {
     #[test]
     fn a_cycle_comes_out_as_it_did_however_often_it_was_killed_and_whatever_the_order_of_answers() {
         for seed in 0..300 {
-            for (mute, chance) in [(false, 0.0), (false, 0.1), (true, 0.1)] {
-                let mut simulation = Simulation::new(steps(), Carry::default(), 1, seed);
+            for (mute, chance, approvals) in [(false, 0.0, 1), (false, 0.1, 2), (true, 0.1, 1)] {
+                let mut simulation = Simulation::new(steps(approvals), Carry::default(), 1, seed);
                 simulation.world.mute = mute;
                 simulation.crash_chance = chance;
                 let simulation = simulation.run();
@@ -370,7 +372,7 @@ mod tests {
 
     #[test]
     fn an_open_cycle_comes_out_as_far_as_its_journal_goes() {
-        let whole = run(&steps(), Carry::default(), 1);
+        let whole = run(&steps(1), Carry::default(), 1);
         for until in 1..whole.journal.len() {
             let replayed = again(&whole, &whole.journal[..until]);
             assert_eq!(replayed.differences, [], "the first {until} entries");
@@ -380,7 +382,7 @@ mod tests {
 
     #[test]
     fn every_change_of_what_a_task_gave_is_found() {
-        let whole = run(&steps(), Carry::default(), 1);
+        let whole = run(&steps(1), Carry::default(), 1);
         let mut tried = 0;
         for at in 0..whole.journal.len() {
             let mut journal = whole.journal.clone();
@@ -400,7 +402,7 @@ mod tests {
 
     #[test]
     fn another_request_than_was_answered_is_told_and_not_answered() {
-        let whole = run(&steps(), Carry::default(), 1);
+        let whole = run(&steps(1), Carry::default(), 1);
         let mut journal = whole.journal.clone();
         for entry in &mut journal {
             if let Entry::Asked { digest, .. } = entry {

@@ -51,12 +51,9 @@ impl PretendedWorld {
             Request::Query(Query::Placed { .. }) => Reply::Placed(None),
             Request::Generate(_) if self.models => self.real.perform(key, request).await,
             Request::Generate(generate) => Template::answer(generate),
-            Request::Approve(approve) => Reply::Decided(Decision {
-                verdict: Verdict::Approve,
-                by: self.approver.clone(),
-                at: self.clock.now(),
-                pins: approve.pins,
-            }),
+            Request::Approve(approve) => {
+                Reply::Decided(Decision::new(Verdict::Approve, self.approver.as_str(), self.clock.now(), approve.pins))
+            }
             Request::Publish(publish) => Reply::Published(pretended(publish)),
             Request::Wait(until) => Reply::Elapsed((*until).max(self.clock.now())),
         }

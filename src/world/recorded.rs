@@ -6,14 +6,14 @@
 //! text. Nothing goes out: a publish is pretended.
 
 use super::generate::template::Template;
-use crate::base::{Digest, Money, RequestKey};
+use crate::base::{Digest, Money, RequestKey, Timestamp};
 use crate::engine::replay::says;
 use crate::engine::{Answers, Entry, OpenGate};
 use crate::step::{
     Decision, Failure, FailureKind, Fetch, Fetched, Generate, Publish, Published, Query, Reply, Request, Target, Verdict,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Four characters are about one token of English.
 const CHARACTERS_PER_TOKEN: usize = 4;
@@ -51,8 +51,10 @@ pub struct Lacking {
 pub struct Recorded {
     by_request: BTreeMap<Digest, Reply>,
     by_place: BTreeMap<String, Reply>,
-    /// By the text that was shown.
-    decisions: BTreeMap<Digest, Decision>,
+    /// By the text that was shown first: what people said about it, in order.
+    decisions: BTreeMap<Digest, Vec<Decision>>,
+    /// By gate: what people are still to say at it.
+    to_say: BTreeMap<RequestKey, VecDeque<Decision>>,
     /// Tokens and money of models in the record, by provider's answer: the prices for an estimate.
     paid: BTreeMap<String, (u64, i64)>,
     /// Everything that the record does not decide is approved in this name.
@@ -67,7 +69,7 @@ impl Recorded {
         let mut asked: BTreeMap<&RequestKey, (Digest, Option<Digest>)> = BTreeMap::new();
         for entry in entries {
             match entry {
-                Entry::Asked { key, digest, request } => {
+                Entry::Asked { key, digest, request, .. } => {
                     let text = match request.as_deref() {
                         Some(Request::Approve(approve)) => Some(shown(&approve.title, &approve.text)),
                         _ => None,
@@ -107,7 +109,7 @@ impl Recorded {
             }
             Reply::Decided(decision) => {
                 if let Some(text) = text {
-                    self.decisions.insert(text, decision.clone());
+                    self.decisions.entry(text).or_default().push(decision.clone());
                 }
             }
             Reply::Failed(_) => {
@@ -190,25 +192,30 @@ impl Answers for Recorded {
     }
 
     fn decide(&mut self, gate: &OpenGate) -> Option<Decision> {
-        let approve = &gate.approve;
-        if let Some(then) = self.decisions.get(&shown(&approve.title, &approve.text)) {
+        let (approve, first) = (&gate.approve, gate.given.is_empty());
+        if first && let Some(said) = self.decisions.get(&shown(&approve.title, &approve.text)) {
             self.told.decided_recorded += 1;
-            let verdict = match &then.verdict {
+            self.to_say.insert(gate.key.clone(), said.iter().cloned().collect());
+        }
+        // A decision made in time then is made in time here.
+        let in_time = |at: Timestamp| approve.expires.map_or(at, |expires| at.min(Timestamp(expires.0 - 1)));
+        if let Some(then) = self.to_say.get_mut(&gate.key).and_then(VecDeque::pop_front) {
+            let verdict = match then.verdict {
                 Verdict::Expired { approve: true } => Verdict::Approve,
                 Verdict::Expired { approve: false } => Verdict::Reject { reason: Some("nobody decided in time".to_owned()) },
-                verdict => verdict.clone(),
+                verdict => verdict,
             };
             // What is approved is the same text; what it is pinned to is the other workflow's.
-            let at = approve.expires.map_or(then.at, |expires| then.at.min(crate::base::Timestamp(expires.0 - 1)));
-            return Some(Decision { verdict, by: then.by.clone(), at, pins: approve.pins });
+            return Some(Decision::new(verdict, then.by, in_time(then.at), approve.pins));
         }
         let Some(by) = &self.approver else {
             self.told.left_open += 1;
             return None;
         };
-        self.told.decided_for_all += 1;
-        let at = approve.expires.map_or(crate::base::Timestamp(0), |expires| crate::base::Timestamp(expires.0 - 1));
-        Some(Decision { verdict: Verdict::Approve, by: by.clone(), at, pins: approve.pins })
+        self.told.decided_for_all += usize::from(first);
+        // Where several people have to approve, several do.
+        let by = if first { by.clone() } else { format!("{by} {}", gate.given.len() + 1) };
+        Some(Decision::new(Verdict::Approve, by, in_time(Timestamp(0)), approve.pins))
     }
 }
 
@@ -222,7 +229,10 @@ mod tests {
 
     fn heard(request: &Request, reply: Reply) -> Vec<Entry> {
         let lasting = matches!(request, Request::Approve(_)).then(|| Box::new(request.clone()));
-        vec![Entry::Asked { key: key(), digest: request.digest(), request: lasting }, Entry::Replied { key: key(), reply }]
+        vec![
+            Entry::Asked { key: key(), digest: request.digest(), request: lasting, at: None },
+            Entry::Replied { key: key(), reply },
+        ]
     }
 
     fn page(place: &str) -> Reply {
@@ -271,14 +281,9 @@ mod tests {
     #[test]
     fn people_decide_the_same_text_as_they_did_and_nothing_goes_out() {
         let request = Request::Approve(approval());
-        let decision = Decision {
-            verdict: Verdict::Reject { reason: None },
-            by: "ann".into(),
-            at: crate::base::Timestamp(1),
-            pins: approval().pins,
-        };
+        let decision = Decision::new(Verdict::Reject { reason: None }, "ann", Timestamp(1), approval().pins);
         let mut world = Recorded::new(&heard(&request, Reply::Decided(decision.clone())));
-        let gate = |approve| OpenGate { key: key(), step: key().task.step, approve, opened: 1 };
+        let gate = |approve| OpenGate { key: key(), step: key().task.step, approve, given: Vec::new(), opened: 1 };
         let pins = Digest::of("another workflow");
         let again = world.decide(&gate(crate::step::Approve { pins, ..approval() })).unwrap();
         assert_eq!((again.verdict, again.by.as_str(), again.pins), (decision.verdict, "ann", pins));
