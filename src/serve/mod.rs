@@ -16,6 +16,7 @@ pub mod events;
 pub mod http;
 mod notifier;
 pub mod owner;
+pub mod pages;
 pub mod served;
 pub mod service;
 pub mod shared;

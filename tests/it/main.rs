@@ -22,6 +22,7 @@ mod model;
 mod modules;
 mod rehearsal;
 mod serve;
+mod serve_pages;
 #[path = "../../src/base/skip.rs"]
 mod skip;
 mod stdlib;

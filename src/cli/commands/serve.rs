@@ -6,9 +6,7 @@ use crate::cli::output::Output;
 use crate::cli::project::Place;
 use crate::report::style::{BAD, DIM, GOOD, WAIT, count, paint};
 use crate::runtime::StopSignal;
-use crate::serve::http::Front;
-use crate::serve::{Happened, HttpOptions, Options, Service, Started, What};
-use axum::Router;
+use crate::serve::{Happened, HttpOptions, Options, Service, Started, What, pages};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::io::IsTerminal as _;
@@ -27,7 +25,8 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
     let format = args.log;
     let served = reactor.block_on(async {
         let stop = StopSignal::on_interrupt();
-        let service = Service::start(&options, stop, pages(), move |happened| write(happened, format)).await?;
+        let service =
+            Service::start(&options, stop, pages::routes(args.behind_proxy), move |happened| write(happened, format)).await?;
         told(&service.started, format, output);
         service.run().await
     });
@@ -39,11 +38,6 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
         LogFormat::Json => line(&json!({"event": "stopped"})),
     }
     Ok(Exit::Ok)
-}
-
-/// Pages for people.
-fn pages() -> Router<Front> {
-    Router::new()
 }
 
 /// One line of JSON. A log that cannot be written stops nothing.

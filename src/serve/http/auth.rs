@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+/// What the token of the first start is called, until somebody writes a person's name there.
+pub const FIRST_NAME: &str = "first";
+
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -119,12 +122,19 @@ impl Guard {
     /// # Errors
     /// Why it does not open anything.
     pub fn check_token(&self, token: &str) -> Result<Caller, Denied> {
+        self.check_digest(&Digest::of(token))
+    }
+
+    /// Whose token has this digest: for whoever keeps the digest rather than the token.
+    ///
+    /// # Errors
+    /// Why it does not open anything.
+    pub fn check_digest(&self, digest: &Digest) -> Result<Caller, Denied> {
         // A file that cannot be read now, or makes no sense, opens nothing.
         self.read().map_err(|_| Denied::Unknown)?;
-        let digest = Digest::of(token);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         // All are looked at, whichever it is.
-        let found = known.tokens.iter().fold(None, |found, known| if same(&known.digest, &digest) { Some(known) } else { found });
+        let found = known.tokens.iter().fold(None, |found, known| if same(&known.digest, digest) { Some(known) } else { found });
         let found = found.ok_or(Denied::Unknown)?;
         if found.expires.is_some_and(|at| self.clock.now() >= at) {
             return Err(Denied::Expired);
@@ -159,7 +169,7 @@ impl Guard {
 }
 
 /// Equal, in a time that does not depend on where they differ.
-fn same(one: &Digest, other: &Digest) -> bool {
+pub fn same(one: &Digest, other: &Digest) -> bool {
     one.bytes().iter().zip(other.bytes()).fold(0, |differ, (one, other)| differ | (one ^ other)) == 0
 }
 
@@ -202,7 +212,7 @@ fn make(file: &Path) -> Result<String, Failure> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(file).map_err(failed)?;
     let text = format!(
-        "# One token a line: TOKEN name=ann expires=2026-12-31. Taken out here, it counts no more.\n{token} name=first\n"
+        "# One token a line: TOKEN name=ann expires=2026-12-31. Taken out here, it counts no more.\n{token} name={FIRST_NAME}\n"
     );
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     Ok(token)

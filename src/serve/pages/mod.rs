@@ -1,0 +1,75 @@
+//! The review page: where people read what waits, with its evidence beside it, and decide.
+//!
+//! ```text
+//! /login  /logout                        a token opens a session; see `session`
+//! /queue                                 what waits, what expires first standing first
+//! /pieces/WORKFLOW/ID                    one piece: text, findings, evidence, history
+//! /pieces/WORKFLOW/ID/decide             approve, edit or reject (POST)
+//! /cycles  /cycles/WORKFLOW/N            the loop as a circle, caps, spend, reports
+//! /proposals  /proposals/WORKFLOW/ID     changes to the Client OS, as diffs
+//! /assets/page.css  /assets/page.js      both in the binary
+//! ```
+//! Everything is made on the server and works without JavaScript; the small script adds keys and freshness. Whatever changes
+//! something is a POST through [`session::Sent`], which no request from another site gets past. All text from outside goes
+//! through [`prose`].
+
+mod circle;
+mod cycles;
+mod decide;
+mod frame;
+mod login;
+mod piece;
+mod proposals;
+pub mod prose;
+mod queue;
+pub mod session;
+
+use super::http::Front;
+use crate::world::SystemClock;
+use axum::http::{HeaderValue, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use session::Sessions;
+use std::sync::Arc;
+
+/// Nothing but our own style, script and forms; nobody puts us into a frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// All pages. `secure`: people reach us over TLS, so the cookie travels over nothing else.
+pub fn routes(secure: bool) -> Router<Front> {
+    let sessions = Arc::new(Sessions::new(secure, Arc::new(SystemClock)));
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/queue") }))
+        .route("/login", get(login::show).post(login::enter))
+        .route("/logout", post(login::leave))
+        .route("/queue", get(queue::show))
+        .route("/pieces/{workflow}/{id}", get(piece::show))
+        .route("/pieces/{workflow}/{id}/decide", post(decide::decide))
+        .route("/cycles", get(cycles::all))
+        .route("/cycles/{workflow}/{cycle}", get(cycles::one))
+        .route("/proposals", get(proposals::all))
+        .route("/proposals/{workflow}/{id}", get(proposals::one).post(proposals::decide))
+        .route("/assets/page.css", get(|| async { asset("text/css; charset=utf-8", frame::STYLE) }))
+        .route("/assets/page.js", get(|| async { asset("text/javascript; charset=utf-8", frame::SCRIPT) }))
+        .layer(Extension(sessions))
+        .layer(middleware::map_response(guarded))
+}
+
+fn asset(kind: &'static str, text: &'static str) -> Response {
+    // Its address carries its digest, so it may be kept for good.
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")], text).into_response()
+}
+
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("permissions-policy", HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
+    // Not `no-referrer`: with it, browsers send `Origin: null` with our own forms, and we could not tell them from others.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}

@@ -1,0 +1,277 @@
+//! Text that others wrote, made safe to look at: characters that hide or reorder text are named instead of obeyed, Markdown
+//! becomes HTML of few tags, and two versions are shown word by word.
+
+use crate::model::goods::Claim;
+use ammonia::{Builder, UrlRelative};
+use maud::{Markup, PreEscaped, html};
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, TextMergeStream, html as to_html};
+use regex::Regex;
+use similar::{ChangeTag, TextDiff};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// Characters that hide or reorder text. Joiners between letters of other scripts, and in emoji, are none of them.
+fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// With every hidden character named: `⟦U+202E⟧`.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hidden(c) { out.push_str(&format!("⟦U+{:04X}⟧", u32::from(c))) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+/// Without them, and how many there were: what a person edits is what a person sees.
+pub fn cleaned(text: &str) -> (String, usize) {
+    let clean: String = text.chars().filter(|c| !is_hidden(*c)).collect();
+    let hidden = text.chars().count() - clean.chars().count();
+    (clean, hidden)
+}
+
+/// What may be left of a text, whatever stood in it.
+static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut cleaner = Builder::default();
+    cleaner
+        .tags(HashSet::from([
+            "a",
+            "b",
+            "blockquote",
+            "br",
+            "code",
+            "del",
+            "em",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "i",
+            "li",
+            "ol",
+            "p",
+            "pre",
+            "strong",
+            "table",
+            "tbody",
+            "td",
+            "th",
+            "thead",
+            "tr",
+            "ul",
+        ]))
+        .generic_attributes(HashSet::new())
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("ol", HashSet::from(["start"]))]))
+        .allowed_classes(HashMap::from([("a", HashSet::from(["cite"]))]))
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        // An address on this service could be one that acts; only places on this page stay.
+        .url_relative(UrlRelative::Custom(Box::new(on_this_page)))
+        .link_rel(Some("noopener noreferrer nofollow"));
+    cleaner
+});
+
+fn on_this_page(url: &str) -> Option<Cow<'_, str>> {
+    url.starts_with('#').then_some(Cow::Borrowed(url))
+}
+
+/// `[c1]`, also `[c1, c3]`.
+static CITED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[(c\d{1,4}(?:\s*[,;]\s*c\d{1,4})*)\]").expect("a valid pattern"));
+
+/// Markdown as HTML. A claim that is cited leads to its card; HTML in the text is shown as the text it is; pictures are named,
+/// not loaded.
+pub fn markdown(text: &str, claims: &[Claim]) -> Markup {
+    let text = shown(text);
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let mut in_code = false;
+    let events = TextMergeStream::new(Parser::new_ext(&text, options).map(|event| match event {
+        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
+        Event::Start(Tag::Image { .. }) => Event::Text("[picture: ".into()),
+        Event::End(TagEnd::Image) => Event::Text("]".into()),
+        other => other,
+    }));
+    let events = events.map(|event| match event {
+        Event::Start(Tag::CodeBlock(kind)) => {
+            in_code = true;
+            Event::Start(Tag::CodeBlock(kind))
+        }
+        Event::End(TagEnd::CodeBlock) => {
+            in_code = false;
+            Event::End(TagEnd::CodeBlock)
+        }
+        // The page's own title is the only heading of the first rank.
+        Event::Start(Tag::Heading { level, .. }) => {
+            Event::Start(Tag::Heading { level: lower(level), id: None, classes: Vec::new(), attrs: Vec::new() })
+        }
+        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(lower(level))),
+        Event::Text(text) if !in_code && CITED.is_match(&text) => Event::InlineHtml(CowStr::from(cited(&text, claims))),
+        other => other,
+    });
+    let mut page = String::with_capacity(text.len() * 2);
+    to_html::push_html(&mut page, events);
+    PreEscaped(CLEANER.clean(&page).to_string())
+}
+
+fn lower(level: pulldown_cmark::HeadingLevel) -> pulldown_cmark::HeadingLevel {
+    use pulldown_cmark::HeadingLevel::{H1, H2, H3, H4, H5, H6};
+    match level {
+        H1 => H2,
+        H2 => H3,
+        H3 => H4,
+        H4 => H5,
+        H5 | H6 => H6,
+    }
+}
+
+/// Text with its citations as links; one that no claim answers stays as it is.
+fn cited(text: &str, claims: &[Claim]) -> String {
+    let parts = CITED.captures_iter(text).fold((String::new(), 0), |(mut out, from), found| {
+        let whole = found.get(0).expect("a match has a whole");
+        out.push_str(&html! { (&text[from..whole.start()]) "[" }.into_string());
+        for (at, id) in found[1].split([',', ';']).map(str::trim).enumerate() {
+            let known = claims.iter().any(|claim| claim.id == id);
+            let link = html! {
+                @if at > 0 { ", " }
+                @if known { a.cite href={ "#claim-" (id) } { (id) } } @else { (id) }
+            };
+            out.push_str(&link.into_string());
+        }
+        out.push(']');
+        (out, whole.end())
+    });
+    let (mut out, from) = parts;
+    out.push_str(&html! { (&text[from..]) }.into_string());
+    out
+}
+
+/// What changed, word by word. Two texts that are far apart are compared for a moment only, and then roughly.
+pub fn changes(before: &str, after: &str) -> Markup {
+    let (before, after) = (shown(before), shown(after));
+    let diff = TextDiff::configure().timeout(Duration::from_millis(100)).diff_words(before.as_ref(), after.as_ref());
+    // Neighbours of one kind are one: a screen reader says "deleted" once.
+    let mut parts: Vec<(ChangeTag, String)> = Vec::new();
+    for change in diff.iter_all_changes() {
+        match parts.last_mut() {
+            Some((tag, text)) if *tag == change.tag() => text.push_str(change.value()),
+            _ => parts.push((change.tag(), change.value().to_owned())),
+        }
+    }
+    html! {
+        div.changes {
+            @for (tag, text) in &parts {
+                @match tag {
+                    ChangeTag::Equal => (text),
+                    ChangeTag::Delete => del { (text) },
+                    ChangeTag::Insert => ins { (text) },
+                }
+            }
+        }
+    }
+}
+
+/// What changed in a file, line by line with a little around it.
+pub fn file_changes(before: &str, after: &str) -> Markup {
+    let (before, after) = (shown(before), shown(after));
+    let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
+    let groups = diff.grouped_ops(2);
+    html! {
+        div.changes.file {
+            @for (at, group) in groups.iter().enumerate() {
+                @if at > 0 { "⋯\n" }
+                @for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+                    @match change.tag() {
+                        ChangeTag::Equal => (change.value()),
+                        ChangeTag::Delete => del { (change.value()) },
+                        ChangeTag::Insert => ins { (change.value()) },
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An address that one may follow from here.
+pub fn web_address(url: &str) -> Option<&str> {
+    let lower = url.to_ascii_lowercase();
+    ((lower.starts_with("https://") || lower.starts_with("http://")) && !url.contains(is_hidden)).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Digest, ItemId};
+    use crate::model::Untrusted;
+
+    fn claim(id: &str) -> Claim {
+        let signal = ItemId(Digest::of("signal"));
+        Claim { id: id.into(), text: "Prices rose".into(), quote: Untrusted::new("up"), url: None, signal }
+    }
+
+    fn page(text: &str) -> String {
+        markdown(text, &[claim("c1"), claim("c2")]).into_string()
+    }
+
+    #[test]
+    fn a_cited_claim_leads_to_its_card() {
+        let page = self::page("Prices rose [c1], and *again* [c1, c2]. Not [c9], `[c1]`, <b>[c2]</b>.");
+        assert_eq!(page.matches("href=\"#claim-c1\"").count(), 2, "{page}");
+        assert_eq!(page.matches("href=\"#claim-c2\"").count(), 2, "{page}");
+        assert!(page.contains("[c9]") && page.contains("<code>[c1]</code>"), "{page}");
+        assert!(page.contains("class=\"cite\""), "{page}");
+    }
+
+    #[test]
+    fn what_would_act_is_shown_and_does_nothing() {
+        for bad in [
+            "<script>alert(1)</script>",
+            "hello <img src=x onerror=alert(1)>",
+            "[x](javascript:alert(1))",
+            "[x](/logout)",
+            "[x](//evil.example/)",
+            "![a picture](https://evil.example/pixel.png)",
+            "<form action=/logout method=post><button>x</button></form>",
+            "<svg onload=alert(1)>",
+            "[c1]<script>[c1]</script>",
+            "<iframe src=https://evil.example></iframe>",
+            "[x](data:text/html,<script>alert(1)</script>)",
+            "<style>body{display:none}</style>",
+        ] {
+            let page = self::page(bad);
+            let tags: Vec<&str> = page.match_indices('<').map(|(at, _)| &page[at..]).collect();
+            for tag in tags {
+                assert!(["<p>", "</p>", "<a ", "<a>", "</a>"].iter().any(|fine| tag.starts_with(fine)), "{bad}\n{page}");
+            }
+            for link in page.match_indices("href=\"").map(|(at, found)| &page[at + found.len()..]) {
+                assert!(link.starts_with("#claim-c1\""), "{bad}\n{page}");
+            }
+        }
+        assert!(page("<script>alert(1)</script>").contains("&lt;script&gt;"), "it is shown as the text it is");
+        assert!(page("[x](https://fine.example/)").contains("rel=\"noopener noreferrer nofollow\""));
+    }
+
+    #[test]
+    fn hidden_characters_are_named() {
+        assert_eq!(shown("a\u{202e}b\u{200b}"), "a⟦U+202E⟧b⟦U+200B⟧");
+        assert_eq!(cleaned("a\u{202e}b\u{e0041}"), ("ab".to_owned(), 2));
+        assert_eq!(shown("👩\u{200d}💻 ok"), "👩\u{200d}💻 ok", "a joiner in an emoji is no trick");
+        assert!(page("pay\u{202e}lap").contains("pay⟦U+202E⟧lap"));
+        assert_eq!(web_address("javascript:x"), None);
+    }
+
+    #[test]
+    fn two_versions_are_shown_word_by_word() {
+        let page = changes("Prices rose in June.", "Prices fell in <b>June</b>.").into_string();
+        assert!(page.contains("Prices <del>rose</del><ins>fell</ins> in "), "{page}");
+        assert!(!page.contains("<b>"), "{page}");
+    }
+}
