@@ -1,6 +1,7 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
 mod bad_input;
+mod browser;
 mod cli;
 mod crash;
 mod damage;

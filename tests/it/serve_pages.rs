@@ -14,11 +14,11 @@ use std::time::Duration;
 /// A test that waits longer than this hangs.
 const HANGS: Duration = Duration::from_secs(120);
 
-struct Service {
+pub struct Service {
     child: Child,
     events: Receiver<Value>,
     address: String,
-    token: String,
+    pub token: String,
     client: reqwest::Client,
     reactor: tokio::runtime::Runtime,
     /// All that it wrote.
@@ -69,7 +69,7 @@ struct Browser<'a> {
 }
 
 impl Service {
-    fn start(place: &Place, words: &str) -> Service {
+    pub fn start(place: &Place, words: &str) -> Service {
         let mut child = place.command(&format!("serve {words} --listen 127.0.0.1:0 --log json")).spawn().expect("loopctl starts");
         let lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let (sender, events) = channel();
@@ -96,7 +96,7 @@ impl Service {
     }
 
     #[track_caller]
-    fn wait_for(&self, event: &str) -> Value {
+    pub fn wait_for(&self, event: &str) -> Value {
         let mut before = Vec::new();
         loop {
             match self.events.recv_timeout(HANGS) {
@@ -107,7 +107,7 @@ impl Service {
         }
     }
 
-    fn at(&self, path: &str) -> String {
+    pub fn at(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
