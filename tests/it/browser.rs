@@ -160,7 +160,8 @@ impl Chromium {
             let wide = self.value("document.documentElement.scrollWidth <= window.innerWidth");
             assert_eq!(wide, json!(true), "{name} needs sideways scrolling at {width} pixels");
             let shot = self.ask("Page.captureScreenshot", json!({"format": "png"}));
-            let picture = base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
+            let picture =
+                base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");
             assert!(picture.len() > 2000, "a picture of something");
             std::fs::write(self.screenshots.join(format!("{name}-{kind}.png")), picture).expect("our own folder");
         }
@@ -269,7 +270,9 @@ fn a_person_reviews_in_a_browser() {
 
     page.press("e");
     page.until("document.activeElement.id === 'text'");
-    page.value("document.activeElement.setSelectionRange(document.activeElement.value.length, document.activeElement.value.length)");
+    page.value(
+        "document.activeElement.setSelectionRange(document.activeElement.value.length, document.activeElement.value.length)",
+    );
     page.types("\n\nOne more sentence, by hand.");
     page.keep("edit");
     page.accessible("edit");

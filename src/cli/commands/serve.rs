@@ -63,11 +63,15 @@ fn told(started: &Started, format: LogFormat, output: &Output) {
         }
         if let (Some(address), Some(file)) = (started.address, &started.token_file) {
             anstream::eprintln!("Listening at http://{address}; the token is in `{}`.", file.display());
+            anstream::eprintln!("The review page is there too: open it in a browser.");
         }
     }
     // A log may be kept and read by others; a terminal is one person's.
     if let (Some(token), true) = (&started.token, std::io::stdout().is_terminal()) {
         output.text(&format!("A token was made, and is shown this once: {token}"));
+        if let Some(address) = started.address {
+            output.text(&format!("Sign in with it: http://{address}/login?token={token}"));
+        }
     }
 }
 

@@ -8,7 +8,8 @@
 //! POST /hooks/NAME                       signed by the sender
 //! ```
 //! Everything stands behind the same guards: a `Host` that is ours (a page elsewhere cannot reach us through a name of its own),
-//! a bound on the body and on the time, and a bearer token except where said.
+//! a bound on the body and on the time, and a bearer token except where said. The review page has a login of its own, see
+//! [`super::pages`].
 
 pub mod api;
 pub mod auth;

@@ -51,7 +51,8 @@ pub async fn decide(State(front): State<Front>, Path((workflow, id)): Path<(Stri
             };
             visitor.tell(format!("{done}: “{}”. {left}", before.title));
             // An edit shows what it changed; otherwise on to the next one.
-            let next = queue.first().filter(|_| !edited);
+            // What others have to approve as well still waits; it is not the next one.
+            let next = queue.iter().find(|next| next.id != before.id).filter(|_| !edited);
             let to = match next {
                 Some(next) => of_piece(&next.workflow, &next.id),
                 None if edited => of_piece(&workflow, &id),
@@ -62,8 +63,10 @@ pub async fn decide(State(front): State<Front>, Path((workflow, id)): Path<(Stri
         Err(refused) => {
             let kept = match refused {
                 Refused::Changed(_) => Kept::Changed { verdict: word, text, reason },
-                Refused::Gone(_) => Kept::Gone { text, reason },
-                Refused::Failed(failure) if failure.code == "cli::no-such-item" => Kept::Gone { text, reason },
+                Refused::Gone(why) => Kept::Gone { why, text, reason },
+                Refused::Failed(failure) if failure.code == "cli::no-such-item" => {
+                    Kept::Gone { why: failure.message, text, reason }
+                }
                 Refused::Failed(failure) => return failed(&failure),
             };
             let facts = front.desk.item(Some(&workflow), &id).await.unwrap_or(before);

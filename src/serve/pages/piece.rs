@@ -56,11 +56,8 @@ pub enum Kept {
         text: String,
         reason: String,
     },
-    /// It is decided: what was typed is there to be copied.
-    Gone {
-        text: String,
-        reason: String,
-    },
+    /// It was not taken, for this reason; what was typed is there to be copied.
+    Gone { why: String, text: String, reason: String },
 }
 
 /// `GET /pieces/WORKFLOW/ID`
@@ -135,6 +132,8 @@ fn headline(facts: &ItemFacts, piece: Option<&Piece<'_>>, queue: &[Waiting], now
                 }
                 @if let Some(waiting) = &facts.waiting {
                     @if !waiting.by.is_empty() { span { "for " (shown(&waiting.by.join(", "))) } }
+                    @if !waiting.approved_by.is_empty() { span { "approved by " (shown(&waiting.approved_by.join(", "))) } }
+                    @if waiting.missing > 1 || !waiting.approved_by.is_empty() { span { (count(waiting.missing, "more approval")) " needed" } }
                     @if let Some(expires) = waiting.expires { span.soon { "expires " (until(expires, now)) } }
                 } @else { span { "not waiting for a decision" } }
             }
@@ -241,18 +240,20 @@ fn conflict(facts: &ItemFacts, kept: &Kept) -> Markup {
                 p { "Nothing was decided. Here is what it is now; what you typed is kept below." }
             }
         },
-        Kept::Gone { text, reason } => html! {
+        Kept::Gone { why, text, reason } => html! {
             section.conflict role="alert" {
-                h2 { "Somebody was faster" }
+                h2 { @if facts.waiting.is_some() { "That was not taken" } @else { "Somebody was faster" } }
                 p {
                     @match &decided {
+                        // It still waits, but not for them: several people have to approve, or it is their own work.
+                        _ if facts.waiting.is_some() => { "Nothing was decided: " (shown(why)) "." },
                         Some(decided) => { "This piece was " (shown(decided)) " meanwhile, so your decision was not taken." },
                         None => "This piece does not wait for a decision any more, so yours was not taken.",
                     }
                 }
                 @if !text.is_empty() {
                     @let theirs = facts.decisions.iter().rev().find_map(|past| match &past.verdict { Verdict::Edit { text } => Some(text), _ => None });
-                    @if let Some(theirs) = theirs {
+                    @if let Some(theirs) = theirs.filter(|_| facts.waiting.is_none()) {
                         h3 { "From their text to yours" }
                         (changes(theirs, text))
                     }

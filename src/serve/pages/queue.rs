@@ -79,6 +79,7 @@ fn row(waiting: &Waiting, now: Timestamp, several: bool) -> Markup {
                 span { (grouped(waiting.words)) " words" }
                 @if several { span { (waiting.workflow) } }
                 @if !waiting.by.is_empty() { span { "for " (shown(&waiting.by.join(", "))) } }
+                @if !waiting.approved_by.is_empty() { span { "approved by " (shown(&waiting.approved_by.join(", "))) ", " (waiting.missing) " more needed" } }
                 @if let Some(expires) = waiting.expires {
                     span.soon[soon] { "expires " (until(expires, now)) }
                 }
