@@ -57,7 +57,11 @@ pub enum Kept {
         reason: String,
     },
     /// It was not taken, for this reason; what was typed is there to be copied.
-    Gone { why: String, text: String, reason: String },
+    Gone {
+        why: String,
+        text: String,
+        reason: String,
+    },
 }
 
 /// `GET /pieces/WORKFLOW/ID`

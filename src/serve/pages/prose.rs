@@ -4,7 +4,7 @@
 use crate::model::goods::Claim;
 use ammonia::{Builder, UrlRelative};
 use maud::{Markup, PreEscaped, html};
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, TextMergeStream, html as to_html};
+use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream, html as to_html};
 use regex::Regex;
 use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
@@ -93,6 +93,7 @@ static CITED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[(c\d{1,4}(?:\s*[
 pub fn markdown(text: &str, claims: &[Claim]) -> Markup {
     let text = shown(text);
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let ranks = Ranks::of(&text, options);
     let mut in_code = false;
     let events = TextMergeStream::new(Parser::new_ext(&text, options).map(|event| match event {
         Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
@@ -111,9 +112,9 @@ pub fn markdown(text: &str, claims: &[Claim]) -> Markup {
         }
         // The page's own title is the only heading of the first rank.
         Event::Start(Tag::Heading { level, .. }) => {
-            Event::Start(Tag::Heading { level: lower(level), id: None, classes: Vec::new(), attrs: Vec::new() })
+            Event::Start(Tag::Heading { level: ranks.fit(level), id: None, classes: Vec::new(), attrs: Vec::new() })
         }
-        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(lower(level))),
+        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(ranks.fit(level))),
         Event::Text(text) if !in_code && CITED.is_match(&text) => Event::InlineHtml(CowStr::from(cited(&text, claims))),
         other => other,
     });
@@ -122,14 +123,20 @@ pub fn markdown(text: &str, claims: &[Claim]) -> Markup {
     PreEscaped(CLEANER.clean(&page).to_string())
 }
 
-fn lower(level: pulldown_cmark::HeadingLevel) -> pulldown_cmark::HeadingLevel {
-    use pulldown_cmark::HeadingLevel::{H1, H2, H3, H4, H5, H6};
-    match level {
-        H1 => H2,
-        H2 => H3,
-        H3 => H4,
-        H4 => H5,
-        H5 | H6 => H6,
+/// Headings below the page's own, without a gap: the highest of the text becomes the second rank.
+struct Ranks(usize);
+
+impl Ranks {
+    fn of(text: &str, options: Options) -> Ranks {
+        let levels = Parser::new_ext(text, options).filter_map(|event| match event {
+            Event::Start(Tag::Heading { level, .. }) => Some(level as usize),
+            _ => None,
+        });
+        Ranks(levels.min().unwrap_or(1))
+    }
+
+    fn fit(&self, level: HeadingLevel) -> HeadingLevel {
+        HeadingLevel::try_from((level as usize + 2 - self.0).min(6)).unwrap_or(HeadingLevel::H6)
     }
 }
 
@@ -257,6 +264,13 @@ mod tests {
         }
         assert!(page("<script>alert(1)</script>").contains("&lt;script&gt;"), "it is shown as the text it is");
         assert!(page("[x](https://fine.example/)").contains("rel=\"noopener noreferrer nofollow\""));
+    }
+
+    #[test]
+    fn headings_follow_the_title_of_the_page_without_a_gap() {
+        assert!(page("## One\n\n### Two").contains("<h2>One</h2>\n<h3>Two</h3>"));
+        assert!(page("# One\n\n## Two").contains("<h2>One</h2>\n<h3>Two</h3>"));
+        assert!(page("###### Six").contains("<h2>Six</h2>"));
     }
 
     #[test]
