@@ -1,7 +1,6 @@
 //! Layer 6: what really worked, what changed, and what the next cycle does about it.
 
 pub mod anomaly;
-pub mod arms;
 pub mod attribute;
 pub mod cases;
 pub mod experiment;
