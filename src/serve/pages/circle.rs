@@ -96,7 +96,7 @@ fn one(view: &CycleView, layer: Layer) -> Facts {
 
 const SIZE: f64 = 440.0;
 const RADIUS: f64 = 150.0;
-const NODE: f64 = 52.0;
+const NODE: f64 = 57.0;
 
 /// Where something is on the circle, from 0 at the top, clockwise to 1.
 fn at(turn: f64, radius: f64) -> (f64, f64) {

@@ -162,7 +162,7 @@ pub async fn one(State(front): State<Front>, visitor: Visitor, Path((workflow, c
         p.dim { (view.now.friendly(&zone)) " " (view.zone) ", " (circle::state(view.state)) }
         div.round {
             div data-live="circle" { (circle::draw(view)) }
-            div { (standing(view)) }
+            div { h2.sr { "How it stands" } (standing(view)) }
         }
         (out(view))
         div.reports {

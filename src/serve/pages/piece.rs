@@ -387,7 +387,9 @@ fn branch(node: &Node, workflow: &str, top: bool) -> Markup {
 
 /// How fresh something is, for pages beside this one.
 pub fn when(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Markup {
-    html! { time datetime=(at) title=(at.friendly(zone)) { (ago(at, now)) } }
+    // What is long ago is told by its date.
+    let old = now.days_since(at) > 30.0;
+    html! { time datetime=(at) title=(at.friendly(zone)) { @if old { (at.friendly(zone)) } @else { (ago(at, now)) } } }
 }
 
 #[cfg(test)]

@@ -177,13 +177,26 @@ pub fn changes(before: &str, after: &str) -> Markup {
         div.changes {
             @for (tag, text) in &parts {
                 @match tag {
-                    ChangeTag::Equal => (text),
+                    ChangeTag::Equal => (abridged(text)),
                     ChangeTag::Delete => del { (text) },
                     ChangeTag::Insert => ins { (text) },
                 }
             }
         }
     }
+}
+
+/// A long stretch that did not change, by its ends.
+fn abridged(text: &str) -> Cow<'_, str> {
+    const END: usize = 160;
+    let length = text.chars().count();
+    if length <= 3 * END {
+        return Cow::Borrowed(text);
+    }
+    let (head, tail): (String, String) = (text.chars().take(END).collect(), text.chars().skip(length - END).collect());
+    let head = head.rsplit_once(' ').map_or(head.as_str(), |(head, _)| head);
+    let tail = tail.split_once(' ').map_or(tail.as_str(), |(_, tail)| tail);
+    Cow::Owned(format!("{head} ⋯\n⋯ {tail}"))
 }
 
 /// What changed in a file, line by line with a little around it.
@@ -287,5 +300,8 @@ mod tests {
         let page = changes("Prices rose in June.", "Prices fell in <b>June</b>.").into_string();
         assert!(page.contains("Prices <del>rose</del><ins>fell</ins> in "), "{page}");
         assert!(!page.contains("<b>"), "{page}");
+        let long = "word ".repeat(400);
+        let page = changes(&format!("{long}one"), &format!("{long}two")).into_string();
+        assert!(page.len() < 600 && page.contains("⋯") && page.contains("<ins>two</ins>"), "{page}");
     }
 }
