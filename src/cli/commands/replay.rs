@@ -61,7 +61,11 @@ fn cause(replayed: &Replayed) -> &'static str {
     if replayed.differences.iter().any(program) {
         return "another version of loopctl, or another definition of a step, made this cycle: the same version reproduces it";
     }
-    if replayed.beside && replayed.differences.iter().any(|difference| difference.part.starts_with("cap ")) {
+    let deferred = |text: &str| text.starts_with("was deferred");
+    let cap = |difference: &Difference| {
+        difference.part.starts_with("cap ") || deferred(&difference.recorded) || deferred(&difference.replayed)
+    };
+    if replayed.beside && replayed.differences.iter().any(cap) {
         return "other cycles were open beside this one; what they used of the caps is in their journals";
     }
     "the journal was changed, or a step does other things than it did: `loopctl store verify` reads every checksum"

@@ -2,6 +2,7 @@
 
 pub mod place;
 
+mod backfill;
 mod check;
 mod explain;
 mod fmt;
