@@ -11,7 +11,7 @@ use crate::stats::sampling::{binomial, poisson};
 use crate::stats::summary::quantile;
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,6 +101,35 @@ counts as a day.",
             r#"conversion "qualified""#,
         )
         .or("\"qualified\""),
+        NodeSpec::value(
+            "session",
+            ValueType::Duration,
+            "A channel seen again within this time is the same touch, for raw events.",
+            r#"session "30m""#,
+        )
+        .or("\"30m\""),
+        NodeSpec {
+            name: "identity",
+            args: &[ArgSpec { name: "field", ty: ValueType::Text, required: true }],
+            rest: Some(ValueType::Text),
+            doc: "Fields of raw events that name a person: pseudonyms that share a value of one are the same person. A value that more \
+than five share joins nobody.",
+            example: r#"identity "account" "email_hash""#,
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "group",
+            args: &[
+                ArgSpec { name: "name", ty: ValueType::Text, required: true },
+                ArgSpec { name: "channel", ty: ValueType::Text, required: true },
+            ],
+            rest: Some(ValueType::Text),
+            occurs: Occurs::Many,
+            doc: "Channels that count as one. Case does not matter, and a `*` at the end stands for anything; of several groups the \
+first that fits counts.",
+            example: r#"group "search" "google" "bing*""#,
+            ..NodeSpec::EMPTY
+        },
         NodeSpec::value("resamples", ValueType::Integer, "How many bootstrap resamples the intervals rest on.", "resamples 200")
             .or("200"),
     ],
@@ -129,6 +158,17 @@ impl StepKind for Attribute {
         let rules = journeys::Rules {
             conversion: cx.config().text("conversion").unwrap_or("qualified"),
             window: cx.config().duration("window").unwrap_or(Duration::from_secs(90 * 86_400)),
+            session: cx.config().duration("session").unwrap_or(Duration::from_secs(1_800)),
+            identity: cx.config().all("identity").flat_map(|node| node.args.iter().filter_map(Scalar::text)).collect(),
+            groups: cx
+                .config()
+                .all("group")
+                .filter_map(|node| {
+                    let names: Vec<&str> = node.args.iter().filter_map(Scalar::text).collect();
+                    let (name, channels) = names.split_first()?;
+                    Some((*name, channels.to_vec()))
+                })
+                .collect(),
             now: cx.now,
         };
         let batches: Vec<_> = cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }).collect();
@@ -140,6 +180,13 @@ impl StepKind for Attribute {
             0 => {}
             1 => output.note(NoteLevel::Info, "1 journey may still convert and was left out."),
             open => output.note(NoteLevel::Info, format!("{open} journeys may still convert and were left out.")),
+        }
+        match journeys.joined {
+            0 => {}
+            1 => output.note(NoteLevel::Info, "1 pseudonym was joined with another by what identifies people."),
+            joined => {
+                output.note(NoteLevel::Info, format!("{joined} pseudonyms were joined with others by what identifies people."))
+            }
         }
         for says in journeys.left_out.says() {
             output.note(NoteLevel::Warning, says);

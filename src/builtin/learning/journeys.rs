@@ -3,7 +3,11 @@
 //! Two sources are read alike: aggregated paths as exports give them, and raw events by person. A journey ends with a
 //! conversion, or when a whole window passes without anything; a person whose last touch is younger than the window may still
 //! convert, so an open journey is left out instead of being counted as a failure. What cannot be used is counted, not guessed.
+//!
+//! Raw events are not touches yet: pseudonyms that share a key are one person, names of channels are brought into groups, and a
+//! channel seen again within one session is the same touch.
 
+use super::identity::People;
 use crate::base::Timestamp;
 use crate::model::goods::Event;
 use crate::stats::attribution::Path;
@@ -21,6 +25,8 @@ pub struct Journeys {
     pub ages: Vec<Option<Vec<f64>>>,
     /// Journeys left out because they may still convert.
     pub open: usize,
+    /// Pseudonyms that were found to be somebody else's.
+    pub joined: usize,
     /// Rows left out.
     pub left_out: LeftOut,
 }
@@ -61,18 +67,36 @@ impl LeftOut {
 }
 
 /// What makes a journey.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules<'a> {
     /// The event name that counts as a conversion.
     pub conversion: &'a str,
     /// Touches older than this before a conversion do not count, and a journey this young is still open.
     pub window: Duration,
+    /// A channel that is seen again before this time has passed is still the same touch.
+    pub session: Duration,
+    /// Fields that name a person across pseudonyms.
+    pub identity: Vec<&'a str>,
+    /// Groups of channels with the names that belong to each; a `*` at the end stands for anything. The first that fits counts.
+    pub groups: Vec<(&'a str, Vec<&'a str>)>,
     pub now: Timestamp,
+}
+
+impl Rules<'_> {
+    /// The name under which a channel counts; case does not matter.
+    fn channel(&self, name: &str) -> String {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(start) => name.to_lowercase().starts_with(&start.to_lowercase()),
+            None => name.to_lowercase() == pattern.to_lowercase(),
+        };
+        let group = self.groups.iter().find(|(_, patterns)| patterns.iter().any(|pattern| fits(pattern)));
+        group.map_or(name, |(group, _)| group).to_owned()
+    }
 }
 
 /// Reads all rows; their order does not matter.
 pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> Journeys {
-    let mut people: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    let mut raw: Vec<&Event> = Vec::new();
     let mut aggregated: Vec<&Event> = Vec::new();
     let mut left_out = LeftOut::default();
     for event in events {
@@ -90,8 +114,13 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> J
         } else if event.at > rules.now {
             left_out.future += 1;
         } else {
-            people.entry(&event.who).or_default().push(event);
+            raw.push(event);
         }
+    }
+    let known = if rules.identity.is_empty() { People::default() } else { People::joined(&raw, &rules.identity) };
+    let mut people: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    for event in raw {
+        people.entry(known.root(&event.who)).or_default().push(event);
     }
     // Sums of values and draws by path would otherwise depend on the order of the rows.
     aggregated.sort_by(|a, b| {
@@ -99,12 +128,17 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> J
         let ((ac, an, av), (bc, bn, bv)) = (key(a), key(b));
         a.path.cmp(&b.path).then(ac.total_cmp(&bc)).then(an.total_cmp(&bn)).then(av.total_cmp(&bv))
     });
-    let mut channels: Vec<String> = aggregated.iter().flat_map(|event| event.path.iter().cloned()).collect();
-    channels.extend(people.values().flatten().filter_map(|event| event.channel.clone()));
+    let mut names: Vec<&str> = aggregated.iter().flat_map(|event| event.path.iter().map(String::as_str)).collect();
+    names.extend(people.values().flatten().filter_map(|event| event.channel.as_deref()));
+    names.sort_unstable();
+    names.dedup();
+    let grouped: Vec<String> = names.iter().map(|name| rules.channel(name)).collect();
+    let mut channels = grouped.clone();
     channels.sort();
     channels.dedup();
-    let index: BTreeMap<&str, u32> = channels.iter().enumerate().map(|(at, name)| (name.as_str(), at as u32)).collect();
-    let mut journeys = Journeys { left_out, ..Journeys::default() };
+    let place = |name: &String| channels.partition_point(|other| other < name) as u32;
+    let index: BTreeMap<&str, u32> = names.iter().zip(&grouped).map(|(name, group)| (*name, place(group))).collect();
+    let mut journeys = Journeys { left_out, joined: known.joins(), ..Journeys::default() };
     for event in aggregated {
         journeys.paths.push(Path {
             touches: event.path.iter().map(|channel| index[channel.as_str()]).collect(),
@@ -131,12 +165,14 @@ fn person(mut events: Vec<&Event>, rules: &Rules<'_>, index: &BTreeMap<&str, u32
     events.dedup();
     journeys.left_out.repeated += before - events.len();
     let mut touches: Vec<(Timestamp, u32)> = Vec::new();
+    // When the last touch was last seen.
+    let mut seen = Timestamp(0);
     for event in events {
-        if touches.last().is_some_and(|(last, _)| event.at.since(*last) > rules.window) {
+        if !touches.is_empty() && event.at.since(seen) > rules.window {
             failed(&mut touches, journeys);
         }
         if let Some(channel) = &event.channel {
-            touches.push((event.at, index[channel.as_str()]));
+            touch(&mut touches, &mut seen, event.at, index[channel.as_str()], rules.session);
         }
         if event.name == rules.conversion {
             let counted: Vec<(Timestamp, u32)> =
@@ -147,13 +183,22 @@ fn person(mut events: Vec<&Event>, rules: &Rules<'_>, index: &BTreeMap<&str, u32
             journeys.paths.push(Path { touches, conversions: 1.0, value, nulls: 0.0 });
         }
     }
-    if let Some((last, _)) = touches.last() {
-        if rules.now.since(*last) < rules.window {
+    if !touches.is_empty() {
+        if rules.now.since(seen) < rules.window {
             journeys.open += 1;
         } else {
             failed(&mut touches, journeys);
         }
     }
+}
+
+/// A new touch, unless the newest is of the same channel and its session goes on.
+fn touch(touches: &mut Vec<(Timestamp, u32)>, seen: &mut Timestamp, at: Timestamp, channel: u32, session: Duration) {
+    let goes_on = touches.last().is_some_and(|(_, last)| *last == channel) && at.since(*seen) < session;
+    if !goes_on {
+        touches.push((at, channel));
+    }
+    *seen = at;
 }
 
 /// A journey that ended in nothing.
@@ -166,6 +211,17 @@ fn failed(touches: &mut Vec<(Timestamp, u32)>, journeys: &mut Journeys) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn rules(conversion: &str, days: u64, now: i64) -> Rules<'_> {
+        Rules {
+            conversion,
+            window: Duration::from_secs(days * 86_400),
+            session: Duration::from_secs(1_800),
+            identity: vec![],
+            groups: vec![],
+            now: Timestamp(now * 86_400_000),
+        }
+    }
 
     fn event(who: &str, day: i64, name: &str, channel: Option<&str>) -> Event {
         Event {
@@ -187,7 +243,7 @@ mod tests {
             event("c", 99, "visit", Some("mail")),
             event("d", 5, "scroll", None),
         ];
-        let rules = Rules { conversion: "qualified", window: Duration::from_secs(30 * 86_400), now: Timestamp(100 * 86_400_000) };
+        let rules = rules("qualified", 30, 100);
         let mut turned = events.clone();
         turned.reverse();
         let journeys = read(events.iter(), &rules);
@@ -202,7 +258,7 @@ mod tests {
     #[test]
     fn touches_older_than_the_window_do_not_count() {
         let events = [event("a", 1, "visit", Some("blog")), event("a", 80, "visit", Some("mail")), event("a", 81, "buy", None)];
-        let rules = Rules { conversion: "buy", window: Duration::from_secs(30 * 86_400), now: Timestamp(200 * 86_400_000) };
+        let rules = rules("buy", 30, 200);
         let paths = read(events.iter(), &rules).paths;
         // What the first touch led to is known by day 80: nothing.
         assert_eq!((&paths[0].touches[..], paths[0].nulls), (&[0][..], 1.0));
@@ -211,7 +267,7 @@ mod tests {
 
     #[test]
     fn rows_that_cannot_be_used_are_counted_and_change_nothing() {
-        let rules = Rules { conversion: "buy", window: Duration::from_secs(30 * 86_400), now: Timestamp(100 * 86_400_000) };
+        let rules = rules("buy", 30, 100);
         let good = [event("a", 1, "visit", Some("blog")), event("a", 2, "buy", None)];
         let impossible = Event { path: vec!["blog".into()], conversions: -3.0, ..Event::default() };
         let mut all = good.to_vec();
@@ -221,5 +277,32 @@ mod tests {
         assert_eq!(dirty.left_out, LeftOut { nameless: 1, future: 1, repeated: 1, impossible: 1, unused: 0 });
         assert_eq!(dirty.left_out.says()[2], "1 row seen twice was counted once.");
         assert!(clean.left_out.says().is_empty());
+    }
+
+    #[test]
+    fn sessions_groups_and_keys_make_touches_of_raw_events() {
+        let minute = |who: &str, minute: i64, name: &str, channel: Option<&str>, account: &str| Event {
+            at: Timestamp(minute * 60_000),
+            fields: [("account".to_owned(), account.to_owned())].into(),
+            ..event(who, 0, name, channel)
+        };
+        let events = [
+            // Three pages of one visit, an hour later another, then at the desk another name of the same channel.
+            minute("phone", 0, "view", Some("google"), "7"),
+            minute("phone", 20, "view", Some("google"), ""),
+            minute("phone", 45, "view", Some("Google"), ""),
+            minute("phone", 120, "view", Some("google"), ""),
+            minute("desk", 200, "view", Some("mail-june"), "7"),
+            minute("desk", 210, "view", Some("bing"), ""),
+            minute("desk", 220, "buy", None, ""),
+        ];
+        let plain = rules("buy", 30, 60);
+        let apart = read(events.iter(), &plain);
+        assert_eq!((apart.paths.len(), apart.joined), (2, 0));
+        let groups = vec![("search", vec!["google", "bing"]), ("mail", vec!["mail-*"])];
+        let together = read(events.iter(), &Rules { identity: vec!["account"], groups, ..plain.clone() });
+        assert_eq!(together.channels, ["mail", "search"]);
+        assert_eq!((&together.paths[0].touches[..], together.paths[0].conversions, together.joined), (&[1, 1, 0, 1][..], 1.0, 1));
+        assert_eq!(together.paths.len(), 1);
     }
 }

@@ -6,6 +6,7 @@ pub mod cases;
 pub mod experiment;
 pub mod feedback;
 pub mod forecast;
+pub mod identity;
 pub mod journeys;
 pub mod pattern;
 pub mod report;
