@@ -17,6 +17,7 @@ mod house;
 mod journal_contract;
 mod kill;
 mod kinds;
+mod learning_world;
 mod lsp;
 mod mending;
 mod model;
