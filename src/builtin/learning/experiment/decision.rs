@@ -124,7 +124,7 @@ fn decide(trial: &Trial, asked: &[Asked<'_>], found: &[Found], effect_min: f64) 
         guardrails(arm).find_map(|(asked, comparison)| {
             let margin = asked.margin?;
             let proven = harm(comparison, asked.more_is_better).is_some_and(|(_, most)| most <= margin);
-            (!proven).then(|| (asked, margin, comparison))
+            (!proven).then_some((asked, margin, comparison))
         })
     };
     let more = asked[0].more_is_better;

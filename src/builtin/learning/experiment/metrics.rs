@@ -55,7 +55,7 @@ impl<'a> Asked<'a> {
         match self.metric.measure {
             Measure::Rate | Measure::Value => self.metric.name.to_owned(),
             Measure::Ratio { of } => format!("{} per {of}", self.metric.name),
-            Measure::Quantile { at } if at == 0.5 => format!("median {}", self.metric.name),
+            Measure::Quantile { at: 0.5 } => format!("median {}", self.metric.name),
             Measure::Quantile { at } => format!("{} at the {} quantile", self.metric.name, at),
         }
     }
