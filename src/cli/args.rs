@@ -454,6 +454,10 @@ pub enum GateCommand {
     #[command(after_long_help = "Examples:
   loopctl gate reject o-7f3a1c --reason \"off our pillar\"")]
     Reject(GateReject),
+    /// Let a step make items again, with your reason before its eyes
+    #[command(after_long_help = "Examples:
+  loopctl gate send-back o-7f3a1c --to outlines --reason \"say what it costs\"")]
+    SendBack(GateSendBack),
     /// Change an item's text and approve it; your words win over anything generated
     #[command(after_long_help = "Examples:
   loopctl gate edit o-7f3a1c                 opens $EDITOR
@@ -497,6 +501,20 @@ pub struct GateReject {
     /// Why; Learning counts reasons
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GateSendBack {
+    #[command(flatten)]
+    pub decision: GateDecision,
+
+    /// The step that makes them again; it may be left out where the gate names only one
+    #[arg(long, value_name = "STEP")]
+    pub to: Option<String>,
+
+    /// What is to be made otherwise
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 #[derive(Debug, ClapArgs)]

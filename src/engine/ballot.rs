@@ -34,7 +34,7 @@ impl Ballot {
                         names.push(decision.by.as_str());
                     }
                 }
-                Verdict::Reject { .. } | Verdict::Expired { .. } => {}
+                Verdict::Reject { .. } | Verdict::SendBack { .. } | Verdict::Expired { .. } => {}
             }
         }
         names
@@ -61,6 +61,11 @@ impl Ballot {
             Verdict::Approve if is_among(&rules.authors, &decision.by) => Err(Void::OwnWork(decision.by.clone())),
             Verdict::Approve if is_among(&self.approvers(), &decision.by) => Err(Void::Twice(decision.by.clone())),
             Verdict::Expired { .. } => Err(Void::NoGate(Box::new(key.clone()))),
+            Verdict::SendBack { to, .. } if !rules.back.contains(to) => {
+                Err(Void::NotBack { to: to.clone(), back: rules.back.clone() })
+            }
+            Verdict::SendBack { reason, .. } if reason.trim().is_empty() => Err(Void::NoReason),
+            Verdict::SendBack { .. } => Ok(()),
             Verdict::Approve | Verdict::Edit { .. } | Verdict::Reject { .. } => Ok(()),
         }
     }
@@ -68,7 +73,7 @@ impl Ballot {
     /// Counts a decision. `Some` when the gate is decided by it: that decision with the ones before it, as the step gets it.
     pub fn take(&mut self, decision: Decision) -> Option<Decision> {
         match &decision.verdict {
-            Verdict::Reject { .. } | Verdict::Expired { .. } => return Some(self.close(decision)),
+            Verdict::Reject { .. } | Verdict::SendBack { .. } | Verdict::Expired { .. } => return Some(self.close(decision)),
             Verdict::Approve => {}
             Verdict::Edit { text } => {
                 self.approve.pins = edited(self.approve.pins, text);
@@ -170,6 +175,17 @@ mod tests {
         assert_eq!(says(&mut ballot, "cleo", Verdict::Approve), Err(Void::OwnWork("cleo".to_owned())));
         let decided = says(&mut ballot, "cleo", Verdict::Reject { reason: None }).expect("taken").expect("decided");
         assert_eq!(decided.before.len(), 1);
+    }
+
+    #[test]
+    fn a_piece_goes_back_only_where_the_gate_says_and_with_a_reason() {
+        let mut ballot = ballot(2, false, &[]);
+        let back = |to: &str, reason: &str| Verdict::SendBack { to: StepId::new(to), reason: reason.to_owned() };
+        let refused = says(&mut ballot, "ann", back("outlines", "thin"));
+        assert_eq!(refused, Err(Void::NotBack { to: StepId::new("outlines"), back: Vec::new() }));
+        ballot.approve.rules.back = vec![StepId::new("outlines")];
+        assert_eq!(says(&mut ballot, "ann", back("outlines", " ")), Err(Void::NoReason));
+        assert!(says(&mut ballot, "ann", back("outlines", "thin")).expect("taken").is_some());
     }
 
     #[test]

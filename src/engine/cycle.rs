@@ -253,7 +253,8 @@ impl Cycle {
             return self.fold.steps[at].outputs.clone();
         }
         let tasks = self.fold.steps[at].tasks.iter().map(|task| self.fold.tasks.get(*task));
-        tasks.filter_map(|task| task.outcome.as_ref()).flat_map(|outcome| outcome.items.iter().cloned()).collect()
+        let outcomes = tasks.filter_map(|task| task.outcome.as_ref()).filter(|outcome| outcome.back.is_none());
+        outcomes.flat_map(|outcome| outcome.items.iter().cloned()).collect()
     }
 
     /// How many tasks of a step are in each state.

@@ -130,13 +130,14 @@ impl Cycle {
             headline: memory.headline.clone(),
             notes: memory.notes.clone(),
             parameters: Vec::new(),
+            back: None,
             memo,
             recalled: true,
         };
         self.record(entry, false, out);
         let (headline, items) = (memory.headline.clone(), memory.items.len());
         tell(out, Notice::Finished { task: id, headline, items, recalled: true });
-        self.check.insert(step);
+        self.look_again(step);
         true
     }
 
@@ -225,6 +226,14 @@ impl Cycle {
             let error = StepError::new("the step gave a number that is infinite or no number at all");
             return self.fail(task, error.help("a division by zero in its input or its rules is the usual cause"), out);
         }
+        if let Some(back) = &output.back {
+            let to = self.plan().index(back);
+            // The compiler sees to this; a workflow that was put together otherwise must not break the cycle.
+            if to.is_none_or(|to| !self.fold.shape.steps[to].round.contains(&step) || self.fold.steps[to].completed) {
+                let error = StepError::new(format!("the piece cannot go back to `{back}` from here"));
+                return self.fail(task, error.help("only steps that work item by item may stand between the two"), out);
+            }
+        }
         let mut items = Vec::with_capacity(output.goods.len());
         for (good, parents) in output.goods {
             let item = Item::new(good, parents, id.step.clone());
@@ -241,6 +250,7 @@ impl Cycle {
             headline: output.headline,
             notes: output.notes,
             parameters: output.parameters,
+            back: output.back,
             memo: self.memo(task),
             recalled: false,
         };
@@ -248,7 +258,7 @@ impl Cycle {
         self.runs.remove(&task);
         self.settle_pieces(task, out);
         tell(out, Notice::Finished { task: id, headline, items: count, recalled: false });
-        self.check.insert(step);
+        self.look_again(step);
     }
 
     fn fail(&mut self, task: usize, error: StepError, out: &mut Vec<Action>) {
@@ -258,7 +268,7 @@ impl Cycle {
         self.runs.remove(&task);
         self.settle_pieces(task, out);
         tell(out, Notice::Failed { task: id, message: error.message });
-        self.check.insert(step);
+        self.look_again(step);
     }
 
     /// Records that a step will get no more tasks, when that is so.
@@ -268,9 +278,26 @@ impl Cycle {
             return;
         }
         let shape = self.shape();
+        // Where pieces go round, a step is over when nothing can be sent back to it any more.
+        let round = &shape.steps[step].round;
+        let may_grow = |member: &usize| {
+            let ends_outside = |before: &usize| round.contains(before) || self.fold.steps[*before].completed;
+            self.fold.tasks.counts(*member).open() > 0 || !shape.steps[*member].upstream.iter().all(ends_outside)
+        };
+        if round.iter().any(may_grow) {
+            return;
+        }
         let id = shape.id(step).clone();
         self.record(Entry::Completed { step: id.clone() }, false, out);
         tell(out, Notice::StepDone(id));
-        self.check.extend(shape.steps[step].feeds.iter().map(|feed| feed.to));
+        for feed in &shape.steps[step].feeds {
+            self.look_again(feed.to);
+        }
+    }
+
+    /// A step may have come to its end, and with it those that pieces go round through.
+    pub(super) fn look_again(&mut self, step: usize) {
+        self.check.insert(step);
+        self.check.extend(&self.fold.shape.steps[step].round);
     }
 }

@@ -66,6 +66,9 @@ pub enum Entry {
         notes: Vec<Note>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parameters: Vec<ParameterChange>,
+        /// The step that makes it again: the items go there, and nowhere else.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        back: Option<StepId>,
         /// The digest of all it depended on.
         memo: Digest,
         /// Taken from the memory of an earlier cycle, without running.

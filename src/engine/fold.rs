@@ -144,7 +144,7 @@ impl Fold {
                 let task = self.find(&key.task)?;
                 self.replied(task, key, reply)?;
             }
-            Entry::Done { task, items, state, headline, notes, parameters, memo, recalled } => {
+            Entry::Done { task, items, state, headline, notes, parameters, back, memo, recalled } => {
                 let at = self.find(task)?;
                 let items: Vec<Arc<Item>> = items.iter().cloned().map(Arc::new).collect();
                 let record = self.tasks.get_mut(at);
@@ -155,12 +155,16 @@ impl Fold {
                     headline: headline.clone(),
                     notes: notes.clone(),
                     parameters: parameters.clone(),
+                    back: back.clone(),
                     memo: *memo,
                     recalled: *recalled,
                     pure,
                 }));
                 self.finish(at, TaskState::Done);
-                self.spread(at, &items);
+                match back {
+                    Some(step) => self.send_back(at, step, &items)?,
+                    None => self.spread(at, &items),
+                }
             }
             Entry::Failed { task, message, help } => {
                 let at = self.find(task)?;
@@ -336,6 +340,17 @@ impl Fold {
         }
     }
 
+    /// Hands what is to be made again to a step before the one that decided so.
+    fn send_back(&mut self, parent: usize, to: &StepId, items: &[Arc<Item>]) -> Result<(), EngineError> {
+        let step = self.shape.plan.index(to).filter(|step| !self.steps[*step].completed);
+        let step = step.ok_or_else(|| EngineError::UnknownName(format!("a piece for `{to}`, which is over")))?;
+        for item in items {
+            self.items.add(item.clone());
+            self.add_task(step, Some(item.id), vec![item.clone()], Origin::Back { parent });
+        }
+        Ok(())
+    }
+
     fn completed(&mut self, id: &StepId) -> Result<(), EngineError> {
         let step = self.shape.plan.index(id).ok_or_else(|| EngineError::UnknownName(id.to_string()))?;
         if std::mem::replace(&mut self.steps[step].completed, true) {
@@ -349,7 +364,7 @@ impl Fold {
         for (position, task) in order.iter().enumerate() {
             let task = self.tasks.get_mut(*task);
             task.position = Some(position as u32);
-            let items = task.outcome.iter().flat_map(|outcome| &outcome.items);
+            let items = task.outcome.iter().filter(|outcome| outcome.back.is_none()).flat_map(|outcome| &outcome.items);
             outputs.extend(items.filter(|item| seen.insert(item.id)).cloned());
         }
         self.steps[step].tasks = order;
@@ -386,6 +401,12 @@ impl Fold {
         match self.tasks.get(task).origin {
             Origin::Whole => Vec::new(),
             Origin::Carried(place) => vec![0, place],
+            // Behind all that came by wire, in the order of what was sent back.
+            Origin::Back { parent } => {
+                let mut place = vec![u32::MAX];
+                place.extend(self.place(parent));
+                place
+            }
             Origin::Wire { wire, parent, index } => {
                 let mut place = vec![wire + 1];
                 match self.tasks.get(parent).position {

@@ -52,8 +52,20 @@ pub enum Void {
     Twice(String),
     #[error("`{0}` wrote or edited this, so another person has to approve it")]
     OwnWork(String),
+    #[error("a piece cannot be sent back to `{to}` from here; {}", back_to(.back))]
+    NotBack { to: StepId, back: Vec<StepId> },
+    #[error("who sends a piece back says what is to be made otherwise")]
+    NoReason,
     #[error("there is no effect in doubt under `{0}`")]
     NoDoubt(Box<RequestKey>),
+}
+
+fn back_to(steps: &[StepId]) -> String {
+    let names: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+    match names.as_slice() {
+        [] => "it names no step to send back to, or the rounds are used up".to_owned(),
+        names => format!("it may go back to {}", names.join(" or ")),
+    }
 }
 
 /// The effects in doubt of a cycle from its journal alone, in the order of their keys: what [`super::Cycle::in_doubt`] says

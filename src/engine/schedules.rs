@@ -7,6 +7,62 @@ use crate::base::Rng;
 use crate::model::{CapUnit, Window, Workflow};
 use std::sync::LazyLock;
 
+/// Two gates behind each other: two of three people have to approve, both send back, and nothing that waits for all of it may
+/// begin before the last round is over.
+fn round() -> Workflow {
+    let people = [("approvals", 2)];
+    workflow(vec![
+        step("read", "a", &[], &[("count", 6)]),
+        step("write", "outlines", &["a"], &[]),
+        sending_back(step("gate", "editor", &["outlines"], &people), "outlines"),
+        step("copy", "drafts", &["editor"], &[]),
+        step("write", "texts", &["drafts"], &[]),
+        sending_back(step("gate", "publisher", &["texts"], &people), "texts"),
+        step("send", "posts", &["publisher"], &[]),
+        step("join", "all", &["outlines", "posts"], &[]),
+    ])
+}
+
+fn check_round(seed: u64, setup: impl Fn(&mut Simulation)) -> Simulation {
+    let new = |seed| Simulation::new(round(), Carry::default(), 1, seed);
+    let mut simulation = new(seed);
+    setup(&mut simulation);
+    static CLEAN: LazyLock<String> = LazyLock::new(|| Simulation::new(round(), Carry::default(), 1, 1).run().outcome());
+    let simulation = simulation.run();
+    assert!(*CLEAN == simulation.outcome(), "seed {seed}:\n{}\ninstead of\n{}", simulation.outcome(), *CLEAN);
+    assert!(simulation.world.sent.values().all(|times| *times == 1), "seed {seed}: {:?}", simulation.world.sent);
+    simulation
+}
+
+#[test]
+fn what_is_sent_back_is_made_again_and_comes_to_the_gate_again() {
+    let simulation = check_round(1, |simulation| simulation.compare = true);
+    let outlines: Vec<String> = titles(&simulation, "outlines");
+    assert!(outlines.len() > 6, "some were made again: {outlines:?}");
+    assert!(outlines.iter().all(|title| title.matches('~').count() <= 2), "rounds are bounded: {outlines:?}");
+    let all = simulation.cycle.outputs(&"all".into()).remove(0);
+    let last: Vec<_> = simulation.cycle.outputs(&"outlines".into()).iter().map(|item| item.id).collect();
+    assert!(last.iter().all(|id| all.parents.contains(id)), "`all` waited for the last round");
+    let votes = |entry: &&Entry| matches!(entry, Entry::Replied { reply: crate::step::Reply::Decided(_), .. });
+    assert!(simulation.journal.iter().filter(votes).count() > outlines.len(), "it took two people");
+}
+
+#[test]
+fn rounds_end_the_same_in_any_order_of_answers() {
+    for seed in 0..60 {
+        check_round(seed, |_| {});
+    }
+}
+
+#[test]
+fn a_crash_at_every_entry_of_a_round_twice_in_a_row_changes_nothing() {
+    let entries = check_round(1, |_| {}).journal.len();
+    for at in 2..=entries {
+        let simulation = check_round(at as u64, |simulation| simulation.crash_at.extend([at, at + 1]));
+        assert!(simulation.crashes >= 1 || at + 2 >= entries, "no crash at {at}");
+    }
+}
+
 /// Sources, one of them broken, a capped writer with failures, a gate, a capped sender, joins and learning.
 fn busy() -> Workflow {
     workflow(vec![

@@ -10,8 +10,9 @@ use crate::base::{Digest, StepId};
 use crate::client_os::Snapshot;
 use crate::model::{CapUnit, GoodKind, Item, Step, Workflow};
 use crate::plan::CyclePlan;
+use crate::step::spec::SEND_BACK;
 use crate::step::{KindSpec, Mode, Registry, StepKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A wire seen from the step that gives.
@@ -35,6 +36,9 @@ pub(super) struct StepShape {
     /// Steps this one reads from, each once.
     pub upstream: Vec<usize>,
     pub feeds: Vec<Feed>,
+    /// All steps, this one among them, through which pieces go round with it because one of them may send back to another.
+    /// Empty for most. They come to their end together.
+    pub round: BTreeSet<usize>,
     /// Caps on pieces: slots of [`Caps`], the same in every cycle of the window.
     pub pieces: Vec<usize>,
     /// Caps on money and tokens, the workflow's included.
@@ -101,6 +105,7 @@ impl Shape {
                 mode: kind.spec().mode,
                 upstream,
                 feeds: Vec::new(),
+                round: BTreeSet::new(),
                 pieces: slots(true),
                 spend: slots(false),
                 parts_digest: memory::digest_of_parts(&parts),
@@ -112,6 +117,9 @@ impl Shape {
                 let giver = plan.index(&from.from).expect("the plan knows every wire's end");
                 steps[giver].feeds.push(Feed { to, wire: wire as u32, carries: from.carries.clone() });
             }
+        }
+        for (member, round) in rounds(&workflow, &plan, &steps) {
+            steps[member].round = round;
         }
         let mut rank = vec![0; steps.len()];
         for (place, step) in plan.order.iter().enumerate() {
@@ -127,6 +135,34 @@ impl Shape {
     pub fn id(&self, at: usize) -> &StepId {
         &self.workflow.steps[at].id
     }
+}
+
+/// The rounds of a workflow by each of their steps. A round is what lies between a step that decides and one that it may send
+/// back to; two that share a step are one.
+fn rounds(workflow: &Workflow, plan: &CyclePlan, steps: &[StepShape]) -> BTreeMap<usize, BTreeSet<usize>> {
+    let before = |at: usize| {
+        let (mut seen, mut left) = (BTreeSet::from([at]), vec![at]);
+        while let Some(next) = left.pop() {
+            left.extend(steps[next].upstream.iter().filter(|step| seen.insert(**step)));
+        }
+        seen
+    };
+    let mut rounds: Vec<BTreeSet<usize>> = Vec::new();
+    for (gate, step) in workflow.steps.iter().enumerate().filter(|(at, _)| steps[*at].spec().decides) {
+        for to in step.config.texts(SEND_BACK).into_iter().filter_map(|to| plan.index(&StepId::new(to))) {
+            let reach = before(gate);
+            let mut round: BTreeSet<usize> = reach.iter().copied().filter(|at| before(*at).contains(&to)).collect();
+            // What waits for a whole step cannot go round: the whole would never be there.
+            if round.is_empty() || round.iter().any(|at| steps[*at].mode != Mode::Each) {
+                continue;
+            }
+            let (shared, apart): (Vec<_>, Vec<_>) = rounds.into_iter().partition(|known| !known.is_disjoint(&round));
+            round.extend(shared.into_iter().flatten());
+            rounds = apart;
+            rounds.push(round);
+        }
+    }
+    rounds.into_iter().flat_map(|round| round.clone().into_iter().map(move |member| (member, round.clone()))).collect()
 }
 
 fn kind_title(step: &Step) -> String {

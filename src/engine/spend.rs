@@ -182,7 +182,7 @@ impl Cycle {
         self.runs.remove(&task);
         self.settle_pieces(task, out);
         tell(out, Notice::Deferred { task: id, reason });
-        self.check.insert(step);
+        self.look_again(step);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The tasks of a cycle and their states. Every change of a state passes through `Tasks::set`, where the counts are
 //! kept, so that "is this step finished?" never needs a walk over its tasks.
 
-use crate::base::{Digest, TaskId};
+use crate::base::{Digest, StepId, TaskId};
 use crate::model::Item;
 use crate::step::{FailureKind, Note, ParameterChange, Reply, Request};
 use serde::Serialize;
@@ -70,6 +70,8 @@ pub(super) enum Origin {
     Carried(u32),
     /// The n-th item of another task, over the n-th wire.
     Wire { wire: u32, parent: usize, index: u32 },
+    /// Another task, behind this one's step, sent it back to be made again.
+    Back { parent: usize },
     /// All the input of its step, or none.
     Whole,
 }
@@ -102,6 +104,8 @@ pub(super) struct Outcome {
     pub headline: Option<String>,
     pub notes: Vec<Note>,
     pub parameters: Vec<ParameterChange>,
+    /// Its items went back to this step, and are no output.
+    pub back: Option<StepId>,
     pub memo: Digest,
     pub recalled: bool,
     /// It asked nothing but text, so the same inputs give the same output.

@@ -8,7 +8,7 @@ use crate::model::{
     Cap, CapUnit, Channel, Config, Good, GoodKind, Item, Layer, Provider, Scalar, Step, Untrusted, Window, Wire, Workflow,
 };
 use crate::step::request::{ExpiryAction, GateRules};
-use crate::step::spec::no_tunables;
+use crate::step::spec::{SEND_BACK, no_tunables};
 use crate::step::*;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -148,6 +148,7 @@ fn outline(cx: &StepContext<'_>, title: &str, text: &str, signals: Vec<ItemId>) 
             volume: None,
             growth: None,
             intent: None,
+            wishes: Vec::new(),
         },
         provenance: Provenance::new(signals, cx.client_os.digest()).expect("one signal"),
         writer: Writer {
@@ -193,6 +194,11 @@ fn write(cx: &StepContext<'_>) -> Result<Turn, StepError> {
     Ok(Turn::Done(output))
 }
 
+/// How often it was sent back.
+fn rounds(item: &Item) -> usize {
+    topic(item).matches('~').count()
+}
+
 fn gate(cx: &StepContext<'_>) -> Result<Turn, StepError> {
     let item = &cx.inputs[0];
     let Some(reply) = cx.replies.first().and_then(|replies| replies.first()) else {
@@ -204,10 +210,23 @@ fn gate(cx: &StepContext<'_>) -> Result<Turn, StepError> {
             expires: cx.config().integer("expires").map(|hours| Timestamp(NOW.0 + hours * 3_600_000)),
             on_expiry: ExpiryAction::Reject,
             pins: item.id.0,
-            rules: GateRules { approvals: cx.config().integer("approvals").unwrap_or(1) as u32, ..GateRules::default() },
+            rules: GateRules {
+                approvals: cx.config().integer("approvals").unwrap_or(1) as u32,
+                back: if rounds(item) < 2 {
+                    cx.config().texts(SEND_BACK).into_iter().map(StepId::new).collect()
+                } else {
+                    Vec::new()
+                },
+                ..GateRules::default()
+            },
         })]));
     };
     let mut output = Output::default();
+    if let Reply::Decided(Decision { verdict: Verdict::SendBack { to, reason }, .. }) = reply {
+        let again = format!("{}~{reason}", topic(item));
+        output.give(signal(cx.step.id.as_str(), &again), vec![item.id]);
+        output.back = Some(to.clone());
+    }
     if let (Reply::Decided(Decision { verdict: Verdict::Approve, by, .. }), Good::Outline(outline)) = (reply, &item.good) {
         let approved = Outline { approved_by: Some(by.clone()), ..outline.clone() };
         output.give(approved, vec![item.id]);
@@ -270,6 +289,13 @@ fn pause(cx: &StepContext<'_>) -> Result<Turn, StepError> {
         return Ok(Turn::Ask(vec![Request::Wait(Timestamp(cx.now.0 + 1_000))]));
     }
     copy(cx)
+}
+
+/// A gate that may send back to a step.
+pub(crate) fn sending_back(mut step: Step, to: &str) -> Step {
+    let args = vec![Scalar::Text(to.to_owned())];
+    step.config.children.push(Config { name: SEND_BACK.to_owned(), args, ..Config::default() });
+    step
 }
 
 /// A step with whole-number and flag settings: `step("read", "a", &[], &[("count", 3)])`; a flag is any name with 1.

@@ -117,7 +117,10 @@ fn answers(
             Some(Answer::Wait) => continue,
             Some(Answer::Edit(text)) => Verdict::Edit { text: text.trim().to_owned() },
             Some(Answer::Reject(reason)) => Verdict::Reject { reason: reason.clone() },
-            Some(Answer::Approve) | None => Verdict::Approve,
+            Some(Answer::SendBack { to, reason }) if gate.approve.rules.back.contains(to) => {
+                Verdict::SendBack { to: to.clone(), reason: reason.clone() }
+            }
+            Some(Answer::Approve | Answer::SendBack { .. }) | None => Verdict::Approve,
         };
         let decision = step::Decision::new(verdict, somebody(gate), view.now, gate.approve.pins);
         answers.push(Entry::Replied { key: gate.key.clone(), reply: Reply::Decided(decision) });

@@ -152,6 +152,7 @@ pub fn decision_in_words(decision: &Decision, zone: &TimeZone) -> String {
         Verdict::Edit { .. } => format!("edited and approved {by}"),
         Verdict::Reject { reason: Some(reason) } => format!("rejected {by}: “{reason}”"),
         Verdict::Reject { reason: None } => format!("rejected {by}, without a reason"),
+        Verdict::SendBack { to, reason } => format!("sent back to `{to}` {by}: “{reason}”"),
         Verdict::Expired { approve: true } => {
             format!("approved on {}, because nobody decided in time", decision.at.friendly(zone))
         }

@@ -402,6 +402,7 @@ workflow "small" {
     #[test]
     fn what_a_change_makes_a_step_do_again_is_counted() {
         let recalled = |n| Entry::Done {
+            back: None,
             task: task("drafts", n),
             items: Vec::<Item>::new(),
             state: None,

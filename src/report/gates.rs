@@ -14,6 +14,8 @@ pub struct Tally {
     pub approved: usize,
     pub edited: usize,
     pub rejected: usize,
+    /// Sent back to be made again.
+    pub sent_back: usize,
     pub expired: usize,
     /// The middle one of the times to decide, in hours; `None` before the first decision that is dated.
     pub hours_median: Option<f64>,
@@ -21,7 +23,7 @@ pub struct Tally {
     pub hours_most: Option<f64>,
     /// The middle one of the shares of words that edits changed, from 0 to 1.
     pub edit_share: Option<f64>,
-    /// Reasons of rejections, the most frequent first; one without a reason is not among them.
+    /// Reasons of rejections and of what was sent back, the most frequent first; one without a reason is not among them.
     pub reasons: Vec<Reason>,
 }
 
@@ -126,7 +128,7 @@ impl GateCounter {
 impl Tally {
     /// How many decisions these are.
     pub fn decisions(&self) -> usize {
-        self.approved + self.edited + self.rejected + self.expired
+        self.approved + self.edited + self.rejected + self.sent_back + self.expired
     }
 }
 
@@ -143,6 +145,10 @@ impl Count {
                 if let Some(reason) = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) {
                     *self.reasons.entry(reason.to_owned()).or_default() += 1;
                 }
+            }
+            Verdict::SendBack { reason, .. } => {
+                self.tally.sent_back += 1;
+                *self.reasons.entry(reason.trim().to_owned()).or_default() += 1;
             }
             Verdict::Expired { .. } => {
                 self.tally.expired += 1;

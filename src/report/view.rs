@@ -270,11 +270,12 @@ impl CycleView {
                         gates.retain_mut(|(open, ballot)| *open != key || ballot.take(decision.clone()).is_none());
                     }
                 }
-                Entry::Done { task, items, headline, notes, parameters, recalled, .. } => {
+                Entry::Done { task, items, headline, notes, parameters, recalled, back, .. } => {
                     step(&task.step, &mut |step| {
                         step.done += 1;
                         step.recalled += usize::from(*recalled);
-                        step.items += items.iter().filter(|item| item.kind() != GoodKind::Rejection).count();
+                        let given = items.iter().filter(|item| item.kind() != GoodKind::Rejection && back.is_none());
+                        step.items += given.count();
                         // A task of one item speaks for itself only.
                         if headline.is_some() && task.item.is_none() {
                             step.headline.clone_from(headline);

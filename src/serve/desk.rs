@@ -406,6 +406,7 @@ fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Approve => "approve",
         Verdict::Edit { .. } => "edit",
         Verdict::Reject { .. } => "reject",
+        Verdict::SendBack { .. } => "send-back",
         Verdict::Expired { .. } => "expired",
     }
 }

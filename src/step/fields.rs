@@ -170,6 +170,13 @@ pub const BRIEF: &[Field] = &[
     maybe("volume", Type::Number, "latest volume of the topic"),
     maybe("growth", Type::Number, "growth of the volume"),
     maybe("intent", Type::Text, "search-intent class"),
+    field("wishes", Type::List(&Type::Record(WISH)), "what people asked for when they sent an earlier version back"),
+];
+
+const WISH: &[Field] = &[
+    field("reason", Type::Text, "in the person's words"),
+    field("by", Type::Text, "who sent it back"),
+    field("at", Type::Text, "when"),
 ];
 
 const WRITER: &[Field] = &[
@@ -550,6 +557,7 @@ mod tests {
             volume: None,
             growth: None,
             intent: None,
+            wishes: vec![crate::model::goods::Wish { reason: "thin".into(), by: "ann".into(), at: Timestamp(0) }],
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the world answers.
 
-use crate::base::{Digest, Money, Timestamp};
+use crate::base::{Digest, Money, StepId, Timestamp};
 use base64::Engine as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -148,6 +148,11 @@ pub enum Verdict {
     },
     Reject {
         reason: Option<String>,
+    },
+    /// Let this step make it again, with the reason before its eyes.
+    SendBack {
+        to: StepId,
+        reason: String,
     },
     /// Nobody decided in time; `approve` says what the gate does then.
     Expired {

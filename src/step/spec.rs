@@ -3,6 +3,9 @@
 
 use crate::model::{Config, GoodKind, Layer};
 
+/// The setting of a step that decides which names the steps that may be asked to make a piece again.
+pub const SEND_BACK: &str = "send-back";
+
 /// How a step is applied to its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

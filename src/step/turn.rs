@@ -1,7 +1,7 @@
 //! A turn of a step: it asks, or it is done.
 
 use super::Request;
-use crate::base::ItemId;
+use crate::base::{ItemId, StepId};
 use crate::model::Good;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ pub struct Output {
     /// One line for the progress display, such as `16 feeds, 214 entries`.
     pub headline: Option<String>,
     pub notes: Vec<Note>,
+    /// The step that makes it again: then what is given goes there, and nowhere else. Only a step that decides fills it.
+    pub back: Option<StepId>,
     /// Parameters for the next cycle. Only `feedback` fills it.
     pub parameters: Vec<ParameterChange>,
 }

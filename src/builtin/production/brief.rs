@@ -85,6 +85,7 @@ impl StepKind for BriefKind {
             volume: opportunity.volume,
             growth: opportunity.growth,
             intent: opportunity.intent.clone(),
+            wishes: Vec::new(),
         };
         let count = brief.claims.len();
         output.headline = Some(if count == 1 { "1 claim".to_owned() } else { format!("{count} claims") });

@@ -1,18 +1,19 @@
 //! `gate`: people decide, item by item. What they approve goes on as it is, what they edit goes on as they wrote it,
 //! what they reject stops here.
 
-use crate::base::{Digest, Hasher};
-use crate::model::goods::{Draft, Outline};
+use crate::base::{Digest, Hasher, ItemId, StepId};
+use crate::model::goods::{Brief, Draft, Outline, Wish};
 use crate::model::goods::{Rejection, Revision};
-use crate::model::{Good, GoodKind, Item};
+use crate::model::{Good, GoodKind, Item, Scalar};
 use crate::step::request::{ExpiryAction, GateRules};
-use crate::step::spec::no_tunables;
+use crate::step::spec::{SEND_BACK, no_tunables};
 use crate::step::{
     Approve, ArgSpec, Decision, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, Reply, Request, StepContext,
     StepError, StepKind, Turn, ValueType, Verdict,
 };
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub struct Gate;
 
@@ -21,7 +22,7 @@ static SPEC: KindSpec = KindSpec {
     connector: None,
     layers: &[],
     summary: "Waits for a person's decision about each item.",
-    doc: "Every item waits until somebody approves, edits or rejects it with `loopctl gate`. Items are independent: one that is approved \
+    doc: "Every item waits until somebody approves, edits or rejects it, or sends it back to be made again, with `loopctl gate`. Items are independent: one that is approved \
 goes on while others still wait. An edit replaces the text and is kept for good. An approval is pinned to exactly what was shown. \
 What a person turns down goes no further; a `report` that takes from the gate counts it and its reason.",
     takes: &[GoodKind::Outline, GoodKind::Draft],
@@ -66,12 +67,29 @@ another text: what was approved before it counts no more.",
             "no-self-approval #true",
         )
         .or("#false"),
+        NodeSpec {
+            name: SEND_BACK,
+            args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
+            rest: Some(ValueType::Step),
+            props: &[PropSpec {
+                name: "rounds",
+                ty: ValueType::Integer,
+                required: false,
+                default: Some("3"),
+                doc: "How often one piece may be sent back, to all of them together.",
+            }],
+            doc: "The steps before this gate that may be asked to make an item again with `loopctl gate send-back`. The reason stands in \
+what they are asked, and the new piece comes to the gate again.",
+            example: r#"send-back "outlines" rounds=2"#,
+            ..NodeSpec::EMPTY
+        },
     ],
     example: r#"gate "editor" {
     from "outlines"
     by "content-team"
     approvals 2
     no-self-approval #true
+    send-back "outlines" rounds=2
     expires "72h" then="reject"
 }"#,
     keeps: None,
@@ -144,8 +162,51 @@ fn rules(cx: &StepContext<'_>, item: &Item) -> GateRules {
         approvals: u32::try_from(cx.config().integer("approvals").unwrap_or(1)).unwrap_or(1).max(1),
         no_self_approval,
         authors: if no_self_approval { authors(cx, item) } else { Vec::new() },
-        back: Vec::new(),
+        back: back(cx, item),
     }
+}
+
+/// The steps that may be asked to make it again, while rounds are left.
+fn back(cx: &StepContext<'_>, item: &Item) -> Vec<StepId> {
+    let Some(node) = cx.config().child(SEND_BACK) else { return Vec::new() };
+    let rounds = node.prop("rounds").and_then(Scalar::integer).and_then(|rounds| usize::try_from(rounds).ok()).unwrap_or(3);
+    if brief_of(&item.good).is_none_or(|brief| brief.wishes.len() >= rounds) {
+        return Vec::new();
+    }
+    node.args.iter().filter_map(Scalar::text).map(StepId::new).collect()
+}
+
+fn brief_of(good: &Good) -> Option<&Brief> {
+    match good {
+        Good::Brief(brief) => Some(brief),
+        Good::Outline(outline) => Some(&outline.brief),
+        Good::Draft(draft) => Some(&draft.brief),
+        _ => None,
+    }
+}
+
+/// What the step `to` made this piece from, with the wish in it. It has the piece itself as a parent too, so that its lineage
+/// tells of every round.
+fn made_from(cx: &StepContext<'_>, item: &Item, to: &StepId, wish: Wish) -> Option<(Good, Vec<ItemId>)> {
+    let (mut seen, mut left) = (BTreeSet::new(), vec![item.id]);
+    while let Some(id) = left.pop() {
+        let known = if id == item.id { Some(Arc::new(item.clone())) } else { cx.lineage.item(&id) };
+        let Some(found) = known.filter(|_| seen.insert(id)) else { continue };
+        if found.made_by != *to {
+            left.extend(&found.parents);
+            continue;
+        }
+        for parent in found.parents.iter().filter_map(|parent| cx.lineage.item(parent)) {
+            let mut good = parent.good.clone();
+            match (&found.good, &mut good) {
+                (Good::Outline(_), Good::Brief(brief)) => brief.wishes.push(wish),
+                (Good::Draft(_), Good::Outline(outline)) => outline.brief.wishes.push(wish),
+                _ => continue,
+            }
+            return Some((good, vec![parent.id, item.id]));
+        }
+    }
+    None
 }
 
 impl StepKind for Gate {
@@ -207,6 +268,16 @@ impl StepKind for Gate {
                 output.give(rejection, vec![item.id]);
                 let reason = reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
                 output.note(NoteLevel::Info, format!("{} rejected “{title}”{reason}.", decision.by));
+            }
+            Verdict::SendBack { to, reason } => {
+                let wish = Wish { reason: reason.trim().to_owned(), by: decision.by.clone(), at: decision.at };
+                let (good, parents) = made_from(cx, item, to, wish).ok_or_else(|| {
+                    StepError::new(format!("“{title}” was not made by `{to}`, so it cannot make it again"))
+                        .help("send it back to a step that writes and that this gate takes from")
+                })?;
+                output.give(good, parents);
+                output.back = Some(to.clone());
+                output.note(NoteLevel::Info, format!("{} sent “{title}” back to `{to}`: {}.", decision.by, reason.trim()));
             }
             Verdict::Expired { approve: false } => {
                 output.note(NoteLevel::Warning, format!("“{title}” was rejected because nobody decided in time."));

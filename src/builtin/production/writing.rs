@@ -62,6 +62,12 @@ pub fn request(cx: &StepContext<'_>, task: &str, rules: &str, brief: &Brief, com
     if !brief.avoid.is_empty() {
         prompt.push_str(&format!("\nNever say: {}.\n", brief.avoid.join("; ")));
     }
+    if !brief.wishes.is_empty() {
+        prompt.push_str("\nPeople sent an earlier version back. Do what they asked for, within the claims:\n");
+        for wish in &brief.wishes {
+            prompt.push_str(&format!("- {}\n", wish.reason));
+        }
+    }
     prompt.push_str(&format!(
         "\nA first version, put together from the facts alone. Keep its facts and its headings:\n\n{composed}\n"
     ));

@@ -1,6 +1,6 @@
 //! `loopctl gate`: what waits for a person, and the person's decision.
 
-use crate::base::{ItemId, Timestamp};
+use crate::base::{ItemId, StepId, Timestamp};
 use crate::cli::args::{Gate, GateCommand, GateEdit};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -34,6 +34,11 @@ pub fn run(args: &Gate, place: &Place, output: &Output) -> Result<Exit, Failure>
         GateCommand::Reject(reject) => {
             let verdict = Verdict::Reject { reason: reject.reason.clone() };
             decide_all(place, &reject.decision.words, reject.decision.all, reject.decision.by.as_deref(), &verdict, output)
+        }
+        GateCommand::SendBack(back) => {
+            let to = back.to.as_deref().unwrap_or_default();
+            let verdict = Verdict::SendBack { to: StepId::new(to), reason: back.reason.clone() };
+            decide_all(place, &back.decision.words, back.decision.all, back.decision.by.as_deref(), &verdict, output)
         }
         GateCommand::Edit(edit) => self::edit(place, edit, output),
         GateCommand::Stats(stats) => super::gate_stats::run(stats, place, output),
@@ -176,6 +181,10 @@ impl Open {
                 paint(CODE, format!("loopctl gate edit {file} {}", gate.id)),
                 paint(CODE, format!("loopctl gate reject {file} {} --reason \"…\"", gate.id))
             ));
+            for step in &gate.approve.rules.back {
+                let command = format!("loopctl gate send-back {file} {} --to {step} --reason \"…\"", gate.id);
+                text.push_str(&format!("\n{}", paint(CODE, command)));
+            }
             text
         });
         Ok(Exit::Ok)
@@ -244,7 +253,7 @@ fn decide_all(
     }
     // A recording has a clock of its own; a decision in it happens at the recording's time.
     let (at, by) = (open.now(), who(by));
-    let decision = |gate: &GateView| Decision::new(verdict.clone(), by.clone(), at, gate.approve.pins);
+    let decision = |gate: &GateView| Decision::new(meant(verdict, gate), by.clone(), at, gate.approve.pins);
     // One that cannot be taken decides nothing about the others; of everything, what this person may decide is decided.
     let (chosen, refused): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|gate| gate.check(&decision(gate)).is_ok());
     if let Some(first) = refused.first().filter(|_| !all || chosen.is_empty()) {
@@ -258,6 +267,7 @@ fn decide_all(
     }
     let word = match verdict {
         Verdict::Reject { .. } => "Rejected",
+        Verdict::SendBack { .. } => "Sent back",
         _ => "Approved",
     };
     if !refused.is_empty() {
@@ -266,6 +276,16 @@ fn decide_all(
     }
     told(&open, &chosen, &missing, word, output);
     Ok(Exit::Ok)
+}
+
+/// A piece that is sent back to no step in particular goes to the only one there is.
+fn meant(verdict: &Verdict, gate: &GateView) -> Verdict {
+    match (verdict, gate.approve.rules.back.as_slice()) {
+        (Verdict::SendBack { to, reason }, [only]) if to.as_str().is_empty() => {
+            Verdict::SendBack { to: only.clone(), reason: reason.clone() }
+        }
+        _ => verdict.clone(),
+    }
 }
 
 impl Open {

@@ -37,7 +37,7 @@ fn text(workflow: &str, stats: &[GateStats]) -> String {
             line(&mut text, &plain(&person.person), &person.tally);
         }
         for reason in &gate.all.reasons {
-            writeln!(text, "  {}", paint(DIM, format!("rejected {}×: {}", reason.times, plain(&reason.reason))))
+            writeln!(text, "  {}", paint(DIM, format!("{}×: {}", reason.times, plain(&reason.reason))))
                 .expect("writing to a string");
         }
     }
@@ -46,9 +46,13 @@ fn text(workflow: &str, stats: &[GateStats]) -> String {
 
 fn line(text: &mut String, who: &str, tally: &Tally) {
     let mut says = Vec::new();
-    for (times, word) in
-        [(tally.approved, "approved"), (tally.edited, "edited"), (tally.rejected, "rejected"), (tally.expired, "expired")]
-    {
+    for (times, word) in [
+        (tally.approved, "approved"),
+        (tally.edited, "edited"),
+        (tally.rejected, "rejected"),
+        (tally.sent_back, "sent back"),
+        (tally.expired, "expired"),
+    ] {
         if times > 0 {
             says.push(format!("{times} {word}"));
         }

@@ -24,7 +24,7 @@ struct Event {
     /// When; for what the journal does not date, when the cycle opened.
     at: Timestamp,
     who: String,
-    /// `approved`, `edited`, `rejected`, `expired`, `confirmed`, `to-send-again`, `dropped`, `tuned`, `workflow-changed`,
+    /// `approved`, `edited`, `rejected`, `sent-back`, `expired`, `confirmed`, `to-send-again`, `dropped`, `tuned`, `workflow-changed`,
     /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`.
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,6 +157,7 @@ fn decided(decision: &Decision, approve: &Approve, blank: &Event) -> Event {
         Verdict::Approve => ("approved", None),
         Verdict::Edit { text } => ("edited", Some(format!("{} words became {}", words(&approve.text), words(text)))),
         Verdict::Reject { reason } => ("rejected", reason.clone()),
+        Verdict::SendBack { to, reason } => ("sent-back", Some(format!("to `{to}`: {reason}"))),
         Verdict::Expired { approve } => {
             let then = if *approve { "approved" } else { "rejected" };
             ("expired", Some(format!("nobody decided in time, so it counts as {then}")))

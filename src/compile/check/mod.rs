@@ -8,6 +8,7 @@ mod generation_without_source;
 mod idle_feedback;
 mod missing_layer;
 mod mixed_currencies;
+mod no_way_back;
 mod open_loop;
 mod repeated_rule;
 mod unapproved_outline;
@@ -53,6 +54,7 @@ const RULES: &[Rule] = &[
     unapproved_outline::rule,
     ungated_publish::rule,
     undecidable_gate::rule,
+    no_way_back::rule,
     uncapped_generator::rule,
     unreachable_cap::rule,
     mixed_currencies::rule,

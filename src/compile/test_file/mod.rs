@@ -71,6 +71,11 @@ pub enum Answer {
     Approve,
     Edit(String),
     Reject(Option<String>),
+    /// To this step, as long as rounds are left; then it is approved.
+    SendBack {
+        to: StepId,
+        reason: String,
+    },
     /// Nobody answers.
     Wait,
 }

@@ -356,9 +356,18 @@ impl Reader<'_> {
             "edit" => Answer::Edit(self.content(line)?.to_string()),
             "reject" => Answer::Reject(line.text("reason")),
             "wait" => Answer::Wait,
+            "send-back" => Answer::SendBack {
+                to: self.way_back(line, &step.id)?,
+                reason: line.text("reason").unwrap_or_else(|| "make it again".to_owned()),
+            },
             _ => Answer::Approve,
         };
-        let only_of = [("text", "edit"), ("from", "edit"), ("reason", "reject")];
+        let only_of = [
+            ("text", "edit"),
+            ("from", "edit"),
+            ("to", "send-back"),
+            ("reason", if word == "send-back" { "send-back" } else { "reject" }),
+        ];
         if let Some((prop, of)) = only_of.iter().find(|(prop, of)| *of != word && line.config.prop(prop).is_some()) {
             self.sink.push(
                 Diagnostic::error("loop::unknown-property", format!("`{prop}` says nothing beside `{word}`"))
@@ -369,6 +378,19 @@ impl Reader<'_> {
         let item = self.count(line, "item", 1, 10_000).map(|item| item as u32);
         let cycle = self.count(line, "cycle", 1, i64::from(cycles)).map(|cycle| cycle as u32);
         Some(Decision { span: line.span(), gate: step.id.clone(), answer, item, cycle })
+    }
+
+    /// The step that makes a piece again.
+    fn way_back(&mut self, line: &Line<'_>, gate: &StepId) -> Option<StepId> {
+        let to = line.text("to").filter(|to| !to.is_empty());
+        if to.is_none() {
+            self.sink.push(
+                Diagnostic::error("loop::missing-property", "`send-back` lacks `to`")
+                    .at(line.span(), "expected the step that makes the piece again")
+                    .help(format!("`to=\"…\"` names a step that `send-back` names at `{gate}`")),
+            );
+        }
+        to.map(StepId::new)
     }
 
     fn expectation(&mut self, line: &Line<'_>, workflow: &Workflow, cycles: u32) -> Option<Expectation> {

@@ -84,14 +84,19 @@ pub const INSIDE: &[NodeSpec] = &[
         name: "decide",
         args: &[
             ArgSpec { name: "gate", ty: ValueType::Step, required: true },
-            ArgSpec { name: "answer", ty: ValueType::Choice(&["approve", "edit", "reject", "wait"]), required: true },
+            ArgSpec {
+                name: "answer",
+                ty: ValueType::Choice(&["approve", "edit", "reject", "send-back", "wait"]),
+                required: true,
+            },
         ],
         props: &[
             prop("item", ValueType::Integer, "Which of the items that wait there, by rank from 1; left out, every one."),
             prop("cycle", ValueType::Integer, "In which cycle, from 1; left out, in every one."),
             prop("text", ValueType::Text, "The new text of an edit."),
             prop("from", ValueType::File, "A file with the new text, relative to the test file."),
-            prop("reason", ValueType::Text, "Why it is rejected."),
+            prop("reason", ValueType::Text, "Why it is rejected, or sent back."),
+            prop("to", ValueType::Step, "The step that makes it again; as long as rounds are left, then it is approved."),
         ],
         occurs: Occurs::Many,
         doc: "What people answer at a gate. Everything that no `decide` speaks of is approved; of two that fit, the narrower counts.",

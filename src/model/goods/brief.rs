@@ -1,7 +1,7 @@
 //! A research brief: what may be said, with the words it rests on.
 
 use super::signal::Evidence;
-use crate::base::ItemId;
+use crate::base::{ItemId, Timestamp};
 use crate::model::Untrusted;
 use serde::{Deserialize, Serialize};
 
@@ -41,4 +41,16 @@ pub struct Brief {
     pub volume: Option<f64>,
     pub growth: Option<f64>,
     pub intent: Option<String>,
+    /// What people asked to be made otherwise when they sent an earlier version back, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wishes: Vec<Wish>,
+}
+
+/// Why a piece was sent back to be made again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wish {
+    /// In the person's words.
+    pub reason: String,
+    pub by: String,
+    pub at: Timestamp,
 }

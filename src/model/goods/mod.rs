@@ -16,7 +16,7 @@ pub mod report;
 pub mod signal;
 
 pub use amendment::{Amendment, Change, Edit, Effect, Measure, Questioned, Target};
-pub use brief::{Brief, Claim};
+pub use brief::{Brief, Claim, Wish};
 pub use draft::{Draft, Finding};
 pub use event::{Event, Events};
 pub use insight::{Insight, Subject, Verdict};

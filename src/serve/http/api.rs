@@ -2,7 +2,7 @@
 
 use super::auth::Caller;
 use super::{Front, problem};
-use crate::base::{CycleNo, Digest};
+use crate::base::{CycleNo, Digest, StepId};
 use crate::serve::desk::{Order, Refused};
 use crate::step::Verdict;
 use crate::workspace::{Exit, Failure};
@@ -34,7 +34,8 @@ struct Of {
     workflow: Option<String>,
 }
 
-/// `{"item":"o-7f3a1c","pins":"…","verdict":"approve","by":"ann"}`; `edit` has `text`, `reject` may have `reason`.
+/// `{"item":"o-7f3a1c","pins":"…","verdict":"approve","by":"ann"}`; `edit` has `text`, `reject` may have `reason`,
+/// `send-back` has `reason` and `to`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Decision {
@@ -45,6 +46,8 @@ struct Decision {
     verdict: Word,
     text: Option<String>,
     reason: Option<String>,
+    /// The step that makes it again.
+    to: Option<StepId>,
     /// Left out, the name of the token.
     by: Option<String>,
 }
@@ -55,6 +58,7 @@ enum Word {
     Approve,
     Edit,
     Reject,
+    SendBack,
 }
 
 fn facts(kind: &str, value: impl Serialize) -> Response {
@@ -122,19 +126,23 @@ async fn decide(
     Extension(caller): Extension<Caller>,
     decision: Result<Json<Decision>, JsonRejection>,
 ) -> Response {
-    let Json(Decision { workflow, item, pins, verdict, text, reason, by }) = match decision {
+    let Json(Decision { workflow, item, pins, verdict, text, reason, to, by }) = match decision {
         Ok(decision) => decision,
         Err(rejection) => return problem(rejection.status(), "serve::bad-request", &rejection.body_text(), None),
     };
     let Some(by) = by.or(caller.name).filter(|by| !by.trim().is_empty()) else {
         return bad("`by` says who decides, and is missing".to_owned());
     };
+    if to.is_some() != matches!(verdict, Word::SendBack) {
+        return bad("`to` names the step that `send-back` sends to, and belongs to nothing else".to_owned());
+    }
     let verdict = match (verdict, text, reason) {
+        (Word::SendBack, None, Some(reason)) => Verdict::SendBack { to: to.unwrap_or_else(|| StepId::new("")), reason },
         (Word::Approve, None, None) => Verdict::Approve,
         (Word::Edit, Some(text), None) if !text.trim().is_empty() => Verdict::Edit { text: text.trim().to_owned() },
         (Word::Reject, None, reason) => Verdict::Reject { reason },
         (Word::Edit, ..) => return bad("an edit needs the new `text`, and nothing else".to_owned()),
-        _ => return bad("`text` belongs to an edit, `reason` to a rejection".to_owned()),
+        _ => return bad("`text` belongs to an edit, `reason` to a rejection or to what is sent back".to_owned()),
     };
     match front.desk.decide(Order { workflow, item, seen: pins, verdict, by }).await {
         Ok(decided) => facts("decided", decided),

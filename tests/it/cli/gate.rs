@@ -232,5 +232,49 @@ fn how_people_decide_is_counted_by_gate_and_person() {
     assert!(share > 0.0 && share < 0.2, "{share}");
     assert_eq!(stats["reasons"][0]["reason"], "thin");
     assert_eq!(list(&stats["people"]).len(), 2);
-    place.run(&format!("gate stats {FIRST}")).exit(0).says("ann").says("rejected 1×: thin");
+    place.run(&format!("gate stats {FIRST}")).exit(0).says("ann").says("1×: thin");
+}
+
+#[test]
+fn what_is_sent_back_is_made_again_with_the_reason_until_the_rounds_are_over() {
+    let place = ruled("send-back \"outlines\" rounds=2");
+    // The cap on outlines is on what is made again too.
+    let all = ids(&place);
+    place.run(&format!("gate send-back {FIRST} {} --reason ,", all[0])).exit(0);
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(ids(&place), all[1..], "the cap of three a week is used up, so it is made again next week");
+
+    let place = Place::new();
+    place.edit(FIRST, "            cap 3 per=\"week\"\n", "            cap 9 per=\"week\"\n");
+    let plain = r#"gate "editor" { from "outlines"; by "content-team" }"#;
+    place.edit(FIRST, plain, r#"gate "editor" { from "outlines"; by "content-team"; send-back "outlines" rounds=2 }"#);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let all = ids(&place);
+    let id = &all[0];
+    place.run(&format!("gate show {FIRST} {id}")).exit(0).says(&format!("loopctl gate send-back {FIRST} {id} --to outlines"));
+    place.run(&format!("gate send-back {FIRST} {id} --to drafts --reason thin")).fails(2, "gate::void").warns("`outlines`");
+    place.run(&format!("gate send-back {FIRST} {id} --to outlines")).exit(2);
+    let topic = text(&place.waiting(FIRST)[0]["approve"]["title"]);
+    let back = |id: &str, reason: &str| {
+        let words = format!("gate send-back {FIRST} {id} --to outlines --as ann --reason {reason}");
+        place.run(&words).exit(0).says("Sent back");
+        // Nothing but what is made again is written, and it comes to the gate again.
+        place.run(&format!("run {FIRST}")).exit(4);
+        assert_eq!(ids(&place).len(), all.len());
+        let again = place.waiting(FIRST).into_iter().find(|gate| !all.contains(&text(&gate["id"]))).expect("made again");
+        assert_eq!(text(&again["approve"]["title"]), topic);
+        text(&again["id"])
+    };
+    let second = back(id, "thin");
+    place.run(&format!("trace {FIRST} {second}")).exit(0);
+    let third = back(&second, "thinner");
+    // Two rounds are over: it can only be decided.
+    let over = place.run(&format!("gate send-back {FIRST} {third} --to outlines --reason more"));
+    over.fails(2, "gate::void").warns("rounds are used up");
+    place.run(&format!("gate approve {FIRST} --all --as bob")).exit(0);
+    place.run(&format!("run {FIRST}")).exit(0);
+    assert_eq!(place.files("workflows/first-loop/out").len(), all.len());
+    place.run(&format!("log {FIRST}")).exit(0).says("ann sent back").says("thinner");
+    let stats = place.run(&format!("gate stats {FIRST} --json")).exit(0).json()["gates"][0].clone();
+    assert_eq!((stats["sent_back"].as_u64(), stats["asked"].as_u64()), (Some(2), Some(all.len() as u64 + 2)));
 }

@@ -162,6 +162,7 @@ mod tests {
             volume: None,
             growth: None,
             intent: None,
+            wishes: Vec::new(),
         };
         let client_os = Snapshot::default();
         check(&Subject { text, brief: &brief, approved, client_os: &client_os })
