@@ -58,6 +58,7 @@ pub enum Command {
     Trace(Trace),
     Why(Why),
     Log(Log),
+    Undo(Undo),
     Retry(Retry),
     Replay(Replay),
     Backfill(Backfill),
@@ -1026,6 +1027,8 @@ pub struct Why {
 #[command(after_long_help = "Examples:
   loopctl log
   loopctl log --cycle 2
+  loopctl log --who Ada --what rejected
+  loopctl log --verify                      whether anything was changed afterwards
   loopctl log workflows/first-loop.kdl --json")]
 pub struct Log {
     #[command(flatten)]
@@ -1034,6 +1037,39 @@ pub struct Log {
     /// Only this cycle
     #[arg(long, value_name = "N")]
     pub cycle: Option<u32>,
+
+    /// Only what this person, `learning` or `the files` did
+    #[arg(long, value_name = "NAME")]
+    pub who: Option<String>,
+
+    /// Only this sort of decision, such as `approved` or `tuned`
+    #[arg(long, value_name = "WORD")]
+    pub what: Option<String>,
+
+    /// Check that each record carries the digest of the one before and stands for what is in the journal
+    #[arg(long, conflicts_with_all = ["cycle", "who", "what"])]
+    pub verify: bool,
+}
+
+/// Take back what a record of the log says, where that is possible
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl undo 12                           the number stands in `loopctl log`
+  loopctl undo 12 --reason \"one odd month\"
+
+Tuned settings go back for the next cycle, and accepted changes of the Client OS are taken out of their file. What went out stays out.")]
+pub struct Undo {
+    /// Optionally the workflow file, then the number of the record
+    #[arg(value_name = "[WORKFLOW] RECORD", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// Why; it is kept in the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
 }
 
 /// Try again what failed

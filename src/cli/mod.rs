@@ -45,6 +45,7 @@ pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Fa
         Command::Effect(command) => commands::effect::run(command, &place, output),
         Command::Trace(command) => commands::trace::run(command, &place, output),
         Command::Why(command) => commands::why::run(command, &place, output),
+        Command::Undo(command) => commands::undo::run(command, &place, output),
         Command::Log(command) => commands::log::run(command, &place, output),
         Command::Retry(command) => commands::retry::run(command, &place, output),
         Command::Replay(command) => commands::replay::run(command, &place, output),

@@ -92,6 +92,30 @@ pub fn amended(files: &BTreeMap<String, String>, edit: &Edit, force: bool) -> Re
     Ok(patched)
 }
 
+/// The change that takes an edit back out: where a number stood before, that number; where a line was added, without it.
+///
+/// # Errors
+/// When the place says something else by now, or the Client OS would contradict itself without it.
+pub fn taken_back(files: &BTreeMap<String, String>, edit: &Edit) -> Result<Patched, Refusal> {
+    if !edit.before.trim().is_empty() {
+        return amended(files, &Edit { before: edit.after.clone(), after: edit.before.clone(), ..edit.clone() }, false);
+    }
+    let file = edit.target.file();
+    let old = files.get(&file).cloned();
+    let text = old.clone().unwrap_or_default();
+    let plain = |line: &str| line.trim().trim_start_matches(['-', '*']).trim().to_owned();
+    let wanted = plain(&edit.after);
+    let is_it = |line: &&str| plain(line) == wanted;
+    if text.split_inclusive('\n').filter(is_it).count() != 1 {
+        let now = "something else, or the same line more than once".to_owned();
+        return Err(Refusal::Conflict { place: file, before: edit.after.clone(), after: String::new(), now });
+    }
+    let new: String = text.split_inclusive('\n').filter(|line| !is_it(line)).collect();
+    let patched = Patched { file, old, new };
+    contradictions(files, &patched)?;
+    Ok(patched)
+}
+
 /// A change must not bring in what the Client OS itself calls wrong: a sample that says a forbidden phrase, for one.
 fn contradictions(files: &BTreeMap<String, String>, patched: &Patched) -> Result<(), Refusal> {
     let found = |files: &BTreeMap<String, String>| {

@@ -13,7 +13,7 @@ mod read;
 pub mod snapshot;
 mod tables;
 
-pub use amend::{Patched, Refusal, amended};
+pub use amend::{Patched, Refusal, amended, taken_back};
 pub use check::check;
 pub use context::{Pack, READING_SECONDS, context_for, pack, reading_seconds, token_estimate};
 pub use finding::Finding;

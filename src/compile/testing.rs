@@ -214,6 +214,15 @@ const GATE: KindSpec = KindSpec {
             example: "expires \"72h\" then=\"reject\"",
             ..NodeSpec::EMPTY
         },
+        NodeSpec {
+            name: "send-back",
+            args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
+            rest: Some(ValueType::Step),
+            props: &[PropSpec { name: "rounds", ty: ValueType::Integer, required: false, default: Some("3"), doc: "How often." }],
+            doc: "Who may be asked to make it again.",
+            example: "send-back \"outlines\" rounds=2",
+            ..NodeSpec::EMPTY
+        },
     ],
     decides: true,
     ..BASE

@@ -75,7 +75,7 @@ impl Carry {
                 Act::Set { path, to, .. } if to.is_finite() => {
                     self.parameters.insert(path.clone(), *to);
                 }
-                Act::Set { .. } | Act::Reviewed(_) => {}
+                Act::Set { .. } | Act::Reviewed(_) | Act::TakenBack { .. } => {}
             }
         }
         self

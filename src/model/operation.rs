@@ -30,6 +30,7 @@ impl Operation {
                     format!("{} turned “{}” down{}.", self.by, review.title, because(reason.as_deref().unwrap_or("")))
                 }
             },
+            Act::TakenBack { record, title, .. } => format!("{} took “{title}” back, which was record {record}.", self.by),
             Act::Set { path, from, to, reason } => {
                 format!("{} set {path} from {from:.3} to {to:.3}{}.", self.by, because(reason))
             }
@@ -44,6 +45,16 @@ pub enum Act {
     Reviewed(Review),
     /// A parameter was set by hand, usually back to what it was.
     Set { path: String, from: f64, to: f64, reason: String },
+    /// An accepted change of the Client OS was taken out of its file again.
+    TakenBack {
+        /// The record of the log that was undone.
+        record: u32,
+        /// The proposal's key.
+        key: String,
+        title: String,
+        /// The Client OS afterwards.
+        client_os: Digest,
+    },
 }
 
 /// A decision about an amendment.
@@ -78,10 +89,11 @@ mod tests {
     use super::*;
 
     /// Written by the first version of operations. They must open for ever, and be written the same today.
-    const OLD: [&str; 3] = [
+    const OLD: [&str; 4] = [
         r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"reviewed":{"amendment":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","key":"pillar-weight/Operations","title":"Raise it","verdict":{"accepted":{"text":"0.33","client_os":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}}}"#,
         r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"reviewed":{"amendment":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","key":"k","title":"t","verdict":{"rejected":{"reason":"summer"}}}}}"#,
         r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"set":{"path":"opportunities.demand","from":0.48,"to":0.4,"reason":"too soon"}}}"#,
+        r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"taken-back":{"record":12,"key":"k","title":"t","client_os":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}"#,
     ];
 
     #[test]

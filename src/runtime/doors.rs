@@ -1,9 +1,10 @@
 //! The doors: world, journal, clock and changes of files. Tests put scripted ones in their place.
 
-use crate::base::{CycleNo, Footprint, RequestKey, Timestamp, WorkflowId};
+use crate::base::{CycleNo, Digest, Footprint, RequestKey, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry};
 use crate::model::Operation;
 use crate::step::{Reply, Request};
+use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -39,6 +40,63 @@ pub struct JournalError {
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// The log of decisions, checked against the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Oldest first.
+    pub records: Vec<LogRecord>,
+    /// The digest of the last record: noted elsewhere, it proves that the log is the same and only longer.
+    pub head: Option<Digest>,
+    /// How many records stand for cycles that are kept no longer.
+    pub gone: u32,
+    /// The first record that does not fit.
+    pub broken: Option<BrokenRecord>,
+}
+
+/// One record of the log. It carries the digest of the record before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// From 1, without gaps.
+    pub number: u32,
+    pub before: Digest,
+    pub place: LogPlace,
+    /// The digest of what stands at that place, as it is stored.
+    pub what: Digest,
+}
+
+impl LogRecord {
+    /// What the next record carries.
+    pub fn digest(&self) -> Digest {
+        Digest::of_json(self)
+    }
+}
+
+/// Where a decision stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogPlace {
+    /// The entry of a cycle with this number, from 0.
+    Entry { cycle: CycleNo, index: u32 },
+    /// What a person did beside the cycles, from 0.
+    Operation { index: u32 },
+}
+
+impl std::fmt::Display for LogPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LogPlace::Entry { cycle, index } => write!(f, "entry {index} of cycle {cycle}"),
+            LogPlace::Operation { index } => write!(f, "operation {index}"),
+        }
+    }
+}
+
+/// A record that does not fit, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenRecord {
+    pub number: u32,
+    pub why: String,
+}
+
 /// The durable truth. One owner; entries of one cycle come back in the order they were appended.
 pub trait Journal: Send {
     /// Appends in order, all or nothing. With `durable` it returns only when the entries are on disk.
@@ -66,6 +124,12 @@ pub trait Journal: Send {
 
     /// All operations on a workflow in the order in which they were made.
     fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError>;
+
+    /// The log of decisions about a workflow, compared with the journal. Empty where none is kept.
+    fn log(&self, workflow: &WorkflowId) -> Result<Log, JournalError> {
+        let _ = workflow;
+        Ok(Log::default())
+    }
 }
 
 /// How [`Changes`] hears of a change.

@@ -16,7 +16,7 @@ pub use beside::{SharedCaps, Sharing};
 pub use clock::FixedClock;
 pub use decide::{DecideError, Gate, decide, open_gates, resolve};
 pub use dispatcher::{Dispatcher, DriveOptions, GatePolicy, Machine, Outcome};
-pub use doors::{Changes, Clock, CycleStatus, Journal, JournalError, Means, World};
+pub use doors::{BrokenRecord, Changes, Clock, CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord, Means, World};
 pub use inbox::{Inbox, Letter, NotTaken, Post};
 pub use reload::{Definition, Reading, ReloadOutcome, Reloader};
 pub use review::{Proposed, proposals};

@@ -6,7 +6,7 @@
 use crate::base::{CycleNo, WorkflowId};
 use crate::engine::{Carry, Entry};
 use crate::model::Operation;
-use crate::runtime::{CycleStatus, Journal, JournalError};
+use crate::runtime::{CycleStatus, Journal, JournalError, Log};
 use crate::store;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -178,6 +178,10 @@ impl Journal for SharedJournal {
 
     fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
         self.with(|journal| journal.operations(workflow))
+    }
+
+    fn log(&self, workflow: &WorkflowId) -> Result<Log, JournalError> {
+        self.with(|journal| journal.log(workflow))
     }
 }
 

@@ -145,6 +145,7 @@ impl Caller {
             }
             Ask::Workflows => blocking(move || Ok(Answer::Workflows(journal.workflows()?))).await,
             Ask::Carry { workflow } => blocking(move || Ok(Answer::Carry(Box::new(journal.carry(&workflow)?)))).await,
+            Ask::Log { workflow } => blocking(move || Ok(Answer::Log(Box::new(journal.log(&workflow)?)))).await,
             Ask::Operations { workflow } => blocking(move || Ok(Answer::Operations(journal.operations(&workflow)?))).await,
             Ask::Operate { workflow, operation } => {
                 let mut journal = journal;

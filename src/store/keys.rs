@@ -7,6 +7,7 @@
 //! entry/    name  cycle  index       journal entries from this one on, a line of JSON each
 //! carry/    name  cycle              what that cycle handed on
 //! operation/ name index              what a person did beside the cycles, in order
+//! link/     name number             the chain of decisions
 //! ```
 
 use crate::base::{CycleNo, WorkflowId};
@@ -19,6 +20,7 @@ pub const CYCLE: &[u8] = b"cycle/";
 pub const ENTRY: &[u8] = b"entry/";
 pub const CARRY: &[u8] = b"carry/";
 pub const OPERATION: &[u8] = b"operation/";
+pub const LINK: &[u8] = b"link/";
 
 fn named(area: &[u8], workflow: &WorkflowId) -> Vec<u8> {
     let name = workflow.as_str().as_bytes();
@@ -55,6 +57,22 @@ pub fn operation(workflow: &WorkflowId, index: u32) -> Vec<u8> {
     let mut key = operations(workflow);
     key.extend(index.to_be_bytes());
     key
+}
+
+/// The prefix of the chain of decisions about a workflow.
+pub fn links(workflow: &WorkflowId) -> Vec<u8> {
+    named(LINK, workflow)
+}
+
+pub fn link(workflow: &WorkflowId, number: u32) -> Vec<u8> {
+    let mut key = links(workflow);
+    key.extend(number.to_be_bytes());
+    key
+}
+
+/// The prefix of all entries of all cycles of a workflow.
+pub fn all_entries(workflow: &WorkflowId) -> Vec<u8> {
+    named(ENTRY, workflow)
 }
 
 /// The prefix of all entries of a cycle.

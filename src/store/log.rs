@@ -5,12 +5,13 @@
 //! line of JSON each, under the number of the first: that makes a step that rides along cost a line. What a cycle hands on is stored once, under the cycle that made it; `Opened`
 //! and `Closed` only refer to it.
 
+use super::chain::{self, End};
 use super::checkpoint::{Batch, CheckpointStore};
 use super::{error, keys};
-use crate::base::{CycleNo, Timestamp, WorkflowId};
+use crate::base::{CycleNo, Digest, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry, Pins};
 use crate::model::Operation;
-use crate::runtime::{CycleStatus, Journal, JournalError};
+use crate::runtime::{CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -35,6 +36,8 @@ pub struct LogJournal<S: CheckpointStore> {
     count: usize,
     /// The cycles written last, newest last, for the note. All of them stand in `records`.
     recent: VecDeque<(WorkflowId, CycleNo)>,
+    /// The ends of the chains of decisions, as they will be after the next commit.
+    chains: BTreeMap<WorkflowId, End>,
     /// A commit failed, so what is remembered here is ahead of the store.
     failed: bool,
 }
@@ -98,6 +101,7 @@ impl<S: CheckpointStore> LogJournal<S> {
             lines: BTreeMap::new(),
             count: 0,
             recent: VecDeque::new(),
+            chains: BTreeMap::new(),
             failed: false,
         }
     }
@@ -112,6 +116,7 @@ impl<S: CheckpointStore> LogJournal<S> {
         // Whoever has the store may change what is remembered here.
         self.records.clear();
         self.recent.clear();
+        self.chains.clear();
         Ok(&mut self.store)
     }
 
@@ -195,6 +200,48 @@ impl<S: CheckpointStore> LogJournal<S> {
         checked(&Referring { by_reference: reference })
     }
 
+    /// Where the chain of decisions goes on. A store of an earlier version has none: what was decided in it so far is taken in
+    /// first, in order.
+    fn end_of_chain(&self, workflow: &WorkflowId, changes: &mut Batch) -> Result<End, JournalError> {
+        if let Some(end) = self.chains.get(workflow) {
+            return Ok(*end);
+        }
+        let links = self.store.list(&keys::links(workflow))?;
+        let last = links.last().map(|(key, value)| parse::<LogRecord>(key, value)).transpose()?;
+        let mut end = End::of(workflow, last.as_ref());
+        if last.is_none() {
+            for (place, line) in self.decisions(workflow)? {
+                let record = end.link(place, &line);
+                changes.put(chain::key(workflow, &record), json(&record));
+            }
+        }
+        Ok(end)
+    }
+
+    /// All decisions about a workflow that are on the disk, in their stored form: cycle by cycle, then what was done beside them.
+    fn decisions(&self, workflow: &WorkflowId) -> Result<Vec<(LogPlace, Vec<u8>)>, JournalError> {
+        let mut found = Vec::new();
+        self.store.scan(&keys::all_entries(workflow), &mut |key, value| {
+            let Some((_, cycle, Some(first))) = keys::parse(keys::ENTRY, key) else { return Ok(()) };
+            for (line, index) in value.split(|byte| *byte == b'\n').zip(first..) {
+                // What a record cannot stand for is told by how it starts, and is not read.
+                let may_be =
+                    [&b"{\"opened\""[..], REFERRING, b"{\"replied\"", b"{\"done\""].iter().any(|start| line.starts_with(start));
+                let is_opening = index == 0;
+                if may_be && (is_opening || (!line.starts_with(REFERRING) && chain::is_decision(&parse(key, line)?))) {
+                    found.push((LogPlace::Entry { cycle, index }, line.to_vec()));
+                }
+            }
+            Ok(())
+        })?;
+        for (key, value) in self.store.list(&keys::operations(workflow))? {
+            if let Some(index) = key.last_chunk::<4>() {
+                found.push((LogPlace::Operation { index: u32::from_be_bytes(*index) }, value));
+            }
+        }
+        Ok(found)
+    }
+
     fn decode(&self, workflow: &WorkflowId, cycle: CycleNo, key: &[u8], value: &[u8]) -> Result<Entry, JournalError> {
         if !value.starts_with(REFERRING) {
             return parse(key, value);
@@ -273,8 +320,15 @@ impl<S: CheckpointStore> LogJournal<S> {
         for (workflow, last_closed) in last_closed {
             batch.put(keys::workflow(&workflow), json(&WorkflowRecord { last_closed }));
         }
+        // What a chain stood for is gone: it begins anew, with what is left.
+        for loss in &losses {
+            for (key, _) in self.store.list(&keys::links(&loss.workflow))? {
+                batch.remove(key);
+            }
+        }
         self.records.clear();
         self.recent.clear();
+        self.chains.clear();
         if !batch.is_empty() {
             self.store.commit(batch, true)?;
         }
@@ -291,16 +345,30 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             let mut record = self.record(workflow, cycle)?.unwrap_or(CycleRecord { closed: false, entries: 0 });
             let mut changes = Batch::default();
             let (first, mut lines) = (record.entries, Vec::with_capacity(entries.len()));
+            let mut chained = None;
             for entry in entries {
                 if record.closed {
                     return Err(error::closed(workflow.as_str(), cycle.0));
                 }
-                lines.push(self.encode(workflow, cycle, entry, &mut changes)?);
+                let line = self.encode(workflow, cycle, entry, &mut changes)?;
+                if chain::is_decision(entry) {
+                    let mut end = match chained {
+                        Some(end) => end,
+                        None => self.end_of_chain(workflow, &mut changes)?,
+                    };
+                    let record_of_it = end.link(LogPlace::Entry { cycle, index: record.entries }, &line);
+                    changes.put(chain::key(workflow, &record_of_it), json(&record_of_it));
+                    chained = Some(end);
+                }
+                lines.push(line);
                 record.entries += 1;
                 record.closed = matches!(entry, Entry::Closed { .. });
             }
             // Nothing can fail from here on, so an append is taken whole or not at all.
             self.waiting.changes.append(&mut changes.changes);
+            if let Some(end) = chained {
+                self.chains.insert(workflow.clone(), end);
+            }
             self.count += entries.len();
             let id = (workflow.clone(), cycle);
             self.recent.retain(|recent| recent != &id);
@@ -397,13 +465,28 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         // Numbers go on after the last one, so that one that was lost to damage is never given again to another.
         let last = self.store.list(&keys::operations(workflow))?.last().map(|(key, _)| key.clone());
         let next = last.and_then(|key| Some(u32::from_be_bytes(*key.last_chunk::<4>()?) + 1)).unwrap_or(0);
-        self.waiting.put(keys::operation(workflow, next), checked(operation)?);
+        let stored = checked(operation)?;
+        let mut changes = Batch::default();
+        let mut end = self.end_of_chain(workflow, &mut changes)?;
+        let record = end.link(LogPlace::Operation { index: next }, &stored);
+        changes.put(chain::key(workflow, &record), json(&record));
+        changes.put(keys::operation(workflow, next), stored);
+        self.waiting.changes.append(&mut changes.changes);
+        self.chains.insert(workflow.clone(), end);
         self.commit(true)
     }
 
     fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
         let stored = self.store.list(&keys::operations(workflow))?;
         stored.iter().map(|(key, value)| parse(key, value)).collect()
+    }
+
+    fn log(&self, workflow: &WorkflowId) -> Result<Log, JournalError> {
+        let links = self.store.list(&keys::links(workflow))?;
+        let records = links.iter().map(|(key, value)| parse(key, value)).collect::<Result<Vec<LogRecord>, _>>()?;
+        let stored = self.decisions(workflow)?.into_iter().map(|(place, line)| (place, Digest::of(&line))).collect();
+        let kept: Vec<CycleNo> = self.cycles(workflow)?.into_iter().map(|(cycle, _)| cycle).collect();
+        Ok(chain::verify(workflow, records, &stored, &kept))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod sled_store;
 
 mod acknowledged;
 mod blobs;
+mod chain;
 mod guarded;
 mod owner;
 

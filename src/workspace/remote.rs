@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::base::{CycleNo, WorkflowId};
 use crate::engine::{Carry, Entry};
 use crate::model::Operation;
-use crate::runtime::{CycleStatus, Journal, JournalError};
+use crate::runtime::{CycleStatus, Journal, JournalError, Log};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,9 @@ pub enum Ask {
     Operations {
         workflow: WorkflowId,
     },
+    Log {
+        workflow: WorkflowId,
+    },
     /// Run a cycle, or wait for the one that is under way; answered when it can go no further.
     /// With a number, wait for that one.
     Run {
@@ -69,6 +72,7 @@ pub enum Answer {
     Workflows(Vec<WorkflowId>),
     Carry(Box<Carry>),
     Operations(Vec<Operation>),
+    Log(Box<Log>),
     /// The cycle that was run.
     Ran(CycleNo),
     Refused {
@@ -239,6 +243,13 @@ impl Journal for RemoteJournal {
     fn operate(&mut self, workflow: &WorkflowId, operation: &Operation) -> Result<(), JournalError> {
         match self.ask(&Ask::Operate { workflow: workflow.clone(), operation: operation.clone() })? {
             Answer::Done => Ok(()),
+            other => Err(self.strange(&other)),
+        }
+    }
+
+    fn log(&self, workflow: &WorkflowId) -> Result<Log, JournalError> {
+        match self.ask(&Ask::Log { workflow: workflow.clone() })? {
+            Answer::Log(log) => Ok(*log),
             other => Err(self.strange(&other)),
         }
     }

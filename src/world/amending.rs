@@ -41,6 +41,18 @@ pub fn preview(root: &Path, folder: &str, proposed: &Proposed, text: Option<&str
     Ok(Some(amended(&snapshot.files, &edit, text.is_some())?))
 }
 
+/// Takes an accepted edit out of its file again, and says what the Client OS is then.
+///
+/// # Errors
+/// When the file says something else by now, or cannot be written; it is then as it was.
+pub fn take_back(root: &Path, folder: &str, edit: &Edit) -> Result<(Patched, Digest), AmendError> {
+    let files = DiskFiles::new(root);
+    let (snapshot, _) = client_os::read(&files, folder);
+    let patched = client_os::taken_back(&snapshot.files, edit)?;
+    save::replace(&root.join(folder).join(&patched.file), patched.old.as_deref().unwrap_or_default(), &patched.new)?;
+    Ok((patched, client_os::read(&files, folder).0.digest()))
+}
+
 /// What accepting did.
 #[derive(Debug)]
 pub struct Accepted {

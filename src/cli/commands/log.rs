@@ -1,31 +1,37 @@
 //! `loopctl log`: every decision by a person or by learning, over all cycles, the latest first.
 //!
-//! Nothing is kept for this: the journal has it all, and this reads it back.
+//! The journal has it all, and this reads it back. Beside it a chain of records, each with the digest of the one before, tells
+//! whether anything was changed afterwards; a decision's number is that of its record.
 
 use crate::base::{CycleNo, RequestKey, Timestamp};
-use crate::cli::args::Log;
+use crate::cli::args::Log as Arguments;
 use crate::cli::exit::{self, Exit};
 use crate::cli::output::Output;
 use crate::cli::project::{Place, Project};
 use crate::engine::fold::probed_key;
 use crate::engine::{Doubt, Entry, Pins, doubts};
 use crate::model::{Act, Operation, ReviewVerdict};
-use crate::report::style::{CODE, DIM, TITLE, fit, paint, plain};
+use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, count, fit, paint, plain};
 use crate::report::view::{handle, items};
+use crate::runtime::{Log, LogPlace};
 use crate::step::{Approve, Decision, Failure, FailureKind, Reply, Request, Verdict};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Event {
+    /// Of its record, for `loopctl undo`; a store of an earlier version has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<u32>,
     cycle: CycleNo,
     /// When; for what the journal does not date, when the cycle opened.
     at: Timestamp,
     who: String,
     /// `approved`, `edited`, `rejected`, `sent-back`, `expired`, `confirmed`, `to-send-again`, `dropped`, `tuned`, `workflow-changed`,
-    /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`.
+    /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`, `taken-back`.
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<String>,
@@ -38,22 +44,31 @@ struct Event {
     says: Option<String>,
 }
 
-pub fn run(args: &Log, place: &Place, output: &Output) -> Result<Exit, exit::Failure> {
+pub fn run(args: &Arguments, place: &Place, output: &Output) -> Result<Exit, exit::Failure> {
     let project = Project::load(place, args.workflow.file.as_deref(), output)?;
     if !project.has_state() {
         return Err(project.nothing_yet());
     }
     let journal = project.open()?;
+    let log = journal.log(&project.workflow.id)?;
+    if args.verify {
+        return Ok(verified(&log, output));
+    }
+    let numbers: BTreeMap<LogPlace, u32> = log.records.iter().map(|record| (record.place, record.number)).collect();
     let mut events = Vec::new();
     let operations = journal.operations(&project.workflow.id)?;
     let mut before = None;
     let cycles = journal.cycles(&project.workflow.id)?;
     for (cycle, _) in &cycles {
         let entries = journal.read(&project.workflow.id, *cycle)?;
-        let of_cycle = gather(&entries, before.as_ref(), project.workflow.client_os.as_deref());
+        let of_cycle = gather(&entries, before.as_ref(), project.workflow.client_os.as_deref(), &numbers);
         if args.cycle.is_none_or(|wanted| wanted == cycle.0) {
             events.extend(of_cycle);
-            events.extend(operations.iter().filter(|operation| operation.cycle == *cycle).map(beside));
+            let made = operations.iter().zip(0..).filter(|(operation, _)| operation.cycle == *cycle);
+            events.extend(made.map(|(operation, index)| Event {
+                record: numbers.get(&LogPlace::Operation { index }).copied(),
+                ..beside(operation)
+            }));
         }
         if let Some(Entry::Opened { pins, .. }) = entries.first() {
             before = Some(pins.clone());
@@ -64,8 +79,40 @@ pub fn run(args: &Log, place: &Place, output: &Output) -> Result<Exit, exit::Fai
             .help(format!("there are cycles 1 to {}", cycles.last().map_or(0, |(cycle, _)| cycle.0))));
     }
     events.reverse();
+    let is =
+        |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted.trim().eq_ignore_ascii_case(found));
+    events.retain(|event| is(&args.who, event.who.trim()) && is(&args.what, event.what));
     output.either("log", &events, || text(&project, &events, output.width()));
+    if log.broken.is_some() {
+        output.progress("The log does not fit the journal; `loopctl log --verify` says where.");
+    }
     Ok(Exit::Ok)
+}
+
+/// Says whether the chain holds.
+fn verified(log: &Log, output: &Output) -> Exit {
+    let head = log.head.map(|head| head.to_string());
+    let facts = json!({
+        "whole": log.broken.is_none(),
+        "records": log.records.len(),
+        "gone": log.gone,
+        "head": head,
+        "broken": log.broken,
+    });
+    output.either("chain", &facts, || match &log.broken {
+        Some(broken) => format!("{} Record {} does not fit: {}.", paint(BAD, "✗"), broken.number, broken.why),
+        None => {
+            let head = head.as_deref().map_or_else(String::new, |head| {
+                format!("\nThe last record is {head}; noted elsewhere, it proves that nothing before it was changed.")
+            });
+            let records = count(log.records.len(), "record");
+            format!(
+                "{} {records}, each with the digest of the one before, and all stand for what is in the journal.{head}",
+                paint(GOOD, "✓")
+            )
+        }
+    });
+    if log.broken.is_some() { Exit::Findings } else { Exit::Ok }
 }
 
 /// What a person did beside the cycles.
@@ -75,9 +122,11 @@ fn beside(operation: &Operation) -> Event {
             ReviewVerdict::Accepted { text, .. } => ("accepted", &review.key, review.title.clone(), text.clone()),
             ReviewVerdict::Rejected { reason } => ("turned-down", &review.key, review.title.clone(), reason.clone()),
         },
+        Act::TakenBack { record, key, title, .. } => ("taken-back", key, title.clone(), Some(format!("record {record}"))),
         Act::Set { path, from, to, reason } => ("set", path, format!("{from:.3} → {to:.3}"), Some(reason.clone())),
     };
     Event {
+        record: None,
         cycle: operation.cycle,
         at: operation.at,
         who: operation.by.clone(),
@@ -90,9 +139,11 @@ fn beside(operation: &Operation) -> Event {
 }
 
 /// The decisions of one cycle in the order in which they were made. `before` are the pins of the cycle before.
-fn gather(entries: &[Entry], before: Option<&Pins>, client_os: Option<&str>) -> Vec<Event> {
+fn gather(entries: &[Entry], before: Option<&Pins>, client_os: Option<&str>, numbers: &BTreeMap<LogPlace, u32>) -> Vec<Event> {
     let Some(Entry::Opened { pins, .. }) = entries.first() else { return Vec::new() };
+    let number = |index: usize| numbers.get(&LogPlace::Entry { cycle: pins.cycle, index: index as u32 }).copied();
     let blank = Event {
+        record: number(0),
         cycle: pins.cycle,
         at: pins.now,
         who: "the files".to_owned(),
@@ -119,6 +170,7 @@ fn gather(entries: &[Entry], before: Option<&Pins>, client_os: Option<&str>) -> 
                     events.push(Event {
                         step: Some(key.task.step.to_string()),
                         subject: Some(subject),
+                        record: number(at),
                         ..decided(decision, approve, &blank)
                     });
                 }
@@ -127,12 +179,13 @@ fn gather(entries: &[Entry], before: Option<&Pins>, client_os: Option<&str>) -> 
             Entry::Replied { key, reply } if concerns_doubt(key, reply, &in_doubt) => {
                 let now = doubts(&entries[..=at]);
                 let settled = in_doubt.iter().filter(|doubt| !now.iter().any(|other| other.key == doubt.key));
-                events.extend(settled.map(|doubt| settled_event(doubt, reply, &blank)));
+                events.extend(settled.map(|doubt| Event { record: number(at), ..settled_event(doubt, reply, &blank) }));
                 in_doubt = now;
             }
             Entry::Done { task, parameters, .. } => events.extend(parameters.iter().map(|change| Event {
                 who: "learning".to_owned(),
                 what: "tuned",
+                record: number(at),
                 step: Some(task.step.to_string()),
                 subject: Some(change.path.clone()),
                 title: format!("{:.3} → {:.3}", change.old, change.new),
@@ -222,7 +275,8 @@ fn text(project: &Project, events: &[Event], width: usize) -> String {
         let subject = event.subject.as_deref().map_or_else(String::new, |subject| format!("{}  ", paint(CODE, plain(subject))));
         writeln!(
             text,
-            "  {}  {} {}  {subject}{}",
+            "  {:>4}  {}  {} {}  {subject}{}",
+            event.record.map_or_else(String::new, |record| record.to_string()),
             paint(DIM, event.at.friendly(&project.workflow.zone)),
             plain(&event.who),
             event.what.replace('-', " "),

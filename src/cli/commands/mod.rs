@@ -36,6 +36,7 @@ pub mod test;
 pub mod trace;
 pub mod trust;
 pub mod tune;
+pub mod undo;
 pub mod update;
 pub mod validate;
 pub mod vendor;

@@ -245,7 +245,7 @@ fn what_is_sent_back_is_made_again_with_the_reason_until_the_rounds_are_over() {
     assert_eq!(ids(&place), all[1..], "the cap of three a week is used up, so it is made again next week");
 
     let place = Place::new();
-    place.edit(FIRST, "            cap 3 per=\"week\"\n", "            cap 9 per=\"week\"\n");
+    place.edit(FIRST, "            cap 3 per=\"week\"\n", "            cap 20 per=\"week\"\n");
     let plain = r#"gate "editor" { from "outlines"; by "content-team" }"#;
     place.edit(FIRST, plain, r#"gate "editor" { from "outlines"; by "content-team"; send-back "outlines" rounds=2 }"#);
     place.run(&format!("run {FIRST}")).exit(4);

@@ -11,6 +11,7 @@ mod graph;
 mod help;
 mod init;
 mod kinds;
+mod log;
 mod mcp;
 mod modules;
 mod notify;

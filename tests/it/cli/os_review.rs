@@ -112,3 +112,22 @@ fn a_step_s_context_is_shown_and_unknown_names_are_told() {
     place.run(&format!("os review list {FIRST}")).fails(2, "cli::nothing-yet");
     place.run(&format!("os diff {FIRST}")).fails(2, "cli::nothing-yet");
 }
+
+#[test]
+fn an_accepted_proposal_is_taken_back_out_of_its_file_unless_the_file_says_something_else_by_now() {
+    let place = after_five();
+    let weight = find(&place, "pillar-weight/Operations");
+    place.run(&format!("os review accept {FIRST} {weight} --as Ada")).exit(0);
+    let events = list(&place.run(&format!("log {FIRST} --what accepted --json")).exit(0).json()["log"]);
+    let record = events[0]["record"].as_u64().expect("it has a record");
+    let accepted = place.read(PILLARS);
+    place.edit(PILLARS, "\"Operations\" weight=0.36 ", "\"Operations\" weight=0.4 ");
+    let other = place.read(PILLARS);
+    place.run(&format!("undo {FIRST} {record} --as Ada")).fails(1, "os::refused").warns("now it says `0.4`");
+    assert_eq!(place.read(PILLARS), other, "nothing was changed");
+    place.write(PILLARS, accepted);
+    place.run(&format!("undo {FIRST} {record} --as Ada")).exit(0).says("+pillar \"Operations\" weight=0.3 {");
+    assert!(place.read(PILLARS).contains("\"Operations\" weight=0.3 "));
+    place.run(&format!("log {FIRST}")).exit(0).says("Ada taken back");
+    place.run(&format!("log {FIRST} --verify")).exit(0);
+}

@@ -227,6 +227,9 @@ impl History {
     /// Takes in what people decided about proposals.
     pub fn decided(&mut self, operations: &[Operation]) {
         for operation in operations {
+            if let Act::TakenBack { key, .. } = &operation.act {
+                self.accepted.retain(|known| known.key != *key);
+            }
             let Act::Reviewed(review) = &operation.act else { continue };
             match &review.verdict {
                 ReviewVerdict::Accepted { .. } => {
