@@ -264,6 +264,7 @@ mod tests {
             headline: None,
             notes: Vec::new(),
             parameters: Vec::new(),
+            back: None,
             memo: Digest::of(memo),
             recalled: false,
         }

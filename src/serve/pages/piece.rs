@@ -339,6 +339,7 @@ pub fn word(verdict: &Verdict) -> &'static str {
         Verdict::Approve => "approved",
         Verdict::Edit { .. } => "edited and approved",
         Verdict::Reject { .. } => "rejected",
+        Verdict::SendBack { .. } => "sent back",
         Verdict::Expired { approve: true } => "approved when its time was over",
         Verdict::Expired { approve: false } => "rejected when its time was over",
     }
