@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn links_and_submodules_are_refused_by_name() {
         let admitted = |listed: &str| admitted(listed.as_bytes(), &mut Gathering::new("the repository"));
-        let good = "100644 blob aaaa      12\tmodule.kdl\0100755 blob bbbb       3\tt/a b.hbs\0";
+        let good = "100644 blob aaaa      12\tmodule.kdl\u{0}100755 blob bbbb       3\tt/a b.hbs\0";
         assert_eq!(admitted(good).unwrap(), [("aaaa".into(), "module.kdl".into()), ("bbbb".into(), "t/a b.hbs".into())]);
         for (listed, expected) in [
             ("120000 blob aaaa      11\tlink\0", "`link`, which is a symbolic link"),

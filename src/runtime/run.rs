@@ -197,7 +197,7 @@ fn next(
     pins.operations = journal.operations(&workflow.id)?;
     pins.operations.retain(|operation| operation.cycle >= last);
     pins.beside = of(CycleStatus::Open).collect();
-    let Some(youngest) = of(CycleStatus::Closed).last() else { return Ok((pins, journal.carry(&workflow.id)?)) };
+    let Some(youngest) = of(CycleStatus::Closed).next_back() else { return Ok((pins, journal.carry(&workflow.id)?)) };
     let Some(Entry::Opened { pins: before, .. }) = journal.opening(&workflow.id, youngest)? else {
         return Ok((pins, journal.carry(&workflow.id)?));
     };

@@ -306,7 +306,7 @@ fn held_out(model: &Model, journeys: &Journeys, rng: &mut Rng) -> BTreeMap<Strin
             ((path.conversions - conversions).max(0.0), (path.nulls - nulls).max(0.0));
     }
     let mut shares = |journeys: &Journeys| -> BTreeMap<String, f64> {
-        let found = match model {
+        match model {
             Model::Rule(rule, _) => {
                 by_rule(*rule, journeys, 1, rng).into_iter().map(|share| (share.channel, share.share)).collect()
             }
@@ -316,8 +316,7 @@ fn held_out(model: &Model, journeys: &Journeys, rng: &mut Rng) -> BTreeMap<Strin
                 let share = |effect: f64| if total > 0.0 { effect / total } else { 0.0 };
                 journeys.channels.iter().cloned().zip(effects.into_iter().map(share)).collect()
             }
-        };
-        found
+        }
     };
     let (learned, judged) = (shares(&teach), shares(&judge));
     let both = learned.into_iter().filter_map(|(channel, learned)| {

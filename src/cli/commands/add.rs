@@ -145,7 +145,7 @@ fn wish(args: &Add, modules: &Modules) -> Result<Wish, Failure> {
     match &mut wish.origin {
         Origin::Path { dir } => *dir = modules.from_lock(dir),
         Origin::Git { url, .. } | Origin::Archive { url, .. }
-            if !url.contains("://") && !(url.contains('@') && url.contains(':')) =>
+            if !(url.contains("://") || (url.contains('@') && url.contains(':'))) =>
         {
             *url = modules.from_lock(url);
         }

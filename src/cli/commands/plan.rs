@@ -111,7 +111,7 @@ impl Past {
             }
             None => None,
         };
-        let closed = match newest(CycleStatus::Closed).last() {
+        let closed = match newest(CycleStatus::Closed).next_back() {
             Some(cycle) => Some((cycle, journal.read(id, cycle)?)),
             None => None,
         };

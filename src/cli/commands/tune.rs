@@ -40,11 +40,10 @@ pub fn run(args: &Tune, place: &Place, output: &Output) -> Result<Exit, Failure>
     }
 }
 
-fn load(
-    place: &Place,
-    file: Option<&Path>,
-    output: &Output,
-) -> Result<(Project, Box<dyn Journal>, Vec<Change>, Timestamp), Failure> {
+/// A project with its journal, what learning has changed in it, and the time there.
+type Loaded = (Project, Box<dyn Journal>, Vec<Change>, Timestamp);
+
+fn load(place: &Place, file: Option<&Path>, output: &Output) -> Result<Loaded, Failure> {
     let (project, _) = Project::load_or_pinned(place, file, output)?;
     if !project.has_state() {
         return Err(project.nothing_yet());

@@ -15,8 +15,11 @@ pub fn is_part(path: &str) -> bool {
     !path.split('/').any(|part| part.starts_with('.'))
 }
 
+/// The files of a module by path.
+pub type ModuleFiles = Vec<(String, Arc<str>)>;
+
 /// The files of the module in a folder, in path order, and whatever keeps one from being read.
-pub fn module_files(files: &dyn Files, folder: &str) -> Result<Vec<(String, Arc<str>)>, (String, FileError)> {
+pub fn module_files(files: &dyn Files, folder: &str) -> Result<ModuleFiles, (String, FileError)> {
     let mut found = Vec::new();
     let mut paths = files.list(folder);
     paths.retain(|path| is_part(path));
