@@ -126,6 +126,7 @@ fn hold(cx: &StepContext<'_>) -> Turn {
         by: vec!["nobody".to_owned()],
         expires: None,
         on_expiry: ExpiryAction::Reject,
+        rules: Default::default(),
         pins: item.id.0,
     })])
 }

@@ -78,7 +78,7 @@ mod tests {
     use crate::plan::At;
 
     fn steps(names: &[&str]) -> Vec<StepId> {
-        names.iter().map(|name| StepId::new(name)).collect()
+        names.iter().map(StepId::new).collect()
     }
 
     #[test]

@@ -104,7 +104,6 @@ fn all(session: &Session, source: &Source) -> Option<Vec<TextEdit>> {
 }
 
 /// An edit of one document. The protocol has a map here; with one key its order means nothing.
-#[expect(clippy::mutable_key_type, reason = "the key is compared by its text, which nothing changes")]
 fn edit(uri: &Uri, edits: Vec<TextEdit>) -> WorkspaceEdit {
     WorkspaceEdit { changes: Some(HashMap::from([(uri.clone(), edits)])), ..WorkspaceEdit::default() }
 }

@@ -367,8 +367,8 @@ mod tests {
             cap_changes(old, new, None).into_iter().map(|change| change.what).collect()
         };
         let was = cap(3, Window::Week);
-        assert_eq!(words(&[was.clone()], &[cap(4, Window::Week)]), ["cap: 3 pieces per week → 4 pieces per week"]);
-        assert_eq!(words(&[was.clone()], &[was.clone(), money.clone()]), ["capped at USD 5.00 per day"]);
+        assert_eq!(words(std::slice::from_ref(&was), &[cap(4, Window::Week)]), ["cap: 3 pieces per week → 4 pieces per week"]);
+        assert_eq!(words(std::slice::from_ref(&was), &[was.clone(), money.clone()]), ["capped at USD 5.00 per day"]);
         assert_eq!(words(&[was.clone(), money], &[was]), ["no longer capped at USD 5.00 per day"]);
     }
 

@@ -101,9 +101,9 @@ fn texts() -> Vec<(&'static str, Arc<str>)> {
 fn each_fault_alone_is_said_once_where_it_stands() {
     for (name, text) in texts() {
         assert_eq!(compiled(name, &text).diagnostics, [], "{name} is sound");
-        for fault in 0..FAULTS.len() {
-            let (silent, extra) = judged(name, &text, &[fault]);
-            assert!(silent.is_empty() && extra.is_empty(), "{name}: {}: silent {silent:?}, extra {extra:#?}", FAULTS[fault].1);
+        for (at, fault) in FAULTS.iter().enumerate() {
+            let (silent, extra) = judged(name, &text, &[at]);
+            assert!(silent.is_empty() && extra.is_empty(), "{name}: {}: silent {silent:?}, extra {extra:#?}", fault.1);
         }
     }
 }

@@ -125,7 +125,7 @@ impl Failure {
         let words: BTreeSet<&str> = reason.split(|c: char| !c.is_alphanumeric() && c != '\'').collect();
         let says =
             |word: &&str| if word.contains(' ') { reason.contains(*word) } else { words.iter().any(|own| stems(own, word)) };
-        WORDS.into_iter().find(|(_, list)| list.iter().any(|word| says(word))).map(|(failure, _)| failure)
+        WORDS.into_iter().find(|(_, list)| list.iter().any(says)).map(|(failure, _)| failure)
     }
 }
 
