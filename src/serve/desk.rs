@@ -266,7 +266,7 @@ impl Desk {
         let name = name.to_owned();
         let found = self
             .each(workflow, move |served| {
-                let items = served.project().all_items(&served.journal)?;
+                let items = served.items()?;
                 match named(&items, &name) {
                     Ok(id) => Ok(vec![facts(served, &items, &items[&id])?]),
                     Err(failure) if failure.code == "cli::no-such-item" => Ok(Vec::new()),

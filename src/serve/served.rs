@@ -4,6 +4,7 @@ use super::events::{Bus, Happened, What};
 use super::shared::SharedJournal;
 use crate::base::{CycleNo, Digest, ItemId, Timestamp, WorkflowId};
 use crate::engine::{Cycle, Entry};
+use crate::model::Item;
 use crate::report::CycleView;
 use crate::report::view::items;
 use crate::runtime::{self, Clock, CycleStatus, FixedClock, Journal as _, Opening, Post, SharedCaps, StopSignal, World};
@@ -277,6 +278,19 @@ impl Served {
         }
         now.views.insert(cycle, (version, seen.clone()));
         Ok(seen)
+    }
+
+    /// All items of all cycles. Cycles that were read before and have not changed are not read again.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn items(&self) -> Result<BTreeMap<ItemId, Item>, Failure> {
+        let mut all = BTreeMap::new();
+        for (cycle, _) in self.journal.cycles(&self.id)? {
+            let seen = self.seen(cycle)?;
+            all.extend(items(&seen.entries).into_iter().map(|(id, item)| (id, item.clone())));
+        }
+        Ok(all)
     }
 
     /// The state folder.
