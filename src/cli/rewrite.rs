@@ -66,7 +66,8 @@ mod tests {
         assert_eq!(create(&path, "two").expect_err("it is there").code, "cli::changed-meanwhile");
         assert_eq!(fs::read_to_string(&path).expect("there"), "one");
         assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "no draft is left");
-        assert_eq!(create(&folder.path().join("none/x"), "x").expect_err("no folder").code, "cli::cannot-write");
+        create(&folder.path().join("new/x"), "x").expect("its folder is made");
+        assert_eq!(create(&path.join("x"), "x").expect_err("a file is no folder").code, "cli::cannot-write");
     }
 
     #[cfg(unix)]

@@ -35,7 +35,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("check \"forbidden\" \"grounding\"", "check \"forbiden\" \"grounding\"", "loop::unknown-choice"),
     ("publish \"out\" { from \"channels\" }", "publish \"out\" { from \"chanels\" }", "loop::unknown-step"),
     ("within 0.05 0.6", "within 0.6 0.05", "loop::out-of-range"),
-    ("report \"weekly\" { from \"opportunities\"", "report \"weekly\" { from \"opportunites\"", "loop::unknown-step"),
+    (
+        "report \"weekly\" {\n            from \"opportunities\"",
+        "report \"weekly\" {\n            from \"opportunites\"",
+        "loop::unknown-step",
+    ),
 ];
 
 const WORKFLOWS: [&str; 2] = ["first-loop.kdl", "b2b-growth.kdl"];

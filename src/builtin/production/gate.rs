@@ -78,7 +78,7 @@ another text: what was approved before it counts no more.",
                 default: Some("3"),
                 doc: "How often one piece may be sent back, to all of them together.",
             }],
-            doc: "The steps before this gate that may be asked to make an item again with `loopctl gate send-back`. The reason stands in \
+            doc: "The steps before this gate that may be asked to make an item again, by `loopctl gate send-back ITEM --to STEP --reason TEXT`. The reason stands in \
 what they are asked, and the new piece comes to the gate again.",
             example: r#"send-back "outlines" rounds=2"#,
             ..NodeSpec::EMPTY

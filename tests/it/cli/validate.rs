@@ -64,11 +64,12 @@ fn a_valid_file_is_an_empty_list() {
 #[test]
 fn warnings_can_be_denied_and_allowed() {
     let place = Place::new();
-    // Without the loop's last edge there is nothing to learn from: a warning, for it may be on purpose.
+    // Without the loop's last edges, what learning tunes and what it proposes, there is nothing to learn from: a warning, for it may be on purpose.
     let text = place.read(FIRST);
     let start = text.find("        feedback \"aim\"").expect("it is there");
     let end = text.find("        report \"weekly\"").expect("it is there");
     place.write(FIRST, format!("{}{}", &text[..start], &text[end..]));
+    place.edit(FIRST, "            amend \"client-os\" by=\"head-of-content\"\n", "");
     let warned = place.run(&format!("validate {FIRST}")).exit(0).warns("warning[loop::");
     let code = warned.err.split("warning[").nth(1).and_then(|rest| rest.split(']').next()).expect("a code").to_owned();
     place.run(&format!("validate {FIRST} --deny warnings")).exit(3).warns(&format!("error[{code}]"));
