@@ -65,7 +65,7 @@ pub(crate) fn failed(kind: FailureKind) -> Reply {
 
 /// Half go back where they can; of the rest two thirds are approved. By what they are and not by chance.
 pub(crate) fn verdict(approve: &Approve) -> Verdict {
-    if let Some(to) = approve.rules.back.first().filter(|_| approve.pins.seed() % 2 == 0) {
+    if let Some(to) = approve.rules.back.first().filter(|_| approve.pins.seed().is_multiple_of(2)) {
         return Verdict::SendBack { to: to.clone(), reason: "thin".to_owned() };
     }
     match approve.pins.seed() % 3 {
