@@ -152,7 +152,7 @@ impl Export {
     }
 
     /// The layers in which all of its built-in steps may stand; every layer when they do not mind. Steps of other modules do not count:
-    /// see [`super::library::Library::layers`].
+    /// see `Library::layers`.
     pub fn layers(&self) -> Vec<Layer> {
         let allowed = |layer: &Layer| {
             self.parts.iter().filter_map(|part| part.kind).all(|kind| {
