@@ -86,7 +86,13 @@ impl Service {
         // Other tests in this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        // A service that refuses a body closes the connection, so each request has its own.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client");
         let mut service = Service { child, events, address: String::new(), token: String::new(), client, reactor, log };
         let started = service.wait_for("started");
         service.address = text(&started["address"]);
