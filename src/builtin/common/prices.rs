@@ -6,9 +6,6 @@
 use crate::base::Money;
 use crate::model::{Config, Provider, Scalar};
 
-/// When the list prices below were taken from the providers' public price pages.
-pub const TAKEN: &str = "2025-11";
-
 /// US dollars for a million tokens, which are also millionths of a dollar for one token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Price {
@@ -28,7 +25,8 @@ impl Price {
     }
 }
 
-/// The hosts and the beginnings of model names at which a price holds: input, remembered input, output.
+/// The hosts and the beginnings of model names at which a price holds: input, remembered input, output. The prices are those of
+/// November 2025, as the reference of `price` says.
 const LIST: &[(&str, &str, f64, f64, f64)] = &[
     ("api.openai.com", "gpt-4o-mini", 0.15, 0.075, 0.6),
     ("api.openai.com", "gpt-4o", 2.5, 1.25, 10.0),
