@@ -1,0 +1,192 @@
+//! What the team's own files and numbers say: tune, os.
+
+use super::{GateDecision, GateItem, GateReject, WorkflowFile};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+/// List what learning tuned, and take it back
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl tune
+  loopctl tune list workflows/b2b-growth.kdl --json
+  loopctl tune revert channels.blog --reason \"one odd month\"
+
+A setting that was taken back is not moved again by the same evidence; newer evidence may move it. To keep it where it is for good,
+take its `tune` out of the workflow.")]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Tune {
+    #[command(subcommand)]
+    pub command: Option<TuneCommand>,
+
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TuneCommand {
+    /// List the settings that `feedback` moved, with the evidence
+    #[command(after_long_help = "Examples:
+  loopctl tune list --json")]
+    List(WorkflowFile),
+    /// Set a parameter back to what it was before its last change
+    #[command(after_long_help = "Examples:
+  loopctl tune revert channels.blog --reason \"one odd month\"")]
+    Revert(TuneRevert),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TuneRevert {
+    /// Optionally the workflow file, then the parameter, such as `channels.blog`
+    #[arg(value_name = "[WORKFLOW] PARAMETER", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// Why; it is kept in the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
+
+/// Look after the Client OS
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl os check workflows/first-loop.kdl
+  loopctl os review                         decide about what the last report proposes
+  loopctl os diff                           what changed since the last cycle")]
+pub struct Os {
+    #[command(subcommand)]
+    pub command: OsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OsCommand {
+    /// Find missing parts, contradictions, and what takes too long to read
+    #[command(after_long_help = "Examples:
+  loopctl os check workflows/first-loop.kdl
+  loopctl os check --json")]
+    Check(WorkflowFile),
+    /// Show exactly what a step reads of the Client OS
+    #[command(after_long_help = "Examples:
+  loopctl os show --for drafts
+  loopctl os show workflows/first-loop.kdl --for drafts --json")]
+    Show(OsShow),
+    /// Show what changed in the Client OS between the version a cycle used and now
+    #[command(after_long_help = "Examples:
+  loopctl os diff
+  loopctl os diff workflows/first-loop.kdl --cycle 3")]
+    Diff(OsDiff),
+    /// Pack the whole Client OS into one text for another tool
+    #[command(after_long_help = "Examples:
+  loopctl os export --for agents > AGENTS.md      a file that coding and writing agents read
+  loopctl os export --for chat | pbcopy           to paste into a chat window
+  loopctl os export --for json                    for a program")]
+    Export(OsExport),
+    /// Decide about the changes that the last report proposes; asks one by one in a terminal
+    #[command(after_long_help = "Examples:
+  loopctl os review
+  loopctl os review list --json
+  loopctl os review accept a-7f3a1c
+  loopctl os review edit a-7f3a1c --text 0.33
+  loopctl os review reject a-7f3a1c --reason \"summer is always like this\"
+
+What is accepted goes into the file at once, in the place it is about; the next cycle reads it, and a later report says whether it
+helped. Nothing is committed: look at it with `git diff`.")]
+    Review(OsReview),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsShow {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// The step, such as `drafts`
+    #[arg(long = "for", value_name = "STEP")]
+    pub step: String,
+
+    /// The platform it writes for, when there are several style guides
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsExport {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// For whom
+    #[arg(long = "for", value_enum, default_value = "agents")]
+    pub reader: OsReader,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OsReader {
+    /// Markdown with everything, as agents read it from a file
+    Agents,
+    /// Markdown with an instruction in front, to paste into a chat
+    Chat,
+    /// The parts as data
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsDiff {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// Compare with what this cycle used instead of the last one
+    #[arg(long, value_name = "N")]
+    pub cycle: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct OsReview {
+    #[command(subcommand)]
+    pub command: Option<OsReviewCommand>,
+
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OsReviewCommand {
+    /// List what is proposed
+    #[command(after_long_help = "Examples:
+  loopctl os review list
+  loopctl os review list workflows/b2b-growth.kdl --json")]
+    List(WorkflowFile),
+    /// Show one proposal with its evidence and the change of the file
+    #[command(after_long_help = "Examples:
+  loopctl os review show a-7f3a1c")]
+    Show(GateItem),
+    /// Apply proposals to their files
+    #[command(after_long_help = "Examples:
+  loopctl os review accept a-7f3a1c a-90be12
+  loopctl os review accept --all --as Ada")]
+    Accept(GateDecision),
+    /// Turn proposals down; they rest for 90 days
+    #[command(after_long_help = "Examples:
+  loopctl os review reject a-7f3a1c --reason \"summer is always like this\"")]
+    Reject(GateReject),
+    /// Apply a proposal in your own words, or with your own number
+    #[command(after_long_help = "Examples:
+  loopctl os review edit a-7f3a1c --text 0.33
+  loopctl os review edit a-7f3a1c             opens $EDITOR")]
+    Edit(OsReviewEdit),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsReviewEdit {
+    /// Optionally the workflow file, then the proposal
+    #[arg(value_name = "[WORKFLOW] ITEM", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+
+    /// What shall stand there instead of what was proposed
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
