@@ -73,12 +73,16 @@ pub fn complete(source: &Source, offset: usize, setting: &Setting<'_>) -> Vec<Co
             let mut offers = properties(line, &place);
             if let Some(ty) = argument(line, place.line.args.len()) {
                 offers.extend(quoted_values(values(ty, "", &place, setting), ty));
+                offers.extend(holes(source, &place, setting));
             }
             (range.clone(), offers)
         }
         Part::Value { property: name, range, is_quoted } => {
             let word = place.word(setting.registry);
             let typed = source.text.get(range.start..offset).unwrap_or("");
+            if let Some((inputs, range)) = inputs_in_value(source, offset, range, &place, setting) {
+                return items(source, &range, inputs, setting);
+            }
             if let Some(param) = parameter(&place, setting) {
                 let offers = parameter_values(param, typed, &place, setting);
                 return items(source, range, if *is_quoted { offers } else { quoted_values(offers, param.ty) }, setting);
@@ -103,7 +107,11 @@ pub fn complete(source: &Source, offset: usize, setting: &Setting<'_>) -> Vec<Co
                 return items(source, &(start..offset), expression(&takes, typed), setting);
             }
             let offers = values(ty, typed, &place, setting);
-            (range.clone(), if *is_quoted { offers } else { quoted_values(offers, ty) })
+            let offers = match is_quoted {
+                true => offers,
+                false => quoted_values(offers, ty).into_iter().chain(holes(source, &place, setting)).collect(),
+            };
+            (range.clone(), offers)
         }
     };
     items(source, &range, offers, setting)
@@ -176,6 +184,10 @@ fn node_names(source: &Source, offset: usize, place: &Place<'_>, setting: &Setti
         None => source.tree().roots().filter(|root| !covers(root.name_span(), offset)).map(|root| root.name()).collect(),
     };
     for spec in outer.inside() {
+        // A file holds a module and nothing else.
+        if matches!(outer, Word::File) && spec.name == "module" && !present.is_empty() {
+            continue;
+        }
         let once = matches!(spec.occurs, Occurs::Once | Occurs::Optional);
         if once && present.contains(&spec.name) {
             continue;
@@ -201,7 +213,14 @@ fn node_names(source: &Source, offset: usize, place: &Place<'_>, setting: &Setti
             }
         }
         Word::Layer(layer) => {
-            offers.extend(steps_of(layer, setting.registry));
+            offers.extend(steps_of(&[layer], setting.registry));
+            for (name, page) in setting.modules {
+                let offer = Offer::new(name.clone(), CompletionItemKind::FUNCTION, "from a module", page.clone());
+                offers.push(Offer { insert: Some(format!("{name} \"$1\" {{ $0 }}")), is_snippet: true, ..offer });
+            }
+        }
+        Word::Export => {
+            offers.extend(steps_of(&Layer::ALL, setting.registry));
             for (name, page) in setting.modules {
                 let offer = Offer::new(name.clone(), CompletionItemKind::FUNCTION, "from a module", page.clone());
                 offers.push(Offer { insert: Some(format!("{name} \"$1\" {{ $0 }}")), is_snippet: true, ..offer });
@@ -210,6 +229,60 @@ fn node_names(source: &Source, offset: usize, place: &Place<'_>, setting: &Setti
         _ => {}
     }
     offers
+}
+
+/// The exported step of a module file that a place is in.
+fn export_around<'t>(place: &Place<'t>) -> Option<&'t str> {
+    match place.around.as_slice() {
+        [module, step, ..] if module.name == "module" && step.name == "step" => step.args.first().copied(),
+        _ => None,
+    }
+}
+
+/// The parameters of the exported step that a place is in.
+fn inputs(source: &Source, place: &Place<'_>, setting: &Setting<'_>) -> Vec<String> {
+    let Some(export) = export_around(place) else { return Vec::new() };
+    let all = names(source, setting.registry).into_iter();
+    let own = all.filter(|name| name.what == What::Input && name.is_definition && name.within.as_deref() == Some(export));
+    own.map(|name| name.text).collect()
+}
+
+/// Values that a module leaves to its use.
+fn holes(source: &Source, place: &Place<'_>, setting: &Setting<'_>) -> Vec<Offer> {
+    let is_setting = place.around.len() < 3 && place.outer(setting.registry).step().is_none();
+    if is_setting {
+        return Vec::new();
+    }
+    let of = |name: String| Offer {
+        rank: 4,
+        ..Offer::new(format!("(param){}", quoted(&name)), CompletionItemKind::VARIABLE, "what the use says", "")
+    };
+    inputs(source, place, setting).into_iter().map(of).collect()
+}
+
+/// The parameters, where a value names one: in `(param)"…"`, or behind a brace of `(text)"… {…"`.
+fn inputs_in_value(
+    source: &Source,
+    offset: usize,
+    range: &Range<usize>,
+    place: &Place<'_>,
+    setting: &Setting<'_>,
+) -> Option<(Vec<Offer>, Range<usize>)> {
+    let before = source.text.get(..range.start)?.trim_end_matches(['"', '#']);
+    let is = |word: &str| before.strip_suffix(')').is_some_and(|before| before.ends_with(&format!("({word}")));
+    let offers = || {
+        let offer = |name: String| Offer::new(name, CompletionItemKind::VARIABLE, "parameter", "");
+        inputs(source, place, setting).into_iter().map(offer).collect()
+    };
+    if is("param") || is("each") {
+        return Some((offers(), range.clone()));
+    }
+    if !is("text") && !is("formula") {
+        return None;
+    }
+    let typed = source.text.get(range.start..offset)?;
+    let open = typed.rfind('{').filter(|open| !typed[*open..].contains('}'))?;
+    Some((offers(), range.start + open + 1..offset))
 }
 
 /// The step of a module that a node's name means.
@@ -233,9 +306,9 @@ fn covers(span: crate::diag::Span, offset: usize) -> bool {
     (span.start as usize) <= offset && offset <= span.end as usize
 }
 
-/// The verbs of a layer, each once.
-fn steps_of(layer: Layer, registry: &Registry) -> Vec<Offer> {
-    let fits = |spec: &&'static KindSpec| spec.layers.is_empty() || spec.layers.contains(&layer);
+/// The verbs of some layers, each once.
+fn steps_of(layers: &[Layer], registry: &Registry) -> Vec<Offer> {
+    let fits = |spec: &&'static KindSpec| spec.layers.is_empty() || spec.layers.iter().any(|layer| layers.contains(layer));
     let specs: Vec<&'static KindSpec> = registry.kinds.iter().map(|kind| kind.spec()).filter(fits).collect();
     let mut offers: Vec<Offer> = Vec::new();
     for spec in &specs {
@@ -383,6 +456,13 @@ fn named(what: What, setting: &Setting<'_>) -> Vec<Offer> {
 
 /// The steps that may stand here, those that fit first.
 fn steps(place: &Place<'_>, setting: &Setting<'_>) -> Vec<Offer> {
+    if let Some(export) = export_around(place) {
+        let own = place.around.last().and_then(|line| line.args.first().copied());
+        let all = names(setting.names_of, setting.registry).into_iter();
+        let inner = all.filter(|name| name.what == What::Step && name.is_definition && name.within.as_deref() == Some(export));
+        let inner = inner.filter(|name| Some(name.text.as_str()) != own && !place.line.args.contains(&name.text.as_str()));
+        return inner.map(|name| Offer::new(name.text, CompletionItemKind::REFERENCE, "step of this module", "")).collect();
+    }
     let taker = place.outer(setting.registry).step();
     let own = place.around.last().and_then(|line| line.args.first().copied());
     let layer = place.around.iter().find_map(|line| Layer::parse(line.name));

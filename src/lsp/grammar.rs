@@ -1,11 +1,15 @@
 //! Which word of the language a node is, from where it stands: the same tables that the compiler reads by, asked for one node.
 
 use crate::compile::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WIRED, WORKFLOW};
+use crate::compile::modules::words as module;
 use crate::compile::test_file::words::TEST;
 use crate::diag::nearest;
 use crate::model::Layer;
 use crate::step::{ConnectorSpec, KindSpec, Mode, NodeSpec, Registry, ValueType};
 use crate::syntax::{Entry, Node, NodeId, Tree};
+
+/// A parameter of a module's step, with what may stand in its block.
+const PARAM: NodeSpec = NodeSpec { children: module::PARAM_SETTINGS, ..module::PARAM };
 
 /// A node as the language knows it.
 #[derive(Clone, Copy)]
@@ -13,6 +17,10 @@ pub enum Word {
     /// The file itself, around its nodes.
     File,
     Workflow,
+    /// The block around a module file.
+    Module,
+    /// A step that a module exports.
+    Export,
     Layer(Layer),
     /// A provider or a channel.
     Door {
@@ -41,6 +49,7 @@ impl Word {
         };
         let found = match self {
             Word::File if name == TEST.name => Some(Word::Setting { spec: &TEST, step: None }),
+            Word::File if name == module::MODULE.name => Some(Word::Module),
             // Misspelled, it is read as the workflow, as the compiler does.
             Word::File => nearest(name, [WORKFLOW.name]).map(|_| Word::Workflow),
             Word::Workflow => match name {
@@ -49,11 +58,14 @@ impl Word {
                 "use" => Some(Word::Setting { spec: &USE, step: None }),
                 _ => setting(SETTINGS, None).or_else(|| Layer::parse(name).map(Word::Layer)),
             },
-            Word::Layer(_) => registry.of_verb(name).next().map(|first| Word::Step {
-                verb: first.spec().verb,
-                has_connectors: registry.of_verb(name).any(|kind| kind.spec().connector.is_some()),
-                found: registry.find(name, kind).map(|kind| kind.spec()),
-            }),
+            Word::Module => match name {
+                "use" => Some(Word::Setting { spec: &USE, step: None }),
+                _ if name == module::STEP.name => Some(Word::Export),
+                _ => setting(module::MODULE_SETTINGS, None),
+            },
+            Word::Export if name == PARAM.name => Some(Word::Setting { spec: &PARAM, step: None }),
+            Word::Export => setting(module::STEP_SETTINGS, None).or_else(|| Word::step_of(name, kind, registry)),
+            Word::Layer(_) => Word::step_of(name, kind, registry),
             Word::Door { found, .. } => found.and_then(|found| setting(found.nodes, None)),
             Word::Step { found: Some(spec), .. } => setting(spec.nodes, Some(spec))
                 .or_else(|| (spec.mode != Mode::Source).then(|| setting(WIRED, Some(spec))).flatten()),
@@ -61,6 +73,15 @@ impl Word {
             Word::Step { found: None, .. } | Word::Unknown => None,
         };
         found.unwrap_or(Word::Unknown)
+    }
+
+    /// A built-in step.
+    fn step_of(name: &str, kind: Option<&str>, registry: &'static Registry) -> Option<Word> {
+        registry.of_verb(name).next().map(|first| Word::Step {
+            verb: first.spec().verb,
+            has_connectors: registry.of_verb(name).any(|kind| kind.spec().connector.is_some()),
+            found: registry.find(name, kind).map(|kind| kind.spec()),
+        })
     }
 
     fn door(spec: &'static NodeSpec, kinds: &'static [ConnectorSpec], kind: Option<&str>) -> Word {
@@ -71,6 +92,8 @@ impl Word {
     pub fn line(self, annotated: bool) -> Option<&'static NodeSpec> {
         match self {
             Word::Workflow => Some(&WORKFLOW),
+            Word::Module => Some(&module::MODULE),
+            Word::Export => Some(&module::STEP),
             Word::Door { spec, .. } => Some(spec),
             Word::Step { has_connectors: true, .. } => Some(&STEP_WITH_KIND),
             Word::Step { .. } => Some(&STEP),
@@ -82,7 +105,9 @@ impl Word {
     /// The nodes that may stand in its block, without the layers, doors and steps.
     pub fn inside(self) -> Vec<&'static NodeSpec> {
         match self {
-            Word::File => vec![&WORKFLOW, &TEST],
+            Word::File => vec![&WORKFLOW, &TEST, &module::MODULE],
+            Word::Module => module::MODULE_SETTINGS.iter().chain([&USE, &module::STEP]).collect(),
+            Word::Export => module::STEP_SETTINGS.iter().chain([&PARAM]).collect(),
             Word::Workflow => SETTINGS.iter().chain([&PROVIDER, &CHANNEL, &USE]).collect(),
             Word::Door { found: Some(found), .. } => found.nodes.iter().collect(),
             Word::Step { found: Some(spec), .. } => {
@@ -194,6 +219,19 @@ mod tests {
             nodes += 1;
         });
         assert!(nodes > 50);
+    }
+
+    #[test]
+    fn every_node_of_the_built_in_modules_is_known_too() {
+        for (layer, name) in crate::compile::modules::stdlib::names() {
+            let text = crate::compile::modules::stdlib::text(&format!("{}/{name}/module.kdl", layer.name())).expect("built in");
+            let (tree, _) = crate::syntax::read(FileId(0), text);
+            walk(&tree, registry(), |node, word| {
+                // Only a step of another module is not a word of ours.
+                assert!(!matches!(word, Word::Unknown) || node.name().contains('.'), "{name}: `{}`", node.name());
+                assert_eq!(std::mem::discriminant(&word), std::mem::discriminant(&word_of(node, registry())));
+            });
+        }
     }
 
     #[test]

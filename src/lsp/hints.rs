@@ -6,13 +6,11 @@ use super::past::Past;
 use crate::base::Timestamp;
 use crate::model::{CapUnit, Workflow};
 use crate::report::view::CapView;
+use crate::runtime::next_opening;
 use crate::step::Registry;
 use crate::syntax::Node;
 use lsp_types::{InlayHint, InlayHintLabel, InlayHintTooltip};
 use std::ops::Range;
-use std::time::Duration;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The hints in a range of bytes. `workflow` is the file as it last was without errors.
 pub fn hints(
@@ -36,7 +34,7 @@ pub fn hints(
             return;
         }
         let told = match spec.name {
-            "every" if within.is_none() => next(workflow, past, now),
+            "every" | "cron" if within.is_none() => next(workflow, past, now),
             "cap" => cap(&caps, &step, node),
             "spend" | "tokens" if within.is_none() => cap(&caps, "workflow", node),
             _ => None,
@@ -88,7 +86,6 @@ fn cap(caps: &[CapView], key: &str, node: Node<'_>) -> Option<(String, String)> 
 
 /// When the next cycle opens.
 fn next(workflow: &Workflow, past: Option<&Past>, now: Timestamp) -> Option<(String, String)> {
-    let every = workflow.every?;
     let zone = &workflow.zone;
     let last = past.and_then(|past| past.last(workflow));
     if past.is_some_and(|past| past.is_open(workflow)) {
@@ -96,44 +93,18 @@ fn next(workflow: &Workflow, past: Option<&Past>, now: Timestamp) -> Option<(Str
         return Some((format!("cycle {cycle} is open"), format!("cycle {cycle} opened with {}", opened.friendly(zone))));
     }
     if let Some(from) = workflow.recorded_from {
+        let every = workflow.every?;
         let at = last.map_or(from, |(_, opened)| opened + every);
         return Some((
             format!("next cycle sees {}", at.friendly(zone)),
             "the data is a recording: the next cycle opens at this time of it".to_owned(),
         ));
     }
-    let at = next_run(every, workflow.at_minute, zone, last.map(|(_, opened)| opened), now)?;
+    let at = next_opening(workflow, last.map(|(_, opened)| opened), now)?.at;
     Some(match at <= now {
         true => (format!("due since {}", at.friendly(zone)), "`loopctl run` opens it now".to_owned()),
         false => (format!("next {}", at.friendly(zone)), format!("the next cycle, in {}", zone.iana_name().unwrap_or("UTC"))),
     })
-}
-
-/// When a cycle comes after one that opened at `last`. With a time of day, days are counted by the calendar of the zone, so that six
-/// o'clock stays six o'clock when the clocks change.
-pub fn next_run(
-    every: Duration,
-    at_minute: Option<u32>,
-    zone: &jiff::tz::TimeZone,
-    last: Option<Timestamp>,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let Some(minute) = at_minute else { return Some(last.map_or(now, |last| last + every)) };
-    let at_time = |day: jiff::civil::Date| {
-        let time = jiff::civil::time((minute / 60).min(23) as i8, (minute % 60) as i8, 0, 0);
-        zone.to_zoned(day.to_datetime(time)).ok().map(|zoned| Timestamp::from(zoned.timestamp()))
-    };
-    match last {
-        Some(last) => {
-            let days = i64::try_from(every.as_secs().div_ceil(DAY.as_secs())).ok()?;
-            let day = last.in_zone(zone).date().checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
-            at_time(day)
-        }
-        None => {
-            let today = now.in_zone(zone).date();
-            at_time(today).filter(|at| *at > now).or_else(|| at_time(today.tomorrow().ok()?))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -145,22 +116,6 @@ mod tests {
 
     fn stamp(text: &str) -> Timestamp {
         Timestamp::parse(text).expect("a time")
-    }
-
-    #[test]
-    fn the_next_run_is_at_the_time_of_day_of_the_zone() {
-        let zone = jiff::tz::TimeZone::get("Europe/London").expect("bundled zone");
-        let next = |every: u64, at, last: Option<&str>, now| {
-            let every = Duration::from_secs(every * 3600);
-            next_run(every, at, &zone, last.map(stamp), stamp(now)).map(|at| at.to_string()).unwrap_or_default()
-        };
-        // Summer time ends on 26 October 2025.
-        assert_eq!(next(24, Some(360), Some("2025-10-25T05:00:00Z"), "2025-10-25T12:00:00Z"), "2025-10-26T06:00:00Z");
-        assert_eq!(next(24 * 7, Some(360), Some("2026-06-01T05:03:00Z"), "2026-06-02T00:00:00Z"), "2026-06-08T05:00:00Z");
-        assert_eq!(next(24, Some(360), None, "2026-06-01T04:00:00Z"), "2026-06-01T05:00:00Z");
-        assert_eq!(next(24, Some(360), None, "2026-06-01T05:00:00Z"), "2026-06-02T05:00:00Z");
-        assert_eq!(next(6, None, Some("2026-06-01T05:00:00Z"), "2026-06-01T06:00:00Z"), "2026-06-01T11:00:00Z");
-        assert_eq!(next(6, None, None, "2026-06-01T06:00:00Z"), "2026-06-01T06:00:00Z");
     }
 
     #[test]

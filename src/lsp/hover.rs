@@ -3,8 +3,10 @@
 use super::documents::Source;
 use super::fields::{Scope, path};
 use super::grammar::{Word, argument, is_annotated, property, walk, word_of};
-use super::names::{What, name_at, names};
+use super::names::{Name, What, name_at, names};
+use super::navigate::is_same;
 use crate::compile::language::LAYERS;
+use crate::compile::modules::hole;
 use crate::model::GoodKind;
 use crate::step::expression::FUNCTIONS;
 use crate::step::reference::{connector_page, kind_page, type_name};
@@ -81,6 +83,11 @@ fn value_words(
     value: Value<'_>,
 ) -> Option<Found> {
     let whole = value.entry.value_span().range();
+    if hole(&value.entry).is_some() || value.node.name() == "result" {
+        let all = names(source, registry);
+        let name = name_at(&all, offset)?;
+        return Some((words_in_module(source, name, registry)?, name.range.clone()));
+    }
     match value.ty {
         ValueType::Expression => {
             let inner = value.entry.inner_span()?.range();
@@ -101,6 +108,9 @@ fn value_words(
         ValueType::Step | ValueType::Provider | ValueType::Channel | ValueType::Parameter => {
             let all = names(source, registry);
             let name = name_at(&all, offset)?;
+            if name.within.is_some() {
+                return Some((words_in_module(source, name, registry)?, name.range.clone()));
+            }
             let what = if name.what == What::Parameter { What::Step } else { name.what };
             let text = name.text.split('.').next().filter(|_| what == What::Step).unwrap_or(&name.text);
             Some((definition_words(names_of, what, text, registry)?, name.range.clone()))
@@ -114,6 +124,20 @@ fn value_words(
             Some((words, whole))
         }
     }
+}
+
+/// What a name in a module stands for, as it is defined there: a parameter with its words, or a step.
+fn words_in_module(source: &Source, name: &Name, registry: &'static Registry) -> Option<String> {
+    let all = names(source, registry);
+    let definition = all.iter().find(|other| other.is_definition && is_same(other, name))?;
+    let node = source.tree().at(definition.range.start)?;
+    let mut words = format!("```kdl\n{}\n```\n", &source.text[node.head_span().range()]);
+    let about = node.child("about").and_then(|about| about.arg(0)?.value().text().map(str::to_owned));
+    let about = about.or_else(|| summary(word_of(node, registry)));
+    if let Some(about) = about {
+        write!(words, "\n{about}\n").expect("writing to a string");
+    }
+    Some(words)
 }
 
 /// The step, provider or channel of a name, as it is defined.

@@ -41,7 +41,7 @@ pub fn kdl_files(roots: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
-/// Calls `visit` with every workflow and every file of tests, open or on the disk.
+/// Calls `visit` with every workflow, every module and every file of tests, open or on the disk.
 pub fn each(session: &Session, mut visit: impl FnMut(&Source, Role)) {
     let mut paths = kdl_files(&session.roots);
     paths.extend(session.documents.0.keys().cloned());
@@ -49,8 +49,8 @@ pub fn each(session: &Session, mut visit: impl FnMut(&Source, Role)) {
     paths.dedup();
     for path in paths {
         session.source(&path, |source, _| match role(source) {
-            role @ (Role::Workflow | Role::Tests) => visit(source, role),
-            Role::Module | Role::Kdl | Role::Template | Role::Other => {}
+            role @ (Role::Workflow | Role::Tests | Role::Module) => visit(source, role),
+            Role::Kdl | Role::Template | Role::Other => {}
         });
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A thin server around a pure heart. [`server`] reads messages, keeps order and answers; [`session`] knows the open texts and what was
 //! found in them; every other file is one question an editor asks, as a function of a text and a place in it. The server writes nothing:
-//! every change is an edit that the editor makes.
+//! every change is an edit that the editor makes. Only a built-in module
+//! that somebody wants to see is put into the cache of this machine, by [`shelf`].
 
 pub mod positions;
 pub mod uris;
@@ -25,6 +26,7 @@ pub mod modules;
 pub mod navigate;
 pub mod past;
 pub mod rename;
+pub mod shelf;
 
 pub mod library;
 pub mod symbols;

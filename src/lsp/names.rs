@@ -1,11 +1,12 @@
 //! The names of a file: where something gets a name, and where it is meant.
 //!
 //! A name belongs to a workflow. In the workflow's own file that is clear; in a file of tests each test says which workflow it is about,
-//! so the names in it are names of that workflow.
+//! so the names in it are names of that workflow. In a module each exported step has names of its own, which nothing outside knows.
 
 use super::documents::Source;
 use super::grammar::{Word, typed, walk};
 use super::uris;
+use crate::compile::modules::{Fragment, Hole, fragments, hole};
 use crate::step::{Registry, ValueType};
 use crate::syntax::{Entry, Node, quoted};
 use std::ops::Range;
@@ -20,6 +21,8 @@ pub enum What {
     Channel,
     /// Something of a step that `feedback` may tune; its text is `step.parameter`.
     Parameter,
+    /// What a use of a module's step says: `param "keep"`.
+    Input,
 }
 
 impl What {
@@ -30,7 +33,7 @@ impl What {
             What::Step => "step",
             What::Provider => "provider",
             What::Channel => "channel",
-            What::Parameter => "parameter",
+            What::Parameter | What::Input => "parameter",
         }
     }
 }
@@ -45,6 +48,8 @@ pub struct Name {
     pub range: Range<usize>,
     /// The workflow that the name belongs to.
     pub scope: PathBuf,
+    /// In a module, the exported step that the name belongs to.
+    pub within: Option<String>,
     pub is_definition: bool,
     /// What to replace by what around a new name, when the spelling has escapes or no quotation marks.
     rewrite: Option<(Range<usize>, String, String)>,
@@ -71,7 +76,7 @@ impl Name {
 /// All names of a file, in its order.
 pub fn names(source: &Source, registry: &'static Registry) -> Vec<Name> {
     let mut found = Vec::new();
-    let mut collector = Collector { source, scope: source.path.clone(), step: None, found: &mut found };
+    let mut collector = Collector { source, scope: source.path.clone(), step: None, export: None, found: &mut found };
     walk(source.tree(), registry, |node, word| collector.node(node, word));
     found
 }
@@ -81,6 +86,8 @@ struct Collector<'c> {
     scope: PathBuf,
     /// The step that is being walked through: its name, and where it ends.
     step: Option<(String, u32)>,
+    /// The exported step of a module, in the same way.
+    export: Option<(String, u32)>,
     found: &'c mut Vec<Name>,
 }
 
@@ -88,6 +95,9 @@ impl Collector<'_> {
     fn node(&mut self, node: Node<'_>, word: Word) {
         if self.step.as_ref().is_some_and(|(_, end)| node.span().start >= *end) {
             self.step = None;
+        }
+        if self.export.as_ref().is_some_and(|(_, end)| node.span().start >= *end) {
+            self.export = None;
         }
         let first = node.arg(0).filter(|entry| entry.value().text().is_some_and(|text| !text.is_empty()));
         let defined = match word {
@@ -104,6 +114,15 @@ impl Collector<'_> {
                 let name = first.and_then(|entry| entry.value().text()).unwrap_or("").to_owned();
                 self.step = Some((name, node.span().end));
             }
+            Word::Export => {
+                let name = first.and_then(|entry| entry.value().text()).unwrap_or("").to_owned();
+                self.export = Some((name, node.span().end));
+            }
+            Word::Setting { spec, step: None } if self.export.is_some() => match (spec.name, first) {
+                ("param", Some(entry)) => self.whole(What::Input, entry, true),
+                ("result", Some(entry)) => self.whole(What::Step, entry, false),
+                _ => {}
+            },
             Word::Setting { spec, step: None } if spec.name == "test" => {
                 let named = node.child("workflow").and_then(|workflow| workflow.arg(0)?.value().text());
                 let path = named.map(|named| self.source.folder().join(named));
@@ -122,7 +141,15 @@ impl Collector<'_> {
             }
             _ => {}
         }
+        if self.export.is_some() {
+            for entry in node.entries() {
+                self.holes(entry);
+            }
+        }
         for (entry, ty) in typed(node, word) {
+            if self.export.is_some() && hole(&entry).is_some() {
+                continue;
+            }
             let Some(text) = entry.value().text().filter(|text| !text.is_empty()) else { continue };
             match ty {
                 ValueType::Step => self.whole(What::Step, entry, false),
@@ -137,6 +164,23 @@ impl Collector<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// The parameters that a value of a module's step stands for.
+    fn holes(&mut self, entry: Entry<'_>) {
+        match hole(&entry) {
+            Some(Hole::Param(_) | Hole::Each(_)) => self.whole(What::Input, entry, false),
+            Some(Hole::Filled { text, .. }) => {
+                for fragment in fragments(text) {
+                    if let Fragment::Param(name) = fragment {
+                        // A fragment is a piece of the very text that it was cut from.
+                        let start = name.as_ptr() as usize - text.as_ptr() as usize;
+                        self.part(What::Input, entry, name.to_owned(), start..start + name.len(), false);
+                    }
+                }
+            }
+            None => {}
         }
     }
 
@@ -156,6 +200,7 @@ impl Collector<'_> {
             text,
             range: entry.span_of(part.start, part.end).range(),
             scope: self.scope.clone(),
+            within: self.export.as_ref().map(|(name, _)| name.clone()),
             is_definition,
             rewrite: (!is_plain).then(around),
         });
@@ -219,6 +264,44 @@ mod tests {
         );
         let new: Vec<String> = names[4..7].iter().map(|name| name.renamed("x").1).collect();
         assert_eq!(new, ["x", "\"x\"", "\"x\""], "escapes and bare words get quotation marks");
+    }
+
+    #[test]
+    fn names_in_a_module_belong_to_the_step_that_it_exports() {
+        let text = r##"module "acme/m" version="1.0.0" {
+    step "best" {
+        result "ranked"
+        param "from" type="step"
+        param "worth" type="number"
+        aggregate "all" { from (param)"from" }
+        score "ranked" { from "all"; rule "demand" weight=1.0 { value (formula)"x / {worth} + {{worth}}" } }
+    }
+    step "worst" { param "from" type="step"; score "ranked" { from (each)"from" } }
+}
+"##;
+        let names = found("/p/module.kdl", text);
+        let told: Vec<String> = told(&names, text)
+            .into_iter()
+            .zip(&names)
+            .map(|(told, name)| format!("{} {told}", name.within.as_deref().unwrap_or("-")))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "best > step ranked `ranked`",
+                "best = parameter from `from`",
+                "best = parameter worth `worth`",
+                "best = step all `all`",
+                "best > parameter from `from`",
+                "best = step ranked `ranked`",
+                "best > step all `all`",
+                "best = parameter ranked.demand `demand`",
+                "best > parameter worth `worth`",
+                "worst = parameter from `from`",
+                "worst = step ranked `ranked`",
+                "worst > parameter from `from`",
+            ]
+        );
     }
 
     #[test]

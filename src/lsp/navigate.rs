@@ -46,6 +46,11 @@ pub fn definition(session: &Session, source: &Source, offset: usize) -> Vec<Loca
 
 /// Every place where the name at a byte offset is meant. `None` when there is no name.
 pub fn references(session: &Session, source: &Source, offset: usize, with_definition: bool) -> Option<Vec<Location>> {
+    if let Some(thing) = modules::thing_at(session, source, offset) {
+        let spots = modules::spots(session, &thing, thing.own()).into_iter();
+        let spots = spots.filter(|spot| with_definition || !spot.is_definition);
+        return Some(spots.filter_map(|spot| Some(Location { uri: session.documents.uri(&spot.path)?, range: spot.range })).collect());
+    }
     let all = names(source, session.registry);
     let name = name_at(&all, offset)?;
     let mut found = Vec::new();
@@ -67,7 +72,7 @@ pub fn highlights(session: &Session, source: &Source, offset: usize) -> Vec<(Ran
 
 /// Whether two names name one thing.
 pub fn is_same(one: &Name, other: &Name) -> bool {
-    (one.what, &one.text, &one.scope) == (other.what, &other.text, &other.scope)
+    (one.what, &one.text, &one.within, &one.scope) == (other.what, &other.text, &other.within, &other.scope)
 }
 
 /// A range of a text.

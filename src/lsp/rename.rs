@@ -1,13 +1,15 @@
-//! Another name for a step, a provider, a channel or a parameter, everywhere it is meant.
+//! Another name for a step, a provider, a channel or a parameter, everywhere it is meant; also for what a module exports.
 //!
 //! A new name must be one that the compiler takes and that nothing else of the workflow has, because wires, caps and history go by name.
 
 use super::documents::Source;
-use super::library;
+use super::modules::{self, Thing};
 use super::names::{Name, What, name_at, names};
 use super::navigate::is_same;
 use super::requests::Refusal;
 use super::session::Session;
+use super::{library, shelf};
+use crate::compile::modules::is_word;
 use lsp_types::TextEdit;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,15 +17,26 @@ use std::path::PathBuf;
 
 /// The bytes of the name at an offset and what it is now; `None` when nothing there can be renamed.
 pub fn prepare(session: &Session, source: &Source, offset: usize) -> Option<(Range<usize>, String)> {
+    if let Some(thing) = modules::thing_at(session, source, offset) {
+        let is_here = thing.range.start <= offset && offset <= thing.range.end && !shelf::is_kept(&thing.file);
+        return is_here.then(|| (thing.range.clone(), thing.own().to_owned()));
+    }
     let all = names(source, session.registry);
-    let name = name_at(&all, offset)?;
+    let name = name_at(&all, offset).filter(|name| name.within.is_none())?;
     is_defined(session, name).then(|| (name.range.clone(), name.own().to_owned()))
 }
 
 /// The edits by file.
 pub fn rename(session: &Session, source: &Source, offset: usize, new: &str) -> Result<BTreeMap<PathBuf, Vec<TextEdit>>, Refusal> {
+    if let Some(thing) = modules::thing_at(session, source, offset) {
+        return exported(session, &thing, new);
+    }
     let all = names(source, session.registry);
     let name = name_at(&all, offset).ok_or_else(|| Refusal::failed("there is no name here that can be changed"))?;
+    if name.within.is_some() {
+        // `from "quarter:shares"`, `decide "pieces:editor"`: which step of which file that is cannot be told from here.
+        return Err(Refusal::failed("workflows and tests may know it by the name of a use; change it by hand"));
+    }
     if !is_defined(session, name) {
         return Err(Refusal::failed(format!("no {} is called `{}`", name.what.noun(), name.own())));
     }
@@ -51,6 +64,32 @@ pub fn rename(session: &Session, source: &Source, offset: usize, new: &str) -> R
             edits.insert(other.path.clone(), changes);
         }
     });
+    Ok(edits)
+}
+
+/// Another name for what a module exports, in the module and wherever it is used.
+fn exported(session: &Session, thing: &Thing, new: &str) -> Result<BTreeMap<PathBuf, Vec<TextEdit>>, Refusal> {
+    if shelf::is_kept(&thing.file) {
+        return Err(Refusal::failed("this module is built in or was fetched; its author names its parts"));
+    }
+    if !is_word(new) {
+        return Err(Refusal::failed("a name in a module has small letters, digits and `-`, and a letter first"));
+    }
+    let spots = modules::spots(session, thing, new);
+    if !spots.iter().any(|spot| spot.is_definition) {
+        return Err(Refusal::failed(format!("no {} is called `{}`", thing.noun(), thing.own())));
+    }
+    let other = match thing.param {
+        Some(_) => Thing { param: Some(new.to_owned()), export: thing.export.clone(), file: thing.file.clone(), range: 0..0 },
+        None => Thing { param: None, export: new.to_owned(), file: thing.file.clone(), range: 0..0 },
+    };
+    if new != thing.own() && modules::spots(session, &other, new).iter().any(|spot| spot.is_definition) {
+        return Err(Refusal::failed(format!("another {} is called `{new}` already", thing.noun())));
+    }
+    let mut edits: BTreeMap<PathBuf, Vec<TextEdit>> = BTreeMap::new();
+    for spot in spots {
+        edits.entry(spot.path).or_default().push(spot.edit);
+    }
     Ok(edits)
 }
 

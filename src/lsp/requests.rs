@@ -4,10 +4,11 @@ use super::checking::{Role, role};
 use super::completion::{self, Setting};
 use super::documents::Source;
 use super::positions::Encoding;
+use super::grammar::Word;
 use super::session::Session;
 use super::{actions, formatting, grammar, hints, hover, library, modules, navigate, rename, symbols, tokens, uris};
 use crate::base::Timestamp;
-use crate::model::{GoodKind, Layer};
+use crate::model::GoodKind;
 use crate::step::ValueType;
 use lsp_server::ErrorCode;
 use lsp_types::{
@@ -279,13 +280,16 @@ fn with_names<T>(session: &Session, source: &Source, offset: usize, with: impl F
 fn complete(session: &Session, source: &Source, offset: usize) -> Vec<CompletionItem> {
     let folder = source.folder();
     let files = |typed: &str| listed(&folder.join(typed));
-    let known = if role(source) == Role::Workflow { modules::of(session, source) } else { Vec::new() };
+    let known = if matches!(role(source), Role::Workflow | Role::Module) { modules::of(session, source) } else { Vec::new() };
     let is_template = role(source) == Role::Template;
     let takes = if is_template { template_takes(session, &source.path) } else { Vec::new() };
     with_names(session, source, offset, |names_of| {
         let place = super::place::place(&source.text, offset);
-        let layer = place.around.last().and_then(|line| Layer::parse(line.name));
-        let steps = layer.map(|layer| modules::steps(&known, layer)).unwrap_or_default();
+        let steps = match place.outer(session.registry) {
+            Word::Layer(layer) => modules::steps(&known, Some(layer)),
+            Word::Export => modules::steps(&known, None),
+            _ => Vec::new(),
+        };
         let setting = Setting {
             registry: session.registry,
             names_of,

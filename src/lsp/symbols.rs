@@ -24,11 +24,13 @@ pub fn symbols(source: &Source, registry: &'static Registry) -> Vec<Symbol> {
     let mut open: Vec<NodeId> = Vec::new();
     walk(source.tree(), registry, |node, word| {
         let kind = match word {
-            Word::Workflow => SymbolKind::MODULE,
+            Word::Workflow | Word::Module => SymbolKind::MODULE,
+            Word::Export => SymbolKind::METHOD,
             Word::Layer(_) => SymbolKind::NAMESPACE,
             Word::Door { .. } => SymbolKind::INTERFACE,
             Word::Step { .. } => SymbolKind::FUNCTION,
             Word::Setting { spec, .. } if spec.name == "test" => SymbolKind::METHOD,
+            Word::Setting { spec, .. } if spec.name == "param" => SymbolKind::VARIABLE,
             // The step of a module, and a step that is misspelled.
             Word::Unknown if is_like_a_step(node, registry) => SymbolKind::FUNCTION,
             _ => return,
@@ -56,7 +58,7 @@ pub fn symbols(source: &Source, registry: &'static Registry) -> Vec<Symbol> {
 }
 
 fn is_like_a_step(node: Node<'_>, registry: &'static Registry) -> bool {
-    node.parent().is_some_and(|parent| matches!(super::grammar::word_of(parent, registry), Word::Layer(_)))
+    node.parent().is_some_and(|parent| matches!(super::grammar::word_of(parent, registry), Word::Layer(_) | Word::Export))
 }
 
 fn is_inside(node: Node<'_>, outer: NodeId) -> bool {

@@ -86,7 +86,7 @@ fn known(source: &Source, registry: &'static Registry) -> BTreeMap<usize, (Meani
     walk(source.tree(), registry, |node, word| {
         let meaning = match word {
             Word::Layer(_) => Some(Meaning::Namespace),
-            Word::Workflow => Some(Meaning::Keyword),
+            Word::Workflow | Word::Module | Word::Export => Some(Meaning::Keyword),
             Word::Step { .. } | Word::Door { .. } => Some(Meaning::Class),
             Word::Setting { spec, .. } => Some(if spec.name == "test" { Meaning::Keyword } else { Meaning::Property }),
             Word::Unknown if node.name().contains('.') => Some(Meaning::Class),

@@ -20,8 +20,8 @@ pub mod stdlib;
 pub mod words;
 mod write;
 
-pub use definition::{Export, Module, Param, is_module};
-pub use reference::{Malformed, Reference};
+pub use definition::{Export, Fragment, Hole, Module, Param, fragments, hole, is_module};
+pub use reference::{Malformed, Reference, is_word};
 
 pub(super) use check::check_file;
 pub(super) use map::{EXPANDED, SpanMap};

@@ -29,6 +29,7 @@ mod shell;
 mod status;
 mod test;
 mod trace;
+mod transports;
 mod trust;
 mod tune;
 mod validate;

@@ -15,7 +15,7 @@ use tar::EntryType;
 
 const LOCK: &str = "workflows/loop.lock";
 
-fn voice(version: &str) -> String {
+pub fn voice(version: &str) -> String {
     format!(
         r##"module "acme/voice" version="{version}" {{
     about "What goes on from the market."

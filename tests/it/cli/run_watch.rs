@@ -194,3 +194,36 @@ fn an_interval_must_make_sense() {
     }
     place.run(&format!("run {FIRST} --poll")).exit(2).warns("--watch");
 }
+
+#[test]
+fn a_module_of_the_project_counts_like_the_workflow() {
+    const MODULE: &str = "workflows/parts/module.kdl";
+    let place = Place::at(Stage::Parked);
+    let module = |weight: &str| {
+        format!(
+            "module \"acme/parts\" version=\"1.0.0\" {{\n    about \"A second ranking.\"\n    step \"top\" {{\n        about \"Ranks.\"\n        param \"from\" type=\"step\" {{ about \"What is ranked.\" }}\n        score \"ranked\" {{\n            from (param)\"from\"\n            rule \"demand\" weight={weight} {{ value \"percentile(signal.volume)\" }}\n            keep 5\n        }}\n    }}\n}}\n"
+        )
+    };
+    place.write(MODULE, module("1.0"));
+    let mut watch = Watch::start(&place, &format!("run {FIRST} --watch --json"));
+    watch.event("watching");
+    // The workflow begins to use it, and from then on it is watched.
+    let workflow = place.read(FIRST);
+    let used = workflow
+        .replacen("    intelligence {", "    use \"./parts\"\n\n    intelligence {", 1)
+        .replacen("    strategy {", "    strategy {\n        parts.top \"second\" { from \"market\" }", 1);
+    assert!(used.matches("parts").count() == 2 && workflow.contains("\"market\""), "{used}");
+    place.write(FIRST, &used);
+    watch.event("changed");
+    place.write(MODULE, module("0.5"));
+    let changed = watch.event("changed");
+    assert!(list(&changed["files"]).iter().any(|file| file == "parts/module.kdl"), "{changed}");
+    assert!(list(&changed["reruns"]["direct"]).iter().any(|step| step["step"] == "second"), "{changed}");
+    // A mistake in it keeps what was, and is shown in its own file.
+    place.write(MODULE, module("0.5").replace("keep 5", "kepe 5"));
+    let kept = watch.event("kept");
+    assert_eq!(list(&kept["diagnostics"])[0]["file"], MODULE, "{kept}");
+    place.write(MODULE, module("0.5"));
+    watch.event("unchanged");
+    assert_eq!(watch.stop(), 0);
+}

@@ -7,4 +7,5 @@ mod conversation;
 mod diagnostics;
 mod formatting;
 mod mending;
+mod modules;
 mod navigation;
