@@ -49,7 +49,9 @@ pub fn references(session: &Session, source: &Source, offset: usize, with_defini
     if let Some(thing) = modules::thing_at(session, source, offset) {
         let spots = modules::spots(session, &thing, thing.own()).into_iter();
         let spots = spots.filter(|spot| with_definition || !spot.is_definition);
-        return Some(spots.filter_map(|spot| Some(Location { uri: session.documents.uri(&spot.path)?, range: spot.range })).collect());
+        return Some(
+            spots.filter_map(|spot| Some(Location { uri: session.documents.uri(&spot.path)?, range: spot.range })).collect(),
+        );
     }
     let all = names(source, session.registry);
     let name = name_at(&all, offset)?;

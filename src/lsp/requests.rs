@@ -3,8 +3,8 @@
 use super::checking::{Role, role};
 use super::completion::{self, Setting};
 use super::documents::Source;
-use super::positions::Encoding;
 use super::grammar::Word;
+use super::positions::Encoding;
 use super::session::Session;
 use super::{actions, formatting, grammar, hints, hover, library, modules, navigate, rename, symbols, tokens, uris};
 use crate::base::Timestamp;

@@ -44,7 +44,8 @@ fn keep(place: &Path, text: &str) -> std::io::Result<()> {
     let folder = place.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     // Two editors may do this at once; each writes a file of its own, and the last one to move it wins with the same text.
-    let scratch = folder.join(format!(".{}.{}", std::process::id(), place.file_name().and_then(|name| name.to_str()).unwrap_or("")));
+    let scratch =
+        folder.join(format!(".{}.{}", std::process::id(), place.file_name().and_then(|name| name.to_str()).unwrap_or("")));
     fs::write(&scratch, text)?;
     let mut permissions = fs::metadata(&scratch)?.permissions();
     permissions.set_readonly(true);

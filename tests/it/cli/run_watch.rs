@@ -209,9 +209,11 @@ fn a_module_of_the_project_counts_like_the_workflow() {
     watch.event("watching");
     // The workflow begins to use it, and from then on it is watched.
     let workflow = place.read(FIRST);
-    let used = workflow
-        .replacen("    intelligence {", "    use \"./parts\"\n\n    intelligence {", 1)
-        .replacen("    strategy {", "    strategy {\n        parts.top \"second\" { from \"market\" }", 1);
+    let used = workflow.replacen("    intelligence {", "    use \"./parts\"\n\n    intelligence {", 1).replacen(
+        "    strategy {",
+        "    strategy {\n        parts.top \"second\" { from \"market\" }",
+        1,
+    );
     assert!(used.matches("parts").count() == 2 && workflow.contains("\"market\""), "{used}");
     place.write(FIRST, &used);
     watch.event("changed");

@@ -59,7 +59,9 @@ fn labels(client: &mut Client, text: &str) -> Vec<String> {
     client.change("voice.kdl", &text);
     let answer = client.ask("textDocument/completion", client.at("voice.kdl", place(&text, offset)));
     let items = answer.get("items").unwrap_or(&answer);
-    items.as_array().map_or(Vec::new(), |items| items.iter().filter_map(|item| Some(item["label"].as_str()?.to_owned())).collect())
+    items
+        .as_array()
+        .map_or(Vec::new(), |items| items.iter().filter_map(|item| Some(item["label"].as_str()?.to_owned())).collect())
 }
 
 #[test]
@@ -72,7 +74,11 @@ fn a_module_file_is_written_with_help() {
     for (text, there, not_there) in [
         // In the module's own block, in the block of a step, and in that of a parameter.
         (with("    step \"press\"", "    |\n    step \"press\""), vec!["use", "step"], vec!["about", "source", "param"]),
-        (with("        result", "        |\n        result"), vec!["param", "example", "score", "draft"], vec!["result", "use", "every"]),
+        (
+            with("        result", "        |\n        result"),
+            vec!["param", "example", "score", "draft"],
+            vec!["result", "use", "every"],
+        ),
         (with("{ about \"Who reads it.\" }", "{ about \"Who reads it.\"; | }"), vec!["one-of"], vec!["about"]),
         // Properties of a parameter, and the words of its type.
         (with("type=\"text\" default=\"us\"", "default=\"us\" |"), vec!["type=", "many=", "least="], vec!["default="]),
@@ -130,7 +136,9 @@ fn the_words_of_a_module_explain_themselves() {
 #[test]
 fn a_built_in_module_is_gone_to_as_a_file_to_read() {
     let mut client = started();
-    for (word, further, line) in [("std/rivals", 4, "module \"std/rivals\""), ("rivals.prices", 9, "step \"prices\""), ("pages ", 2, "param \"pages\"")] {
+    for (word, further, line) in
+        [("std/rivals", 4, "module \"std/rivals\""), ("rivals.prices", 9, "step \"prices\""), ("pages ", 2, "param \"pages\"")]
+    {
         let found = client.ask("textDocument/definition", client.at("w.kdl", at(WORKFLOW, word, further)));
         let uri = found[0]["uri"].as_str().unwrap_or_else(|| panic!("{word}: {found}"));
         let path = uri.strip_prefix("file://").expect("a file").replace("%20", " ");
@@ -201,7 +209,8 @@ fn a_module_has_an_outline_and_any_damage_leaves_the_server_alive() {
     let outline = client.ask("textDocument/documentSymbol", json!({"textDocument": {"uri": client.uri("voice.kdl")}}));
     let step = &outline[0]["children"][0];
     assert_eq!((&outline[0]["name"], &step["name"]), (&json!("acme/voice"), &json!("press")), "{outline}");
-    let inside: Vec<&str> = step["children"].as_array().expect("a list").iter().filter_map(|child| child["name"].as_str()).collect();
+    let inside: Vec<&str> =
+        step["children"].as_array().expect("a list").iter().filter_map(|child| child["name"].as_str()).collect();
     assert_eq!(inside, ["address", "team", "feed", "joined"]);
     let mut cut = 0;
     while cut < MODULE.len() {
