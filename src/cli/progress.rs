@@ -1,7 +1,7 @@
 //! Progress while a cycle runs: a line per finished step, and on a terminal a spinner that says what is going on.
 
 use super::output::Output;
-use crate::engine::Notice;
+use crate::engine::{Notice, Nudge};
 use crate::model::Workflow;
 use crate::report::style::{BAD, DIM, GOOD, WAIT, count, fit, paint};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,6 +43,13 @@ impl<'a> Progress<'a> {
             }
             Notice::Failed { task, message } => self.line(&paint(BAD, "✗"), &task.step, message),
             Notice::Waiting { task, title } => self.line(&paint(WAIT, "◐"), &task.step, &format!("waits for a person: {title}")),
+            Notice::Nudged { key, nudge, title } => {
+                let what = match nudge {
+                    Nudge::Reminded => "reminded about",
+                    Nudge::Escalated => "escalated",
+                };
+                self.line(&paint(WAIT, "◐"), &key.task.step, &format!("{what}: {title}"));
+            }
             Notice::Void { message, .. } => self.note(message),
             Notice::Deferred { .. } | Notice::StepDone(_) => {}
         }

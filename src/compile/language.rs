@@ -19,7 +19,8 @@ const PER_DAY: PropSpec = PropSpec {
 };
 
 /// What people may be told of.
-pub const NOTIFY_EVENTS: &[&str] = &["gate-opened", "gate-expiring", "cycle-failed", "cap-reached", "anomaly", "in-doubt"];
+pub const NOTIFY_EVENTS: &[&str] =
+    &["gate-opened", "gate-reminder", "gate-escalated", "gate-expiring", "cycle-failed", "cap-reached", "anomaly", "in-doubt"];
 
 const LIMIT: &[NodeSpec] = &[
     NodeSpec::value("concurrency", ValueType::Integer, "How many tasks may run at once, from 1 to 1024.", "concurrency 8")
@@ -245,6 +246,31 @@ pub const CAP: NodeSpec = NodeSpec {
     ..NodeSpec::EMPTY
 };
 
+/// `defer max-age="14d" rank="fresh"`.
+pub const DEFER: NodeSpec = NodeSpec {
+    name: "defer",
+    props: &[
+        PropSpec {
+            name: "max-age",
+            ty: ValueType::Duration,
+            required: false,
+            default: None,
+            doc: "What has waited longer is dropped, and the summary says so.",
+        },
+        PropSpec {
+            name: "rank",
+            ty: ValueType::Choice(&["waited", "fresh"]),
+            required: false,
+            default: Some("waited"),
+            doc: "Who goes first: `waited`, what waited longest; `fresh`, whatever has the best score by now.",
+        },
+    ],
+    doc: "What becomes of work that was over a cap. It is first in line in the next cycle; without this node it waits for ever, in the order \
+in which it came.",
+    example: "defer max-age=\"14d\" rank=\"fresh\"",
+    ..NodeSpec::EMPTY
+};
+
 /// `cap (usd)5 per="day"`.
 pub const CAP_OF_MONEY: NodeSpec = NodeSpec {
     args: &[ArgSpec { name: "most", ty: ValueType::Money, required: true }],
@@ -259,7 +285,7 @@ pub fn variant(spec: &'static NodeSpec, annotated: bool) -> &'static NodeSpec {
 }
 
 /// What stands in the block of every step that takes something.
-pub const WIRED: &[NodeSpec] = &[FROM, CAP];
+pub const WIRED: &[NodeSpec] = &[FROM, CAP, DEFER];
 
 /// Layer blocks: name and what the loop lacks without it.
 pub const LAYERS: [(Layer, &str); 6] = [

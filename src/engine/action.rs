@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out.
 
 use super::Entry;
+use super::nudges::Nudge;
 use crate::base::{RequestKey, StepId, TaskId};
 use crate::step::{Published, Reply, Request};
 
@@ -64,6 +65,12 @@ pub enum Notice {
     },
     Waiting {
         task: TaskId,
+        title: String,
+    },
+    /// Nobody has decided yet: people were reminded, or others are asked as well.
+    Nudged {
+        key: RequestKey,
+        nudge: Nudge,
         title: String,
     },
     StepDone(StepId),

@@ -136,6 +136,8 @@ mod tests {
             on_expiry: ExpiryAction::Reject,
             pins: Digest::of("text"),
             rules: GateRules { approvals, no_self_approval, authors, back: Vec::new() },
+            nudging: Default::default(),
+            again: None,
         })
     }
 

@@ -15,8 +15,9 @@
 
 use super::carry::{Carry, Ledger};
 use super::entry::Entry;
-use crate::base::{ItemId, TaskId};
+use crate::base::{ItemId, StepId, TaskId};
 use crate::model::Item;
+use crate::step::Request;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one closed cycle started from and what it handed on.
@@ -62,6 +63,8 @@ pub fn next_carry(last: Carry, missed: &[Passed], open: &[Passed]) -> Carry {
         waiting.retain(|item| !taken.contains(&item.id));
     }
     carry.deferred.retain(|_, waiting| !waiting.is_empty());
+    let left: BTreeSet<ItemId> = carry.deferred.values().flatten().map(|item| item.id).collect();
+    carry.waited.retain(|item, _| left.contains(item));
     carry
 }
 
@@ -96,6 +99,11 @@ fn take_over(carry: &mut Carry, passed: &Passed) {
         // What has waited longer stands before what has waited less.
         line.splice(0..0, waiting.iter().cloned());
     }
+    for (item, waited) in &done.waited {
+        // It waits since it waited first.
+        let known = carry.waited.entry(*item).or_insert_with(|| waited.clone());
+        known.since = known.since.min(waited.since);
+    }
     let known: BTreeSet<ItemId> = carry.ancestors.iter().map(|item| item.id).collect();
     let more: Vec<Item> = done.ancestors.iter().filter(|item| !known.contains(&item.id)).cloned().collect();
     carry.ancestors.splice(0..0, more);
@@ -114,6 +122,16 @@ fn take_over(carry: &mut Carry, passed: &Passed) {
 pub struct OwnUse {
     used: Ledger,
     held: BTreeMap<(String, String, TaskId), i64>,
+    /// Items that wait for people, each with its gate's name in the ledger.
+    gated: BTreeSet<TaskId>,
+}
+
+/// The window under which items that wait at gates are counted, beside those of the caps.
+pub(super) const OPEN: &str = "open";
+
+/// The name under which items that wait at a gate are counted.
+pub(super) fn queue_name(gate: &StepId) -> String {
+    format!("queue {gate}")
 }
 
 impl OwnUse {
@@ -133,6 +151,16 @@ impl OwnUse {
             Entry::Settled { cap, window, task, amount } => {
                 let held = self.held.remove(&(cap.clone(), window.clone(), task.clone())).unwrap_or(0);
                 self.used.add(cap, window, amount - held);
+            }
+            Entry::Asked { key, request: Some(request), .. } if matches!(request.as_ref(), Request::Approve(_)) => {
+                if self.gated.insert(key.task.clone()) {
+                    self.used.add(&queue_name(&key.task.step), OPEN, 1);
+                }
+            }
+            Entry::Done { task, .. } | Entry::Failed { task, .. } => {
+                if self.gated.remove(task) {
+                    self.used.add(&queue_name(&task.step), OPEN, -1);
+                }
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! What crosses from one cycle to the next: the only way back in the circle.
 
-use crate::base::{Digest, StepId, TaskId};
+use super::waited::{Revoked, Waited};
+use crate::base::{Digest, ItemId, StepId, TaskId};
 use crate::model::{Act, Item, Operation};
 use crate::step::Note;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,12 @@ pub struct Carry {
     pub parameters: BTreeMap<String, f64>,
     /// Work over a cap: the items that wait at each step, in rank order. They are first in line.
     pub deferred: BTreeMap<StepId, Vec<Item>>,
+    /// Since when, why and on whose word deferred items wait.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waited: BTreeMap<ItemId, Waited>,
+    /// Pieces whose approval is void in the cycle that opened with this. Worked out when it opens, and so never stored.
+    #[serde(skip)]
+    pub void: BTreeMap<ItemId, Revoked>,
     /// The ancestors of deferred items, oldest first, so that a piece that waited still leads back to its signals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Item>,

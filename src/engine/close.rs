@@ -5,8 +5,11 @@ use super::carry::{Carry, Memory};
 use super::cycle::Cycle;
 use super::entry::Entry;
 use super::memory;
-use super::tasks::TaskState;
-use crate::model::Item;
+use super::tasks::{Origin, TaskState};
+use super::waited::{self, Waited};
+use crate::base::ItemId;
+use crate::model::{Good, Item};
+use std::collections::BTreeSet;
 
 impl Cycle {
     /// Records the end. Every step is complete.
@@ -35,6 +38,8 @@ impl Cycle {
                 if task.state() == TaskState::Deferred || task.away {
                     let waiting = carry.deferred.entry(id.clone()).or_default();
                     waiting.extend(task.inputs.iter().map(|item| Item::clone(item)));
+                    let reason = task.reason.as_ref().map(|(reason, _)| reason.clone()).unwrap_or_default();
+                    carry.waited.extend(task.inputs.iter().map(|item| (item.id, self.waited(item, &reason))));
                 }
                 let Some(outcome) = &task.outcome else { continue };
                 if let Some(state) = &outcome.state {
@@ -43,7 +48,9 @@ impl Cycle {
                 for change in &outcome.parameters {
                     carry.parameters.insert(change.path.clone(), change.new);
                 }
-                let lasting = outcome.state.is_none() && outcome.parameters.is_empty();
+                // What was dropped because it had waited too long gave nothing, which says nothing about its step.
+                let dropped = outcome.items.is_empty() && matches!(task.origin, Origin::Carried(_));
+                let lasting = outcome.state.is_none() && outcome.parameters.is_empty() && !dropped;
                 if outcome.pure && lasting && self.may_remember(*step) {
                     let memory = Memory {
                         items: outcome.items.iter().map(|item| Item::clone(item)).collect(),
@@ -59,5 +66,31 @@ impl Cycle {
         let ancestors = fold.items.ancestors(carry.deferred.values().flatten());
         carry.ancestors = ancestors.iter().map(|item| Item::clone(item)).collect();
         carry
+    }
+
+    /// Since when an item waits, why, and on whose word.
+    fn waited(&self, item: &Item, reason: &str) -> Waited {
+        let fold = &self.fold;
+        let decides = |id: &_| fold.shape.plan.index(id).is_some_and(|at| fold.shape.steps[at].spec().decides);
+        let before = fold.carry.waited.get(&item.id);
+        let mut approved = waited::approval(&fold.items, &fold.shape.workflow, decides, fold.pins.client_os_digest, item);
+        if let Some(approved) = &mut approved {
+            let earlier = before.and_then(|waited| waited.approved.as_ref()).filter(|earlier| earlier.piece == approved.piece);
+            approved.out.extend(earlier.into_iter().flat_map(|earlier| earlier.out.iter().cloned()));
+            approved.out.extend(self.out(approved.piece));
+        }
+        Waited { since: before.map_or(fold.pins.now, |waited| waited.since), reason: reason.to_owned(), approved }
+    }
+
+    /// The channels on which a piece went out in this cycle.
+    fn out(&self, piece: ItemId) -> BTreeSet<String> {
+        let receipts = self.fold.items.iter().filter_map(|item| match &item.good {
+            Good::Receipt(receipt) => Some((item, receipt)),
+            _ => None,
+        });
+        receipts
+            .filter(|(item, _)| self.fold.items.ancestors([&***item]).iter().any(|ancestor| ancestor.id == piece))
+            .map(|(_, receipt)| receipt.channel.clone())
+            .collect()
     }
 }

@@ -6,6 +6,7 @@
 //! schedule and nothing else; it is worked out again from the fold.
 
 use super::action::{Action, Event, Notice};
+use super::beside::{OPEN, queue_name};
 use super::caps::{CapUse, Caps};
 use super::carry::{Carry, Ledger};
 use super::entry::{Entry, Pins};
@@ -14,7 +15,7 @@ use super::fold::Fold;
 use super::gates::{Doubt, OpenGate, Void};
 use super::lineage::Items;
 use super::memory::{self, Recollection, Why};
-use super::shape::Shape;
+use super::shape::{Queue, Shape};
 use super::tasks::{Counts, TaskState};
 use crate::base::{RequestKey, StepId, TaskId, Timestamp};
 use crate::client_os::Snapshot;
@@ -77,6 +78,8 @@ pub struct Cycle {
     pub(super) moving: usize,
     /// What cycles open beside this one use, by slot of the caps. Not part of the fold: what it led to is in the journal.
     pub(super) beside: Vec<i64>,
+    /// How many items wait at gates in cycles beside this one, by queue.
+    pub(super) queues_beside: Vec<i64>,
     pub(super) stopping: bool,
     pub(super) now: Timestamp,
 }
@@ -114,7 +117,11 @@ impl Cycle {
         if found != pins.client_os_digest {
             return Err(EngineError::OtherClientOs { pinned: pins.client_os_digest, found });
         }
-        let carry = carry.with(&pins.operations);
+        let decides = |id: &StepId| {
+            let kind = workflow.step(id).and_then(|step| registry.find(&step.verb, step.connector.as_deref()));
+            kind.is_some_and(|kind| kind.spec().decides)
+        };
+        let carry = carry.with(&pins.operations).judged(&workflow, pins.client_os_digest, decides);
         let caps = Caps::new(&workflow, &pins, &carry.ledger);
         let shape = Arc::new(Shape::new(workflow, registry, client_os, &pins, &carry, &caps)?);
         let check = (0..shape.steps.len()).collect();
@@ -135,6 +142,7 @@ impl Cycle {
             in_flight: BTreeMap::new(),
             moving: 0,
             beside: Vec::new(),
+            queues_beside: Vec::new(),
             stopping: false,
             now,
         })
@@ -163,14 +171,22 @@ impl Cycle {
     /// event while there are any, with nobody else reserving in between.
     pub fn tell_beside(&mut self, others: &Ledger) {
         self.beside = self.fold.caps.beside(others);
+        let shape = self.shape();
+        let waiting = |queue: &Queue| others.used(&queue_name(shape.id(queue.gate)), OPEN);
+        self.queues_beside = shape.queues.iter().map(waiting).collect();
     }
 
-    /// Lets gates whose time is over expire. Hand over decisions that were made in time before calling it.
+    /// Lets gates whose time is over expire, and reminds people where that is due. Hand over decisions that were made in time
+    /// before calling it.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Action> {
         self.now = now;
         let mut out = Vec::new();
         while let Some(gate) = self.fold.gates.overdue(now).cloned() {
             self.expire_gate(&gate, &mut out);
+        }
+        while let Some((gate, nudge)) = self.fold.gates.due(now).map(|(gate, nudge)| (gate.clone(), nudge)) {
+            self.record(Entry::Nudged { key: gate.key.clone(), nudge, at: now }, true, &mut out);
+            tell(&mut out, Notice::Nudged { key: gate.key, nudge, title: gate.approve.title });
         }
         if !out.is_empty() {
             self.pump(&mut out);
@@ -226,6 +242,11 @@ impl Cycle {
     /// When the next gate expires.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.fold.gates.next_expiry()
+    }
+
+    /// When something happens next at a gate without anybody doing anything: a reminder, an escalation, or its expiry.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.fold.gates.next_timer()
     }
 
     /// Effects of which nobody knows whether they happened.

@@ -6,10 +6,11 @@ use super::cycle::{Cycle, Line, tell};
 use super::entry::Entry;
 use super::finite;
 use super::memory;
+use super::queues::QueueRoom;
 use super::tasks::TaskState;
 use crate::base::{Digest, Hasher};
-use crate::model::Item;
-use crate::step::{Mode, Output, Reply, StepContext, StepError, Turn};
+use crate::model::{Good, Item};
+use crate::step::{Mode, Note, NoteLevel, Output, Reply, StepContext, StepError, Turn};
 
 impl Cycle {
     /// Does all that can be done now.
@@ -52,8 +53,9 @@ impl Cycle {
         let step = record.step;
         match record.state() {
             state if state.is_final() => {}
+            TaskState::Ready if self.drop_if_too_old(task, out) => {}
             TaskState::Ready if self.recall(task, out) => {}
-            TaskState::Ready if !self.fold.shape.steps[step].pieces.is_empty() => {
+            TaskState::Ready if !self.fold.shape.steps[step].pieces.is_empty() || self.fold.shape.steps[step].fills.is_some() => {
                 let line = self.lines.entry(step).or_default();
                 line.tasks.push(task);
                 line.sorted = false;
@@ -68,7 +70,8 @@ impl Cycle {
     /// A line moves when its step's input is complete (`whole`), or else when nothing but people could add to it: so
     /// who gets the last place does not depend on whose answer came first.
     fn try_lines(&mut self, whole: bool, out: &mut Vec<Action>) -> bool {
-        let settlements = self.fold.caps.settlements;
+        // A queue gets shorter when a task ends.
+        let settlements = self.fold.caps.settlements + self.fold.tasks.ended();
         let shape = self.shape();
         let can_move = |(step, line): &(&usize, &Line)| {
             line.tried != Some(settlements) && (!whole || self.fold.steps[**step].upstream_left == 0)
@@ -77,10 +80,23 @@ impl Cycle {
         let Some(step) = next else { return false };
         let mut line = self.lines.remove(&step).expect("just found");
         if !line.sorted {
-            line.tasks.sort_by_cached_key(|task| std::cmp::Reverse(self.fold.place(*task)));
+            line.tasks.sort_by_cached_key(|task| std::cmp::Reverse((self.rank_anew(*task), self.fold.place(*task))));
             line.sorted = true;
         }
         while let Some(task) = line.tasks.last().copied() {
+            match self.queue_room(step, line.tasks.len()) {
+                QueueRoom::Free => {}
+                QueueRoom::Later => {
+                    line.tried = Some(settlements);
+                    self.lines.insert(step, line);
+                    return true;
+                }
+                QueueRoom::Never(reason) => {
+                    self.defer_because(task, reason, out);
+                    line.tasks.pop();
+                    continue;
+                }
+            }
             let slots = &shape.steps[step].pieces;
             let wanted: Vec<(usize, i64)> =
                 slots.iter().filter(|slot| !self.fold.caps.has_share(task, &[**slot])).map(|slot| (*slot, 1)).collect();
@@ -216,6 +232,7 @@ impl Cycle {
             parameters: &self.fold.carry.parameters,
             lineage: &self.fold.items,
             operations: &pins.operations,
+            again: record.inputs.first().and_then(|item| self.fold.carry.void.get(&item.id)).map(|void| void.reason.as_str()),
         })
     }
 
@@ -235,7 +252,17 @@ impl Cycle {
             }
         }
         let mut items = Vec::with_capacity(output.goods.len());
+        let out_already = self.out_already(task);
+        let mut notes = output.notes;
         for (good, parents) in output.goods {
+            if let Good::Placement(placement) = &good
+                && out_already.contains(&placement.channel)
+            {
+                let text =
+                    format!("“{}” is out on `{}` already and goes out no second time.", placement.draft.title, placement.channel);
+                notes.push(Note { level: NoteLevel::Info, text, place: None });
+                continue;
+            }
             let item = Item::new(good, parents, id.step.clone());
             if let Err(error) = self.fold.items.admit(&item) {
                 return self.fail(task, error, out);
@@ -248,7 +275,7 @@ impl Cycle {
             items,
             state: output.state,
             headline: output.headline,
-            notes: output.notes,
+            notes,
             parameters: output.parameters,
             back: output.back,
             memo: self.memo(task),

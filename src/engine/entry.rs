@@ -3,6 +3,7 @@
 //! Entries are serialised and live long: fields may be added with a default, never renamed or reused.
 
 use super::carry::Carry;
+use super::nudges::Nudge;
 use crate::base::{CycleNo, Digest, RequestKey, StepId, TaskId, Timestamp, WorkflowId};
 use crate::model::{Item, Operation};
 use crate::step::{Note, ParameterChange, Reply, Request};
@@ -102,6 +103,12 @@ pub enum Entry {
         window: String,
         task: TaskId,
         amount: i64,
+    },
+    /// Nobody has decided at a gate: people were reminded, or others are asked as well.
+    Nudged {
+        key: RequestKey,
+        nudge: Nudge,
+        at: Timestamp,
     },
     /// A step will get no more tasks: everything before it has finished.
     Completed {

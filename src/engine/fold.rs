@@ -132,13 +132,19 @@ impl Fold {
         self.entries += 1;
         match entry {
             Entry::Opened { .. } => return Err(EngineError::UnknownName("a second opening".to_owned())),
-            Entry::Asked { key, digest, request, .. } => {
+            Entry::Asked { key, digest, request, at } => {
                 let task = self.find(&key.task)?;
+                // Journals of earlier versions did not date it; a gate opens soon after its cycle.
                 self.asked(
                     task,
                     key,
                     Asked { digest: *digest, request: request.clone(), reply: None, doubt: false, cleared: false },
+                    at.unwrap_or(self.pins.now),
                 );
+            }
+            Entry::Nudged { key, nudge, at } => {
+                self.find(&key.task)?;
+                self.gates.nudge(key, *nudge, *at);
             }
             Entry::Replied { key, reply } => {
                 let task = self.find(&key.task)?;
@@ -201,7 +207,7 @@ impl Fold {
         self.caps.find(cap, window).ok_or_else(|| EngineError::UnknownName(format!("cap {cap} in {window}")))
     }
 
-    fn asked(&mut self, at: usize, key: &RequestKey, asked: Asked) {
+    fn asked(&mut self, at: usize, key: &RequestKey, asked: Asked, when: Timestamp) {
         if probed_key(key).is_some() {
             return;
         }
@@ -219,6 +225,8 @@ impl Fold {
                         approve: approve.clone(),
                         given: Vec::new(),
                         opened: self.entries,
+                        asked: when,
+                        nudged: Vec::new(),
                     });
                 }
                 _ => task.open.world += 1,

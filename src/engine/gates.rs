@@ -4,6 +4,7 @@
 use super::ballot::Ballot;
 use super::entry::Entry;
 use super::fold::probed_key;
+use super::nudges::{self, Nudge, Nudged};
 use crate::base::{RequestKey, StepId, Timestamp};
 use crate::step::{Approve, Decision, Failure, FailureKind, Publish, Reply, Request};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,11 +21,20 @@ pub struct OpenGate {
     pub given: Vec<Decision>,
     /// The number of the journal entry that opened it: gates in order of opening.
     pub opened: u64,
+    /// When it was put to people.
+    pub asked: Timestamp,
+    /// What happened while nobody decided, oldest first.
+    pub nudged: Vec<Nudged>,
 }
 
 impl OpenGate {
     pub fn ballot(&self) -> Ballot {
         Ballot { approve: self.approve.clone(), given: self.given.clone() }
+    }
+
+    /// The next nudge and when it is due.
+    pub fn next_nudge(&self) -> Option<Nudged> {
+        nudges::next_nudge(&self.approve, self.asked, &self.nudged)
     }
 }
 
@@ -116,6 +126,7 @@ pub(super) struct Gates {
     open: BTreeMap<RequestKey, OpenGate>,
     by_opening: BTreeMap<u64, RequestKey>,
     by_expiry: BTreeSet<(Timestamp, RequestKey)>,
+    by_nudge: BTreeSet<(Timestamp, RequestKey)>,
     pub doubts: BTreeMap<RequestKey, Doubt>,
 }
 
@@ -125,6 +136,7 @@ impl Gates {
         if let Some(at) = gate.approve.expires {
             self.by_expiry.insert((at, gate.key.clone()));
         }
+        self.by_nudge.extend(gate.next_nudge().map(|next| (next.at, gate.key.clone())));
         self.open.insert(gate.key.clone(), gate);
     }
 
@@ -133,6 +145,9 @@ impl Gates {
             self.by_opening.remove(&gate.opened);
             if let Some(at) = gate.approve.expires {
                 self.by_expiry.remove(&(at, key.clone()));
+            }
+            if let Some(next) = gate.next_nudge() {
+                self.by_nudge.remove(&(next.at, key.clone()));
             }
         }
     }
@@ -147,6 +162,29 @@ impl Gates {
             self.close(key);
         }
         decided
+    }
+
+    /// Folds a nudge in. A gate that is not open needs none.
+    pub fn nudge(&mut self, key: &RequestKey, nudge: Nudge, at: Timestamp) {
+        let Some(gate) = self.open.get_mut(key) else { return };
+        if let Some(next) = gate.next_nudge() {
+            self.by_nudge.remove(&(next.at, key.clone()));
+        }
+        gate.nudged.push(Nudged { nudge, at });
+        nudges::nudge(&mut gate.approve, nudge);
+        self.by_nudge.extend(gate.next_nudge().map(|next| (next.at, key.clone())));
+    }
+
+    /// When something happens next at a gate without anybody doing anything: a nudge, or its expiry.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        let first = |timers: &BTreeSet<(Timestamp, RequestKey)>| timers.first().map(|(at, _)| *at);
+        [first(&self.by_expiry), first(&self.by_nudge)].into_iter().flatten().min()
+    }
+
+    /// A nudge that is due at `now`, the longest due first.
+    pub fn due(&self, now: Timestamp) -> Option<(&OpenGate, Nudge)> {
+        let gate = self.by_nudge.first().filter(|(at, _)| *at <= now).and_then(|(_, key)| self.open.get(key))?;
+        Some((gate, gate.next_nudge()?.nudge))
     }
 
     /// In order of opening.

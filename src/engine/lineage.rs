@@ -78,7 +78,8 @@ impl Items {
         self.iter().filter(|item| item.id.to_string().starts_with(&prefix)).collect()
     }
 
-    /// All known ancestors of these items, oldest first.
+    /// All known ancestors of these items: parents before what was made from them, and otherwise by id, so that the order does
+    /// not depend on whose answer came first.
     pub fn ancestors<'a>(&self, of: impl IntoIterator<Item = &'a Item>) -> Vec<Arc<Item>> {
         let mut wanted: BTreeSet<ItemId> = BTreeSet::new();
         let mut stack: Vec<ItemId> = Vec::new();
@@ -94,7 +95,16 @@ impl Items {
                 stack.extend(named_signals(&item.good));
             }
         }
-        self.iter().filter(|item| wanted.contains(&item.id)).cloned().collect()
+        // How far each is from the items that came from outside.
+        let mut depths: BTreeMap<ItemId, u32> = BTreeMap::new();
+        let mut found: Vec<(u32, Arc<Item>)> = Vec::with_capacity(wanted.len());
+        for item in self.iter().filter(|item| wanted.contains(&item.id)) {
+            let depth = item.parents.iter().filter_map(|parent| depths.get(parent)).max().map_or(0, |depth| depth + 1);
+            depths.insert(item.id, depth);
+            found.push((depth, item.clone()));
+        }
+        found.sort_by_key(|(depth, item)| (*depth, item.id));
+        found.into_iter().map(|(_, item)| item).collect()
     }
 }
 

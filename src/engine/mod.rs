@@ -13,10 +13,12 @@ pub mod caps;
 pub mod gates;
 pub mod lineage;
 pub mod memory;
+pub mod nudges;
 pub mod outlook;
 pub mod reruns;
 mod shape;
 pub mod tasks;
+pub mod waited;
 
 // How it moves.
 mod close;
@@ -26,6 +28,7 @@ mod drive;
 mod errands;
 mod finite;
 pub mod fold;
+mod queues;
 mod recover;
 pub mod replay;
 mod spend;
@@ -42,11 +45,15 @@ pub use error::EngineError;
 pub use gates::{Doubt, OpenGate, Void, doubts};
 pub use lineage::Items;
 pub use memory::Why;
+pub use nudges::{Nudge, Nudged};
 pub use outlook::{StepOutlook, Will, outlook};
 pub use replay::{Answers, Replayed, play, replay};
 pub use reruns::{Rerun, Reruns};
 pub use tasks::{Counts, TaskState};
+pub use waited::{Approved, Revoked, Waited};
 
+#[cfg(test)]
+mod held_back;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]

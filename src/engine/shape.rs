@@ -8,7 +8,7 @@ use super::error::EngineError;
 use super::memory;
 use crate::base::{Digest, StepId};
 use crate::client_os::Snapshot;
-use crate::model::{CapUnit, GoodKind, Item, Step, Workflow};
+use crate::model::{CapUnit, GoodKind, Item, Scalar, Step, Workflow};
 use crate::plan::CyclePlan;
 use crate::step::spec::SEND_BACK;
 use crate::step::{KindSpec, Mode, Registry, StepKind};
@@ -43,6 +43,12 @@ pub(super) struct StepShape {
     pub pieces: Vec<usize>,
     /// Caps on money and tokens, the workflow's included.
     pub spend: Vec<usize>,
+    /// The queue that this step fills, by its place in [`Shape::queues`]: it is the first step on the way there that writes.
+    pub fills: Option<usize>,
+    /// What waited longer, in milliseconds, is dropped.
+    pub max_age: Option<i64>,
+    /// What waited is ranked anew, by what its topic scores now.
+    pub ranks_anew: bool,
     /// Digests of all but the input that the step depends on, by name.
     pub parts: BTreeMap<String, Digest>,
     /// The digest of `parts`.
@@ -55,8 +61,17 @@ impl StepShape {
     }
 }
 
+/// A gate that only so many items may wait at.
+pub(super) struct Queue {
+    pub gate: usize,
+    pub most: i64,
+    /// The steps on the way there, from the first that writes to the gate itself.
+    pub way: BTreeSet<usize>,
+}
+
 /// The whole frame.
 pub(super) struct Shape {
+    pub queues: Vec<Queue>,
     pub workflow: Arc<Workflow>,
     pub client_os: Arc<Snapshot>,
     pub plan: CyclePlan,
@@ -106,6 +121,14 @@ impl Shape {
                 upstream,
                 feeds: Vec::new(),
                 round: BTreeSet::new(),
+                fills: None,
+                max_age: step
+                    .config
+                    .child("defer")
+                    .and_then(|node| node.prop("max-age"))
+                    .and_then(Scalar::duration)
+                    .and_then(|age| i64::try_from(age.as_millis()).ok()),
+                ranks_anew: step.config.child("defer").and_then(|node| node.prop("rank")).and_then(Scalar::text) == Some("fresh"),
                 pieces: slots(true),
                 spend: slots(false),
                 parts_digest: memory::digest_of_parts(&parts),
@@ -121,11 +144,17 @@ impl Shape {
         for (member, round) in rounds(&workflow, &plan, &steps) {
             steps[member].round = round;
         }
+        let queues = queues(&workflow, &steps);
+        for (at, queue) in queues.iter().enumerate() {
+            for step in first_writers(&steps, &queue.way) {
+                steps[step].fills = Some(at);
+            }
+        }
         let mut rank = vec![0; steps.len()];
         for (place, step) in plan.order.iter().enumerate() {
             rank[*step] = place;
         }
-        Ok(Shape { workflow, client_os, plan, steps, rank })
+        Ok(Shape { queues, workflow, client_os, plan, steps, rank })
     }
 
     pub fn step(&self, at: usize) -> &Step {
@@ -163,6 +192,44 @@ fn rounds(workflow: &Workflow, plan: &CyclePlan, steps: &[StepShape]) -> BTreeMa
         }
     }
     rounds.into_iter().flat_map(|round| round.clone().into_iter().map(move |member| (member, round.clone()))).collect()
+}
+
+/// The gates that only so many items may wait at, with the ways that lead there. A way begins behind the gate before.
+fn queues(workflow: &Workflow, steps: &[StepShape]) -> Vec<Queue> {
+    let limited = workflow.steps.iter().enumerate().filter(|(at, _)| steps[*at].spec().decides);
+    limited
+        .filter_map(|(gate, step)| {
+            let most = step.config.integer("queue").filter(|most| *most > 0)?;
+            let (mut before, mut left) = (BTreeSet::from([gate]), vec![gate]);
+            while let Some(next) = left.pop() {
+                let more = steps[next].upstream.iter().filter(|step| !steps[**step].spec().decides);
+                left.extend(more.filter(|step| before.insert(**step)));
+            }
+            let writers = first_writers(steps, &before);
+            let mut way: BTreeSet<usize> = writers.iter().copied().collect();
+            let mut left = writers;
+            while let Some(next) = left.pop() {
+                let more = steps[next].feeds.iter().map(|feed| feed.to).filter(|to| before.contains(to));
+                left.extend(more.filter(|to| way.insert(*to)));
+            }
+            Some(Queue { gate, most, way })
+        })
+        .collect()
+}
+
+/// The steps among these that write item by item, with no such step before them.
+fn first_writers(steps: &[StepShape], among: &BTreeSet<usize>) -> Vec<usize> {
+    let writes = |step: &usize| steps[*step].spec().generates && steps[*step].mode == Mode::Each;
+    let is_first = |step: &usize| {
+        let (mut seen, mut left) = (BTreeSet::new(), vec![*step]);
+        while let Some(next) = left.pop() {
+            left.extend(
+                steps[next].upstream.iter().filter(|before| among.contains(before)).filter(|before| seen.insert(**before)),
+            );
+        }
+        !seen.iter().any(writes)
+    };
+    among.iter().copied().filter(|step| writes(step) && is_first(step)).collect()
 }
 
 fn kind_title(step: &Step) -> String {

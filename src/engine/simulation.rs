@@ -98,7 +98,11 @@ pub(crate) struct Simulation {
 
 impl Simulation {
     pub fn new(workflow: Workflow, carry: Carry, cycle: u32, seed: u64) -> Simulation {
-        let (workflow, client_os) = (Arc::new(workflow), Arc::new(Snapshot::default()));
+        Simulation::with(workflow, Snapshot::default(), carry, cycle, seed)
+    }
+
+    pub fn with(workflow: Workflow, client_os: Snapshot, carry: Carry, cycle: u32, seed: u64) -> Simulation {
+        let (workflow, client_os) = (Arc::new(workflow), Arc::new(client_os));
         let pins = pins(&workflow, &client_os, cycle);
         let (cycle, actions) =
             Cycle::open(workflow.clone(), registry(), client_os.clone(), pins, carry).expect("they belong together");

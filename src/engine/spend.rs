@@ -174,7 +174,10 @@ impl Cycle {
 
     /// A task that is over a cap waits for the next cycle.
     pub(super) fn defer(&mut self, task: usize, slot: usize, out: &mut Vec<Action>) {
-        let reason = full(&self.fold.caps.slot(slot).cap);
+        self.defer_because(task, full(&self.fold.caps.slot(slot).cap), out);
+    }
+
+    pub(super) fn defer_because(&mut self, task: usize, reason: String, out: &mut Vec<Action>) {
         let record = self.fold.tasks.get(task);
         debug_assert!(record.state() != TaskState::Done);
         let (id, step) = (record.id.clone(), record.step);

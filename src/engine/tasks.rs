@@ -236,6 +236,11 @@ impl Tasks {
         self.by_step[step]
     }
 
+    /// How many tasks are final. Grows only.
+    pub fn ended(&self) -> u64 {
+        (self.total.total() - self.total.open()) as u64
+    }
+
     pub fn total(&self) -> Counts {
         self.total
     }

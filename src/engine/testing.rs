@@ -201,6 +201,7 @@ fn rounds(item: &Item) -> usize {
 
 fn gate(cx: &StepContext<'_>) -> Result<Turn, StepError> {
     let item = &cx.inputs[0];
+    let hours = |name: &str| cx.config().integer(name).map(|hours| hours as u64 * 3_600_000);
     let Some(reply) = cx.replies.first().and_then(|replies| replies.first()) else {
         return Ok(Turn::Ask(vec![Request::Approve(Approve {
             item: item.id,
@@ -219,6 +220,13 @@ fn gate(cx: &StepContext<'_>) -> Result<Turn, StepError> {
                 },
                 ..GateRules::default()
             },
+            nudging: Nudging {
+                remind_after: hours("remind"),
+                remind_every: hours("every"),
+                escalate_after: hours("escalate"),
+                escalate_to: vec!["head".to_owned()],
+            },
+            again: cx.again.map(str::to_owned),
         })]));
     };
     let mut output = Output::default();

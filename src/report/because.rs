@@ -284,6 +284,7 @@ fn asked_again(cycle: &Cycle, registry: &Registry, step: &Step, without: &[&str]
         state: None,
         parameters: &cycle.carried_in().parameters,
         lineage: cycle.items(),
+        again: None,
         operations: &cycle.pins().operations,
     });
     let Ok(Turn::Done(output)) = turn else { return None };

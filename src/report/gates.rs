@@ -201,6 +201,8 @@ mod tests {
             on_expiry: ExpiryAction::Reject,
             pins: Digest::of(item),
             rules: GateRules { approvals, ..GateRules::default() },
+            nudging: Default::default(),
+            again: None,
         };
         let request = Some(Box::new(Request::Approve(approve)));
         Entry::Asked { key: key(item), digest: Digest::of(item), request, at: Some(Timestamp(HOUR)) }

@@ -1,7 +1,7 @@
 //! One cycle as facts: everything the summary, the pages and `--json` say, gathered once from the journal.
 
 use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
-use crate::engine::{Ballot, Entry, Void, doubts};
+use crate::engine::{Ballot, Entry, Nudge, Nudged, Void, doubts, nudges};
 use crate::model::goods::report::{Bar, Section};
 use crate::model::goods::{Amendment, Finding, Insight, Opportunity, Receipt, Report, Revision};
 use crate::model::{CapUnit, Good, GoodKind, Item, Layer, Workflow};
@@ -72,12 +72,36 @@ pub struct GateView {
     pub approved_by: Vec<String>,
     /// How many more people have to approve it.
     pub missing: usize,
+    /// When it was put to people.
+    pub since: Timestamp,
+    /// What happened while nobody decided, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nudged: Vec<Nudged>,
+    /// The next reminder or escalation, and when it is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_nudge: Option<Nudged>,
     /// What people have said without deciding it, oldest first.
     #[serde(skip)]
     pub given: Vec<Decision>,
 }
 
 impl GateView {
+    /// How often people were reminded, and to whom it was escalated: `reminded twice, escalated to head-of-content`. Empty
+    /// while nothing happened.
+    pub fn nudges(&self) -> String {
+        let reminders = self.nudged.iter().filter(|nudged| nudged.nudge == Nudge::Reminded).count();
+        let mut words = match reminders {
+            0 => Vec::new(),
+            1 => vec!["reminded once".to_owned()],
+            2 => vec!["reminded twice".to_owned()],
+            n => vec![format!("reminded {n} times")],
+        };
+        if self.nudged.iter().any(|nudged| nudged.nudge == Nudge::Escalated) {
+            words.push(format!("escalated to {}", self.approve.nudging.escalate_to.join(", ")));
+        }
+        words.join(", ")
+    }
+
     /// Whether a decision would be taken, and if not, why.
     ///
     /// # Errors
@@ -247,6 +271,8 @@ impl CycleView {
         let mut reserved: BTreeMap<(&str, &str, &TaskId), i64> = BTreeMap::new();
         // In the order in which they opened, which is the order of rank.
         let mut gates: Vec<(&RequestKey, Ballot)> = Vec::new();
+        let mut nudged: BTreeMap<&RequestKey, Vec<Nudged>> = BTreeMap::new();
+        let mut asked_at: BTreeMap<&RequestKey, Timestamp> = BTreeMap::new();
         let mut unanswered: BTreeSet<&RequestKey> = BTreeSet::new();
         let mut closed = false;
         for entry in entries {
@@ -257,8 +283,9 @@ impl CycleView {
             };
             match entry {
                 Entry::Opened { .. } => {}
-                Entry::Asked { key, request, .. } => {
+                Entry::Asked { key, request, at, .. } => {
                     if let Some(Request::Approve(approve)) = request.as_deref() {
+                        asked_at.insert(key, at.unwrap_or(pins.now));
                         gates.push((key, Ballot::new(approve.clone())));
                     } else {
                         unanswered.insert(key);
@@ -307,6 +334,12 @@ impl CycleView {
                     let before = reserved.remove(&(cap.as_str(), window.as_str(), task)).unwrap_or(0);
                     ledger.add(cap, window, amount - before);
                 }
+                Entry::Nudged { key, nudge, at } => {
+                    if let Some((_, ballot)) = gates.iter_mut().find(|(open, _)| *open == key) {
+                        nudges::nudge(&mut ballot.approve, *nudge);
+                    }
+                    nudged.entry(key).or_default().push(Nudged { nudge: *nudge, at: *at });
+                }
                 Entry::Completed { step: id } => step(id, &mut |step| step.completed = true),
                 Entry::Closed { .. } => closed = true,
             }
@@ -318,8 +351,11 @@ impl CycleView {
             }
             let id = items.get(&approve.item).map_or_else(|| approve.item.short(), |item| handle(item));
             let approved_by = ballot.approvers().into_iter().map(str::to_owned).collect();
+            let (nudged, since) = (nudged.remove(key).unwrap_or_default(), asked_at.get(key).copied().unwrap_or(pins.now));
+            let next_nudge = nudges::next_nudge(approve, since, &nudged);
             let (missing, step, key) = (ballot.missing(), key.task.step.clone(), key.clone());
-            view.waiting.push(GateView { id, step, key, approved_by, missing, approve: ballot.approve, given: ballot.given });
+            let Ballot { approve, given } = ballot;
+            view.waiting.push(GateView { id, step, key, approved_by, missing, since, nudged, next_nudge, approve, given });
         }
         for doubt in doubts(entries) {
             unanswered.retain(|key| **key != doubt.key);

@@ -135,8 +135,8 @@ impl Machine for Sharing<'_> {
         self.cycle.gates()
     }
 
-    fn next_expiry(&self) -> Option<Timestamp> {
-        self.cycle.next_expiry()
+    fn next_timer(&self) -> Option<Timestamp> {
+        self.cycle.next_timer()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::doors::{Clock, Journal, JournalError};
 use crate::base::{CycleNo, RequestKey, Timestamp, WorkflowId};
-use crate::engine::{Action, Ballot, Cycle, Entry, Event, Notice, Resolution, Void};
+use crate::engine::{Action, Ballot, Cycle, Entry, Event, Notice, Resolution, Void, nudges};
 use crate::step::{Approve, Decision, Reply, Request};
 use std::collections::BTreeMap;
 
@@ -50,6 +50,11 @@ pub fn open_gates(journal: &dyn Journal, workflow: &WorkflowId, cycle: CycleNo) 
                 };
                 if !waits {
                     gates.remove(&key);
+                }
+            }
+            Entry::Nudged { key, nudge, .. } => {
+                if let Some((_, ballot)) = gates.get_mut(&key) {
+                    nudges::nudge(&mut ballot.approve, nudge);
                 }
             }
             Entry::Closed { .. } => gates.clear(),

@@ -64,7 +64,8 @@ pub trait Machine {
     fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Action>;
     fn expire(&mut self, now: Timestamp) -> Vec<Action>;
     fn gates(&self) -> Vec<OpenGate>;
-    fn next_expiry(&self) -> Option<Timestamp>;
+    /// When something happens next at a gate without anybody doing anything.
+    fn next_timer(&self) -> Option<Timestamp>;
 }
 
 impl Machine for Cycle {
@@ -80,8 +81,8 @@ impl Machine for Cycle {
         Cycle::gates(self)
     }
 
-    fn next_expiry(&self) -> Option<Timestamp> {
-        Cycle::next_expiry(self)
+    fn next_timer(&self) -> Option<Timestamp> {
+        Cycle::next_timer(self)
     }
 }
 
@@ -159,7 +160,7 @@ impl<M: Machine> Dispatcher<'_, M> {
                 Rest::Park { .. } if stopping != Urgency::None && running.is_empty() => return self.settle(Outcome::Stopped),
                 Rest::Park { waiting } if stopping == Urgency::None => {
                     let now = self.clock.now();
-                    if self.machine.next_expiry().is_some_and(|at| at <= now) {
+                    if self.machine.next_timer().is_some_and(|at| at <= now) {
                         actions = self.machine.expire(now);
                         if !actions.is_empty() {
                             continue;
@@ -179,7 +180,7 @@ impl<M: Machine> Dispatcher<'_, M> {
                         continue;
                     }
                     if running.is_empty() {
-                        return self.settle(Outcome::Parked { waiting, until: self.machine.next_expiry() });
+                        return self.settle(Outcome::Parked { waiting, until: self.machine.next_timer() });
                     }
                 }
                 Rest::Park { .. } | Rest::GoOn => {}

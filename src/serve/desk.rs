@@ -106,6 +106,14 @@ pub struct Waiting {
     pub approved_by: Vec<String>,
     /// How many more people have to approve it.
     pub missing: usize,
+    /// When it was put to people.
+    pub since: Timestamp,
+    /// What happened while nobody decided: `reminded twice, escalated to head-of-content`. Empty while nothing did.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub nudges: String,
+    /// Why it is put to people again although somebody had approved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
     /// The digest of what is shown; a decision names it.
     pub pins: Digest,
     #[serde(skip)]
@@ -432,6 +440,9 @@ fn to_waiting(seen: &Seen, gate: &GateView) -> Waiting {
         expires: gate.approve.expires,
         approved_by: gate.approved_by.clone(),
         missing: gate.missing,
+        since: gate.since,
+        nudges: gate.nudges(),
+        again: gate.approve.again.clone(),
         pins: gate.approve.pins,
         key: gate.key.clone(),
     }

@@ -1,7 +1,7 @@
 //! What happens, for whoever listens: pages that refresh, metrics, the log. No titles, texts or names of people.
 
 use crate::base::{CycleNo, Timestamp, WorkflowId};
-use crate::engine::Notice;
+use crate::engine::{Notice, Nudge};
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -67,6 +67,11 @@ pub enum What {
     Waiting {
         step: String,
     },
+    /// Nobody has decided: people were reminded, or others are asked as well.
+    Nudged {
+        step: String,
+        escalated: bool,
+    },
     /// A person, or a command on their behalf, decided.
     Decided {
         step: String,
@@ -105,6 +110,9 @@ impl What {
             Notice::Failed { task, .. } => What::TaskFailed { step: task.step.to_string() },
             Notice::Deferred { task, .. } => What::TaskDeferred { step: task.step.to_string() },
             Notice::Waiting { task, .. } => What::Waiting { step: task.step.to_string() },
+            Notice::Nudged { key, nudge, .. } => {
+                What::Nudged { step: key.task.step.to_string(), escalated: *nudge == Nudge::Escalated }
+            }
             Notice::Started(_) | Notice::StepDone(_) | Notice::Void { .. } => return None,
         })
     }

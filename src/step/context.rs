@@ -44,6 +44,8 @@ pub struct StepContext<'a> {
     pub lineage: &'a dyn Lineage,
     /// What people did beside the cycles since the last one opened, in order.
     pub operations: &'a [Operation],
+    /// Why this item is put to people again although somebody had approved it.
+    pub again: Option<&'a str>,
 }
 
 impl<'a> StepContext<'a> {

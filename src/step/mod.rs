@@ -16,6 +16,6 @@ pub use context::{Lineage, StepContext};
 pub use kind::{StepError, StepKind};
 pub use registry::Registry;
 pub use reply::{Body, Decision, Failure, FailureKind, Fetched, Generated, Published, Reply, Verdict};
-pub use request::{Approve, Fetch, Generate, Publish, Query, Request, Target};
+pub use request::{Approve, Fetch, Generate, Nudging, Publish, Query, Request, Target};
 pub use spec::{ArgSpec, ConnectorSpec, KindSpec, Mode, NodeSpec, Occurs, PropSpec, Tunable, ValueType};
 pub use turn::{Note, NoteLevel, Output, ParameterChange, Turn};

@@ -116,6 +116,34 @@ pub struct Approve {
     /// How it is decided, where that is more than one person saying yes.
     #[serde(default, skip_serializing_if = "GateRules::is_plain")]
     pub rules: GateRules,
+    /// When people are told again, and who is asked as well, while nobody decides.
+    #[serde(default, skip_serializing_if = "Nudging::is_none")]
+    pub nudging: Nudging,
+    /// Why it is put to people again although somebody had approved it; a sentence without its period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
+}
+
+/// Reminders and escalation. All times are milliseconds, counted from when the item was put to people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nudging {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_after: Option<u64>,
+    /// Again so long after each reminder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_every: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_after: Option<u64>,
+    /// Who may decide as well from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalate_to: Vec<String>,
+}
+
+impl Nudging {
+    /// Nobody is told twice.
+    pub fn is_none(&self) -> bool {
+        *self == Nudging::default()
+    }
 }
 
 /// How people decide together.

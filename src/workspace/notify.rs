@@ -4,6 +4,7 @@
 //! was told is kept in the state folder; a message that did not arrive is told again with the next one.
 
 use crate::base::{Digest, Timestamp};
+use crate::engine::Nudge;
 use crate::model::{Notify, Workflow};
 use crate::report::CycleView;
 use crate::runtime::World;
@@ -39,6 +40,20 @@ pub fn facts(view: &CycleView, now: Timestamp) -> Vec<Fact> {
     for gate in &view.waiting {
         let by = gate.approve.by.join(", ");
         add("gate-opened", gate.id.clone(), format!("{} waits for {by}: “{}”", gate.step, gate.approve.title));
+        for nudged in &gate.nudged {
+            let (event, what) = match nudged.nudge {
+                Nudge::Reminded => ("gate-reminder", format!("still waits for {by}, since {}", gate.since)),
+                Nudge::Escalated => (
+                    "gate-escalated",
+                    format!(
+                        "has waited since {}; now it is also for {}",
+                        gate.since,
+                        gate.approve.nudging.escalate_to.join(", ")
+                    ),
+                ),
+            };
+            add(event, format!("{} {}", gate.id, nudged.at), format!("{}: “{}” {what}", gate.step, gate.approve.title));
+        }
         if let Some(expires) = gate.approve.expires.filter(|expires| expires.since(now) <= SOON) {
             add("gate-expiring", gate.id.clone(), format!("“{}” waits for {by} and expires at {expires}", gate.approve.title));
         }

@@ -230,6 +230,8 @@ pub mod tests {
             on_expiry: ExpiryAction::Reject,
             pins: Digest::of("text"),
             rules: Default::default(),
+            nudging: Default::default(),
+            again: None,
         }
     }
 

@@ -283,7 +283,15 @@ mod tests {
         let request = Request::Approve(approval());
         let decision = Decision::new(Verdict::Reject { reason: None }, "ann", Timestamp(1), approval().pins);
         let mut world = Recorded::new(&heard(&request, Reply::Decided(decision.clone())));
-        let gate = |approve| OpenGate { key: key(), step: key().task.step, approve, given: Vec::new(), opened: 1 };
+        let gate = |approve| OpenGate {
+            key: key(),
+            step: key().task.step,
+            approve,
+            given: Vec::new(),
+            opened: 1,
+            asked: Default::default(),
+            nudged: Vec::new(),
+        };
         let pins = Digest::of("another workflow");
         let again = world.decide(&gate(crate::step::Approve { pins, ..approval() })).unwrap();
         assert_eq!((again.verdict, again.by.as_str(), again.pins), (decision.verdict, "ann", pins));

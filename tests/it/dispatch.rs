@@ -91,6 +91,8 @@ impl StepKind for Ask {
                 on_expiry: ExpiryAction::Reject,
                 pins: item.id.0,
                 rules: Default::default(),
+                nudging: Default::default(),
+                again: None,
             })]));
         };
         let mut output = Output::default();

@@ -140,6 +140,7 @@ impl Bench {
                 state: self.state.as_ref(),
                 parameters: &parameters,
                 lineage: &lineage,
+                again: None,
                 operations: &self.operations,
             };
             let turn = self.kind.advance(&cx)?;

@@ -4,12 +4,12 @@
 use crate::base::{Digest, Hasher, ItemId, StepId};
 use crate::model::goods::{Brief, Draft, Outline, Wish};
 use crate::model::goods::{Rejection, Revision};
-use crate::model::{Good, GoodKind, Item, Scalar};
+use crate::model::{Good, GoodKind, Item, Scalar, Workflow};
 use crate::step::request::{ExpiryAction, GateRules};
 use crate::step::spec::{SEND_BACK, no_tunables};
 use crate::step::{
-    Approve, ArgSpec, Decision, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, Reply, Request, StepContext,
-    StepError, StepKind, Turn, ValueType, Verdict,
+    Approve, ArgSpec, Decision, KindSpec, Mode, NodeSpec, NoteLevel, Nudging, Occurs, Output, PropSpec, Reply, Request,
+    StepContext, StepError, StepKind, Turn, ValueType, Verdict,
 };
 
 use std::collections::BTreeSet;
@@ -52,6 +52,43 @@ What a person turns down goes no further; a `report` that takes from the gate co
             example: r#"expires "72h" then="reject""#,
             ..NodeSpec::EMPTY
         },
+        NodeSpec {
+            name: "remind",
+            args: &[ArgSpec { name: "after", ty: ValueType::Duration, required: true }],
+            props: &[PropSpec {
+                name: "every",
+                ty: ValueType::Duration,
+                required: false,
+                default: None,
+                doc: "Again so long after each reminder.",
+            }],
+            doc: "How long an item waits before people are told again, counted from when it was put to them. They are told over the `notify` \
+setting of the workflow, as `gate-reminder`.",
+            example: r#"remind "24h" every="24h""#,
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "escalate",
+            args: &[ArgSpec { name: "after", ty: ValueType::Duration, required: true }],
+            props: &[PropSpec {
+                name: "to",
+                ty: ValueType::Text,
+                required: true,
+                default: None,
+                doc: "Who is asked as well: a person or a team.",
+            }],
+            doc: "How long an item waits before somebody else is asked as well, counted from when it was put to people. It is told over the \
+`notify` setting of the workflow, as `gate-escalated`; whoever was asked first may still decide.",
+            example: r#"escalate "48h" to="head-of-content""#,
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec::value(
+            "queue",
+            ValueType::Integer,
+            "How many items may wait here at most, in all open cycles together. While so many wait, the steps before this gate write no \
+more; they go on as people decide.",
+            "queue 20",
+        ),
         NodeSpec::value(
             "approvals",
             ValueType::Integer,
@@ -90,6 +127,8 @@ what they are asked, and the new piece comes to the gate again.",
     approvals 2
     no-self-approval #true
     send-back "outlines" rounds=2
+    remind "24h" every="24h"
+    escalate "48h" to="head-of-content"
     expires "72h" then="reject"
 }"#,
     keeps: None,
@@ -104,11 +143,23 @@ what they are asked, and the new piece comes to the gate again.",
 pub fn pins(cx: &StepContext<'_>, item: &Item) -> Digest {
     let mut hasher = Hasher::new();
     hasher.json(&item.id).part(cx.client_os.digest().bytes());
-    let mut behind = BTreeSet::from([&cx.step.id]);
+    add_target(&mut hasher, cx.workflow, &cx.step.id);
+    hasher.finish()
+}
+
+/// The digest of where pieces go from a gate.
+pub fn target(workflow: &Workflow, gate: &StepId) -> Digest {
+    let mut hasher = Hasher::new();
+    add_target(&mut hasher, workflow, gate);
+    hasher.finish()
+}
+
+fn add_target(hasher: &mut Hasher, workflow: &Workflow, gate: &StepId) {
+    let mut behind = BTreeSet::from([gate]);
     // Steps stand in any order in a file, so it is gone through until nothing is added.
     loop {
         let before = behind.len();
-        for step in &cx.workflow.steps {
+        for step in &workflow.steps {
             if step.from.iter().any(|wire| behind.contains(&wire.from)) {
                 behind.insert(&step.id);
             }
@@ -117,12 +168,11 @@ pub fn pins(cx: &StepContext<'_>, item: &Item) -> Digest {
             break;
         }
     }
-    let publishing = cx.workflow.steps.iter().filter(|step| behind.contains(&step.id) && TARGETS.contains(&step.verb.as_str()));
+    let publishing = workflow.steps.iter().filter(|step| behind.contains(&step.id) && TARGETS.contains(&step.verb.as_str()));
     for step in publishing {
         hasher.part(step.id.as_str()).json(&step.config);
     }
-    hasher.json(&cx.workflow.channels);
-    hasher.finish()
+    hasher.json(&workflow.channels);
 }
 
 /// Steps that say where a piece goes.
@@ -163,6 +213,19 @@ fn rules(cx: &StepContext<'_>, item: &Item) -> GateRules {
         no_self_approval,
         authors: if no_self_approval { authors(cx, item) } else { Vec::new() },
         back: back(cx, item),
+    }
+}
+
+fn nudging(cx: &StepContext<'_>) -> Nudging {
+    let millis =
+        |value: Option<&Scalar>| value.and_then(Scalar::duration).and_then(|after| u64::try_from(after.as_millis()).ok());
+    let (remind, escalate) = (cx.config().child("remind"), cx.config().child("escalate"));
+    let to = escalate.and_then(|node| node.prop("to")).and_then(Scalar::text);
+    Nudging {
+        remind_after: remind.and_then(|node| millis(node.arg())),
+        remind_every: remind.and_then(|node| millis(node.prop("every"))).filter(|every| *every > 0),
+        escalate_after: escalate.and_then(|node| millis(node.arg())),
+        escalate_to: to.map(str::to_owned).into_iter().collect(),
     }
 }
 
@@ -235,6 +298,8 @@ impl StepKind for Gate {
                 },
                 pins: pins(cx, item),
                 rules: rules(cx, item),
+                nudging: nudging(cx),
+                again: cx.again.map(str::to_owned),
             })]));
         };
         let [Reply::Decided(decision)] = replies.as_slice() else {

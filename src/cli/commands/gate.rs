@@ -5,6 +5,7 @@ use crate::cli::args::{Gate, GateCommand, GateEdit};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::project::{Place, Project, long_handle, pick, split_words};
+use crate::engine::Nudge;
 use crate::model::goods::Evidence;
 use crate::model::{Good, Item};
 use crate::report::style::{CODE, DIM, GOOD, TITLE, WAIT, count, fit, paint, plain};
@@ -135,6 +136,17 @@ impl Open {
                 paint(TITLE, &gate.id),
                 paint(DIM, format!("{} · waits for {}{}", gate.step, gate.approve.by.join(", "), so_far(gate)))
             );
+            if let Some(again) = &gate.approve.again {
+                text.push_str(&format!("{}\n\n", paint(WAIT, format!("Put to you again: {}.", plain(again)))));
+            }
+            if let Some(next) = gate.next_nudge {
+                let at = next.at.friendly(&self.project.workflow.zone);
+                let what = match next.nudge {
+                    Nudge::Reminded => format!("A reminder follows {at}."),
+                    Nudge::Escalated => format!("It is escalated to {} {at}.", gate.approve.nudging.escalate_to.join(", ")),
+                };
+                text.push_str(&format!("{}\n\n", paint(DIM, plain(&what))));
+            }
             for line in gate.approve.text.lines() {
                 text.push_str(&format!("{}\n", plain(line)));
             }
@@ -207,6 +219,10 @@ fn so_far(gate: &GateView) -> String {
         let names =
             if gate.approved_by.is_empty() { String::new() } else { format!(" ({})", plain(&gate.approved_by.join(", "))) };
         text = format!(" · {} of {needed} approvals{names}", gate.approved_by.len());
+    }
+    let nudges = gate.nudges();
+    if !nudges.is_empty() {
+        text.push_str(&format!(" · {}", plain(&nudges)));
     }
     if !gate.approve.rules.authors.is_empty() {
         text.push_str(&format!(" · not by {}", plain(&gate.approve.rules.authors.join(", "))));

@@ -98,6 +98,8 @@ fn in_words(what: &What) -> String {
         What::TaskFailed { step } => format!("{} at {step}", paint(BAD, "failed")),
         What::TaskDeferred { step } => format!("over a cap at {step}, first in line in the next cycle"),
         What::Waiting { step } => format!("{} at {step}", paint(WAIT, "waits for a person")),
+        What::Nudged { step, escalated: false } => format!("people were reminded at {step}"),
+        What::Nudged { step, escalated: true } => format!("{} at {step}", paint(WAIT, "escalated")),
         What::Decided { step, verdict } => format!("decided at {step}: {verdict}"),
         What::Parked { waiting, .. } => format!("rests until {} made", many(*waiting)),
         What::Closed => paint(GOOD, "done"),

@@ -6,6 +6,7 @@ mod duplicate_channel;
 mod ends;
 mod generation_without_source;
 mod idle_feedback;
+mod late_nudge;
 mod missing_layer;
 mod mixed_currencies;
 mod no_way_back;
@@ -54,6 +55,7 @@ const RULES: &[Rule] = &[
     unapproved_outline::rule,
     ungated_publish::rule,
     undecidable_gate::rule,
+    late_nudge::rule,
     no_way_back::rule,
     uncapped_generator::rule,
     unreachable_cap::rule,

@@ -106,7 +106,13 @@ impl Metrics {
             What::Decided { step, .. } => drop(self.decided.get_or_create(&of_step(step)).inc()),
             What::Trouble { .. } => drop(self.troubles.get_or_create(&of()).inc()),
             What::Received { .. } => drop(self.received.get_or_create(&of()).inc()),
-            What::TakenUp | What::Waiting { .. } | What::Parked { .. } | What::Stopped | What::Reloaded | What::Kept => {}
+            What::TakenUp
+            | What::Nudged { .. }
+            | What::Waiting { .. }
+            | What::Parked { .. }
+            | What::Stopped
+            | What::Reloaded
+            | What::Kept => {}
         }
     }
 

@@ -80,6 +80,8 @@ fn row(waiting: &Waiting, now: Timestamp, several: bool) -> Markup {
                 @if several { span { (waiting.workflow) } }
                 @if !waiting.by.is_empty() { span { "for " (shown(&waiting.by.join(", "))) } }
                 @if !waiting.approved_by.is_empty() { span { "approved by " (shown(&waiting.approved_by.join(", "))) ", " (waiting.missing) " more needed" } }
+                @if !waiting.nudges.is_empty() { span.soon { (shown(&waiting.nudges)) } }
+                @if waiting.again.is_some() { span.soon { "was approved before" } }
                 @if let Some(expires) = waiting.expires {
                     span.soon[soon] { "expires " (until(expires, now)) }
                 }
