@@ -10,6 +10,7 @@ pub mod plan_page;
 pub mod progress;
 pub mod project;
 pub mod rewrite;
+pub mod word_diff;
 
 use args::{Args, Command};
 use clap::Parser as _;
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Fa
         Command::Plan(command) => commands::plan::run(command, &place, output),
         Command::Status(command) => commands::status::run(command, &place, output),
         Command::Gate(command) => commands::gate::run(command, &place, output),
+        Command::Review(command) => commands::review::run(command, &place, output),
         Command::Effect(command) => commands::effect::run(command, &place, output),
         Command::Trace(command) => commands::trace::run(command, &place, output),
         Command::Why(command) => commands::why::run(command, &place, output),

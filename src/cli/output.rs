@@ -48,7 +48,9 @@ impl Output {
 
     /// Columns to write into: the terminal's, or 100 when there is none.
     pub fn width(&self) -> usize {
-        terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).clamp(40, 160))
+        let told = || std::env::var("COLUMNS").ok()?.trim().parse::<usize>().ok();
+        let seen = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        seen.or_else(told).map_or(100, |width| width.clamp(40, 160))
     }
 
     /// Whether a person watches standard error.

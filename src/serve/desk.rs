@@ -15,7 +15,7 @@
 use super::events::{Bus, Happened, What};
 use super::owner;
 use super::served::{Seen, Served};
-use crate::base::{CycleNo, Digest, ItemId, RequestKey, Timestamp};
+use crate::base::{CycleNo, Digest, ItemId, RequestKey, StepId, Timestamp};
 use crate::engine::Event;
 use crate::model::goods::{Evidence, Finding};
 use crate::model::{Good, Item};
@@ -114,6 +114,9 @@ pub struct Waiting {
     /// Why it is put to people again although somebody had approved it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<String>,
+    /// The steps that may be asked to make it again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub back: Vec<StepId>,
     /// The digest of what is shown; a decision names it.
     pub pins: Digest,
     #[serde(skip)]
@@ -443,6 +446,7 @@ fn to_waiting(seen: &Seen, gate: &GateView) -> Waiting {
         since: gate.since,
         nudges: gate.nudges(),
         again: gate.approve.again.clone(),
+        back: gate.approve.rules.back.clone(),
         pins: gate.approve.pins,
         key: gate.key.clone(),
     }

@@ -1,9 +1,9 @@
 //! Channels: what a `channel` block may hold. The ways out are in `world::publish`.
 
-use crate::step::{ConnectorSpec, NodeSpec, ValueType};
+use crate::step::{ArgSpec, ConnectorSpec, NodeSpec, Occurs, PropSpec, ValueType};
 
 /// Every kind of channel, in the order they are shown.
-pub const CHANNELS: &[ConnectorSpec] = &[FILES, WEBHOOK, SLACK, TEAMS];
+pub const CHANNELS: &[ConnectorSpec] = &[FILES, WORDPRESS, GHOST, SMTP, WEBHOOK, SLACK, TEAMS];
 
 const FILES: ConnectorSpec = ConnectorSpec {
     kind: "files",
@@ -30,6 +30,142 @@ const FILES: ConnectorSpec = ConnectorSpec {
         .or("#true"),
     ],
     example: "channel \"blog\" kind=\"files\" {\n    dir \"out/blog\"\n}",
+};
+
+const SITE_URL: NodeSpec = NodeSpec::value(
+    "url",
+    ValueType::Url,
+    "The address of the site, as its readers open it.",
+    "url \"https://blog.example.com\"",
+)
+.required();
+
+const WORDPRESS: ConnectorSpec = ConnectorSpec {
+    kind: "wordpress",
+    summary: "Makes each piece a post of a WordPress site.",
+    doc: "Over the REST API that WordPress has since 4.7, with an application password (in WordPress under Users, Profile). The text \
+          becomes clean HTML.\n\n\
+          A piece becomes one post: its key stands in the slug and in a comment that readers do not see, and posts are looked through for it \
+          before one is made. What a person changes in WordPress stays as it is, also a post in the bin, and the receipt says that it was edited.",
+    nodes: &[
+        SITE_URL,
+        NodeSpec::value("user", ValueType::Text, "Who writes the posts.", "user \"editor\"").required(),
+        NodeSpec::value(
+            "password",
+            ValueType::Secret,
+            "Where the application password of that user is kept.",
+            "password (env)\"WORDPRESS_PASSWORD\"",
+        )
+        .required(),
+        NodeSpec {
+            name: "status",
+            args: &[ArgSpec { name: "value", ty: ValueType::Choice(&["publish", "draft"]), required: true }],
+            default: Some("\"publish\""),
+            doc: "With `draft` somebody publishes it in WordPress.",
+            example: "status \"draft\"",
+            ..NodeSpec::EMPTY
+        },
+    ],
+    example: "channel \"site\" kind=\"wordpress\" {\n    url \"https://blog.example.com\"\n    user \"editor\"\n    password (env)\"WORDPRESS_PASSWORD\"\n}",
+};
+
+const GHOST: ConnectorSpec = ConnectorSpec {
+    kind: "ghost",
+    summary: "Makes each piece a post of a Ghost site.",
+    doc: "Over Ghost's Admin API (version 5) with the key of a custom integration. The text becomes clean HTML.\n\n\
+          A piece becomes one post: an internal tag, which readers do not see, holds its key, and posts are looked through for it before one \
+          is made. A post that is there is left as it is.",
+    nodes: &[
+        SITE_URL,
+        NodeSpec::value(
+            "key",
+            ValueType::Secret,
+            "Where the Admin API key is kept; in Ghost it stands under Settings, Integrations.",
+            "key (env)\"GHOST_KEY\"",
+        )
+        .required(),
+        NodeSpec {
+            name: "status",
+            args: &[ArgSpec { name: "value", ty: ValueType::Choice(&["published", "draft"]), required: true }],
+            default: Some("\"published\""),
+            doc: "With `draft` somebody publishes it in Ghost.",
+            example: "status \"draft\"",
+            ..NodeSpec::EMPTY
+        },
+    ],
+    example: "channel \"site\" kind=\"ghost\" {\n    url \"https://blog.example.com\"\n    key (env)\"GHOST_KEY\"\n}",
+};
+
+const SMTP: ConnectorSpec = ConnectorSpec {
+    kind: "smtp",
+    summary: "Sends each piece as a letter over a mail server.",
+    doc: "For a newsletter's list address, and for `notify`. A letter holds the text twice, plain and as HTML without anything that runs, and \
+          its `Message-ID` comes from the piece's key.\n\n\
+          A mail server cannot say which letters it has. Until the text is on its way an attempt that fails is repeated; when the line breaks \
+          after that, the letter is in doubt and nothing is sent again until a person says what happened.\n\n\
+          Give `unsubscribe` when the letters go to people outside: mail programs show it beside the sender, and it stands below the text.",
+    nodes: &[
+        NodeSpec {
+            name: "server",
+            args: &[ArgSpec { name: "host", ty: ValueType::Text, required: true }],
+            props: &[PropSpec {
+                name: "port",
+                ty: ValueType::Integer,
+                required: false,
+                default: None,
+                doc: "Left out: 587 with `starttls`, 465 with `implicit`, 25 with `none`.",
+            }],
+            occurs: Occurs::Once,
+            doc: "The mail server that takes the letters.",
+            example: "server \"smtp.example.com\" port=587",
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "tls",
+            args: &[ArgSpec { name: "value", ty: ValueType::Choice(&["starttls", "implicit", "none"]), required: true }],
+            default: Some("\"starttls\""),
+            doc: "How the line is kept private. With `none` a password is sent to this machine only.",
+            example: "tls \"implicit\"",
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec::value("user", ValueType::Secret, "Where the login name is kept.", "user (env)\"SMTP_USER\""),
+        NodeSpec::value("password", ValueType::Secret, "Where the password is kept.", "password (env)\"SMTP_PASSWORD\""),
+        NodeSpec::value("from", ValueType::Text, "Who writes.", "from \"Acme <news@example.com>\"").required(),
+        NodeSpec {
+            name: "to",
+            args: &[ArgSpec { name: "address", ty: ValueType::Text, required: true }],
+            rest: Some(ValueType::Text),
+            doc: "Who gets it. All of them see each other's addresses.",
+            example: "to \"readers@lists.example.com\"",
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "bcc",
+            args: &[ArgSpec { name: "address", ty: ValueType::Text, required: true }],
+            rest: Some(ValueType::Text),
+            doc: "Who gets it as well without being seen.",
+            example: "bcc \"archive@example.com\"",
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec::value("reply-to", ValueType::Text, "Where answers go; left out, to `from`.", "reply-to \"ann@example.com\""),
+        NodeSpec {
+            name: "unsubscribe",
+            args: &[ArgSpec { name: "address", ty: ValueType::Text, required: true }],
+            props: &[PropSpec {
+                name: "one-click",
+                ty: ValueType::Bool,
+                required: false,
+                default: Some("#false"),
+                doc: "One `POST` to the https address ends the subscription, as RFC 8058 says.",
+            }],
+            doc: "How readers end it: an address on the web, or `mailto:`. It is written as `List-Unsubscribe` and below the text.",
+            example: "unsubscribe \"https://example.com/unsubscribe\" one-click=#true",
+            ..NodeSpec::EMPTY
+        },
+    ],
+    example: "channel \"letters\" kind=\"smtp\" {\n    server \"smtp.example.com\" port=587\n    user (env)\"SMTP_USER\"\n    \
+              password (env)\"SMTP_PASSWORD\"\n    from \"Acme <news@example.com>\"\n    to \"readers@lists.example.com\"\n    \
+              unsubscribe \"https://example.com/unsubscribe\" one-click=#true\n}",
 };
 
 const WEBHOOK: ConnectorSpec = ConnectorSpec {

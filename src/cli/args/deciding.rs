@@ -118,6 +118,26 @@ pub struct GateEdit {
     pub by: Option<String>,
 }
 
+/// Decide about everything that waits, one piece after the other
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl review
+  loopctl review workflows/first-loop.kdl --as Ada
+  loopctl review --json                      the queue, for scripts
+  printf 'a\\ns\\nq\\n' | loopctl review       answers from a script
+
+The most urgent comes first, with what the checks found and the evidence behind it. Approve it, edit it in $EDITOR, reject it,
+send it back with a reason, or skip it. A piece that somebody else changed or decided meanwhile is shown again, and what you
+wrote is kept. Exit code 4 says that something still waits.")]
+pub struct Review {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
+
 /// Decide about pieces of which nobody knows whether they went out
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:

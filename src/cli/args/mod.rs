@@ -70,6 +70,7 @@ pub enum Command {
     Plan(Plan),
     Status(Status),
     Gate(Gate),
+    Review(Review),
     Effect(Effect),
     Trace(Trace),
     Why(Why),

@@ -85,6 +85,7 @@ pub enum OsCommand {
     /// Decide about the changes that the last report proposes; asks one by one in a terminal
     #[command(after_long_help = "Examples:
   loopctl os review
+  printf 'a\\nq\\n' | loopctl os review --ask     answers from a script
   loopctl os review list --json
   loopctl os review accept a-7f3a1c
   loopctl os review edit a-7f3a1c --text 0.33
@@ -147,6 +148,10 @@ pub struct OsReview {
 
     #[command(flatten)]
     pub workflow: WorkflowFile,
+
+    /// Ask one by one also when the answers do not come from a terminal
+    #[arg(long, conflicts_with = "json")]
+    pub ask: bool,
 }
 
 #[derive(Debug, Subcommand)]

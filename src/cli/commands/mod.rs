@@ -26,6 +26,7 @@ pub mod replay;
 mod replay_with;
 pub mod report;
 pub mod retry;
+pub mod review;
 pub mod run;
 mod run_watch;
 pub mod serve;

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub fn run(args: &OsReview, place: &Place, output: &Output) -> Result<Exit, Failure> {
     match &args.command {
-        None if !output.json && std::io::stdin().is_terminal() && output.is_watched() => {
+        None if args.ask || (!output.json && std::io::stdin().is_terminal() && output.is_watched()) => {
             Desk::load(place, args.workflow.file.as_deref(), output)?.ask(output)
         }
         None => Desk::load(place, args.workflow.file.as_deref(), output)?.list(output),

@@ -4,7 +4,7 @@
 use super::frame::{failed, of_piece};
 use super::piece::{Kept, draw};
 use super::session::{Sent, refused};
-use crate::base::Digest;
+use crate::base::{Digest, StepId};
 use crate::report::style::count;
 use crate::serve::desk::{Order, Refused};
 use crate::serve::http::Front;
@@ -32,6 +32,11 @@ pub async fn decide(State(front): State<Front>, Path((workflow, id)): Path<(Stri
         }
         "edit" => Verdict::Edit { text: text.clone() },
         "reject" => Verdict::Reject { reason: Some(reason.clone()).filter(|reason| !reason.is_empty()) },
+        "back" if reason.is_empty() => {
+            visitor.tell("Without a reason nothing would be made otherwise, so nothing was decided.".to_owned());
+            return Redirect::to(&format!("{}#back", of_piece(&workflow, &id))).into_response();
+        }
+        "back" => Verdict::SendBack { to: StepId::new(sent.field("to")), reason: reason.clone() },
         _ => return refused(),
     };
     let edited = matches!(verdict, Verdict::Edit { .. });
@@ -41,6 +46,7 @@ pub async fn decide(State(front): State<Front>, Path((workflow, id)): Path<(Stri
             let queue = front.desk.queue().await.unwrap_or_default();
             let done = match word.as_str() {
                 "reject" => "Rejected",
+                "back" => "Sent back",
                 _ if edited => "Saved and approved",
                 _ => "Approved",
             };

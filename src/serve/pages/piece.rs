@@ -214,7 +214,12 @@ fn actions(visitor: &Visitor, facts: &ItemFacts, waiting: &Waiting, text: &str, 
                 }
                 a.button href="#edit" data-key="e" { "Edit" }
                 a.button href="#reject" data-key="r" { "Reject" }
-                span.keys.dim data-keys { kbd { "a" } " approve " kbd { "e" } " edit " kbd { "r" } " reject " kbd { "n" } " next" }
+                @if !waiting.back.is_empty() { a.button href="#back" data-key="b" { "Send back" } }
+                span.keys.dim data-keys {
+                    kbd { "a" } " approve " kbd { "e" } " edit " kbd { "r" } " reject "
+                    @if !waiting.back.is_empty() { kbd { "b" } " send back " }
+                    kbd { "n" } " next"
+                }
             }
             form #edit .panel.open[open == "edit"] method="post" action=(to) {
                 (hidden("edit"))
@@ -229,6 +234,26 @@ fn actions(visitor: &Visitor, facts: &ItemFacts, waiting: &Waiting, text: &str, 
                 textarea #reason name="reason" rows="3" dir="auto" { "\n" (reason) }
                 p.row { button.danger type="submit" { "Reject" } a.button href="#main" { "Leave it" } }
             }
+            @if !waiting.back.is_empty() { (send_back(&to, &hidden("back"), waiting, if open == "back" { reason } else { "" }, open == "back")) }
+        }
+    }
+}
+
+/// A step makes it again, with the reason before its eyes.
+fn send_back(to: &str, hidden: &Markup, waiting: &Waiting, reason: &str, open: bool) -> Markup {
+    html! {
+        form #back .panel.open[open] method="post" action=(to) {
+            (hidden)
+            @match waiting.back.as_slice() {
+                [only] => { input type="hidden" name="to" value=(only); },
+                several => {
+                    label for="to" { "Who makes it again" }
+                    select #to name="to" { @for step in several { option value=(step) { (step) } } }
+                }
+            }
+            label for="otherwise" { "What shall be made otherwise? It is read by whoever writes it again" }
+            textarea #otherwise name="reason" rows="3" required dir="auto" { "\n" (reason) }
+            p.row { button.primary type="submit" { "Send back" } a.button href="#main" { "Leave it" } }
         }
     }
 }
@@ -356,7 +381,11 @@ fn history(decisions: &[Past], zone: &TimeZone) -> Markup {
                         strong { (word(&past.verdict)) }
                         @if !matches!(past.verdict, Verdict::Expired { .. }) { " by " (shown(&past.by)) }
                         " at " (past.step) ", " (past.at.friendly(zone))
-                        @if let Verdict::Reject { reason: Some(reason) } = &past.verdict { blockquote dir="auto" { (shown(reason)) } }
+                        @match &past.verdict {
+                            Verdict::Reject { reason: Some(reason) } => { blockquote dir="auto" { (shown(reason)) } },
+                            Verdict::SendBack { to, reason } => { " to " (to) blockquote dir="auto" { (shown(reason)) } },
+                            _ => {},
+                        }
                     }
                 }
             }

@@ -3,7 +3,13 @@
 pub mod chat;
 pub mod files;
 pub mod front_matter;
+pub mod ghost;
+pub mod html;
+pub mod letter;
+mod rest;
+pub mod smtp;
 pub mod webhook;
+pub mod wordpress;
 
 use super::disk::DiskFiles;
 use super::generate::Replying;
@@ -13,6 +19,8 @@ use super::web::Web;
 use crate::model;
 use crate::step::{Publish, Reply};
 use jiff::tz::TimeZone;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Answers `Request::Publish` and `Query::Placed` for one channel.
@@ -22,7 +30,28 @@ pub trait Channel: Send + Sync {
 
     /// Did a piece with this key go out? Answers with `Placed`, or with an `InDoubt` failure when the channel cannot know.
     fn placed<'a>(&'a self, key: &'a str) -> Replying<'a>;
+
+    /// The piece with this key as it stands in the channel now: a person may have changed it there. `None` when it is not there, or
+    /// when the channel cannot tell.
+    fn read_back<'a>(&'a self, _key: &'a str) -> Standings<'a> {
+        Box::pin(async { Ok(None) })
+    }
 }
+
+/// A piece as readers see it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What a reader reads, without markup of the channel.
+    pub text: String,
+    /// Whether the channel knows that a person changed it after it went out.
+    pub edited: bool,
+    /// The channel's version, to compare with the receipt's.
+    pub version: String,
+    pub location: String,
+}
+
+/// The answer of [`Channel::read_back`].
+pub type Standings<'a> = Pin<Box<dyn Future<Output = Result<Option<Standing>, Trouble>> + Send + 'a>>;
 
 /// The channel that a workflow describes. A kind without a way out answers with trouble instead of publishing.
 pub fn open(channel: &model::Channel, zone: &TimeZone, files: &DiskFiles, web: &Arc<Web>, secrets: &Secrets) -> Box<dyn Channel> {
@@ -31,6 +60,9 @@ pub fn open(channel: &model::Channel, zone: &TimeZone, files: &DiskFiles, web: &
         "webhook" => Box::new(webhook::Webhook::new(channel, web.clone(), secrets.clone())),
         "slack" => Box::new(chat::Chat::new(chat::slack, channel, web.clone(), secrets.clone())),
         "teams" => Box::new(chat::Chat::new(chat::teams, channel, web.clone(), secrets.clone())),
+        "wordpress" => Box::new(wordpress::WordPress::new(channel, web.clone(), secrets.clone())),
+        "ghost" => Box::new(ghost::Ghost::new(channel, web.clone(), secrets.clone())),
+        "smtp" => Box::new(smtp::Smtp::new(channel, web.clone(), secrets.clone())),
         kind => Box::new(Unknown(Trouble::permanent(
             format!("channel `{}` is of kind `{kind}`, which this build cannot publish to", channel.name),
             "use `kind=\"files\"` or `kind=\"webhook\"`; `loopctl kinds channel` lists them all",

@@ -21,6 +21,7 @@ mod packages;
 mod plan;
 mod replay;
 mod report;
+mod review;
 mod run;
 #[cfg(unix)]
 mod run_watch;

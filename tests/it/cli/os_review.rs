@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 const PILLARS: &str = "workflows/first-loop/client-os/pillars.kdl";
 
 /// `first-loop` after five cycles, everything approved by a flag.
-fn after_five() -> Place {
+pub fn after_five() -> Place {
     static RUN: OnceLock<Place> = OnceLock::new();
     let run = RUN.get_or_init(|| {
         let place = Place::new();

@@ -1,0 +1,251 @@
+//! The `smtp` channel: each piece as one letter, handed to a mail server.
+//!
+//! A server says neither which letters it has, nor does it mind two with one `Message-ID`. So the conversation is held command by
+//! command: until the text is on its way nothing was sent and it may be tried again; from then on, without the server's answer, the
+//! letter is in doubt and a person looks for its `Message-ID`. A refusal is a refusal at any time: then the server has not taken it.
+
+use super::Channel;
+use super::letter::{self, Envelope};
+use crate::model::{self, Config, Scalar, SecretRef};
+use crate::step::{Publish, Published, Reply};
+use crate::world::generate::Replying;
+use crate::world::secrets::{Secret, Secrets};
+use crate::world::trouble::{Trouble, excerpt};
+use crate::world::web::Web;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// RFC 5321 advises minutes for a server that thinks; people wait for this one.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How the line to the server is kept private.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tls {
+    /// It begins open and is closed before anything is said.
+    StartTls,
+    Implicit,
+    /// Only to a server on this machine or behind a tunnel.
+    None,
+}
+
+/// A mail server that takes letters.
+pub struct Smtp {
+    name: String,
+    config: Config,
+    host: String,
+    port: u16,
+    tls: Tls,
+    user: Option<SecretRef>,
+    password: Option<SecretRef>,
+    timeout: Duration,
+    web: Arc<Web>,
+    secrets: Secrets,
+}
+
+/// What is read at the moment it is used.
+type Login = (Secret, Secret);
+
+impl Smtp {
+    pub fn new(channel: &model::Channel, web: Arc<Web>, secrets: Secrets) -> Smtp {
+        let config = &channel.config;
+        let tls = match config.text("tls") {
+            Some("implicit") => Tls::Implicit,
+            Some("none") => Tls::None,
+            _ => Tls::StartTls,
+        };
+        let usual = match tls {
+            Tls::StartTls => 587,
+            Tls::Implicit => 465,
+            Tls::None => 25,
+        };
+        let secret = |name: &str| config.value(name).and_then(Scalar::secret).cloned();
+        let port = config.child("server").and_then(|server| server.prop("port")?.integer());
+        Smtp {
+            name: channel.name.clone(),
+            host: config.text("server").unwrap_or_default().to_owned(),
+            port: port.and_then(|port| u16::try_from(port).ok()).unwrap_or(usual),
+            tls,
+            user: secret("user"),
+            password: secret("password"),
+            timeout: TIMEOUT,
+            config: config.clone(),
+            web,
+            secrets,
+        }
+    }
+
+    async fn run(&self, request: &Publish) -> Reply {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let trouble = match self.attempt(request).await {
+                Ok(published) => return Reply::Published(published),
+                Err(trouble) => trouble,
+            };
+            match self.web.pause(attempts, &trouble) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return trouble.into_reply(attempts),
+            }
+        }
+    }
+
+    async fn attempt(&self, request: &Publish) -> Result<Published, Trouble> {
+        let envelope = Envelope::read(&self.name, &self.config)?;
+        let letter = letter::write(&envelope, request, self.web.clock.now())?;
+        let login = self.login()?;
+        let bytes = letter.formatted();
+        let mut line = self.said(self.open(login.as_ref()), login.as_ref()).await?;
+        let mut options = Vec::new();
+        let everybody = letter.envelope().to().iter().chain(letter.envelope().from());
+        if everybody.into_iter().any(|address| {
+            let address: &str = address.as_ref();
+            !address.is_ascii()
+        }) {
+            options.push(MailParameter::SmtpUtfEight);
+        }
+        if !bytes.is_ascii() && line.server_info().supports_feature(Extension::EightBitMime) {
+            options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        self.said(line.command(Mail::new(letter.envelope().from().cloned(), options)), login.as_ref()).await?;
+        for to in letter.envelope().to() {
+            // One address that is refused stops the letter for all, before anybody has it.
+            self.said(line.command(Rcpt::new(to.clone(), Vec::new())), login.as_ref()).await?;
+        }
+        self.said(line.command(Data), login.as_ref()).await?;
+        // From here on the server may have it.
+        let id = envelope.message_id(&request.key);
+        match tokio::time::timeout(self.timeout, line.message(&bytes)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if error.status().is_some() => return Err(self.refused(&error, login.as_ref())),
+            Ok(Err(error)) => return Err(self.doubt(&format!("the line to `{}` broke ({error})", self.host), &id)),
+            Err(_) => return Err(self.doubt(&format!("`{}` said nothing for {} s", self.host, self.timeout.as_secs()), &id)),
+        }
+        // It has the letter; how it says goodbye changes nothing.
+        let _ = tokio::time::timeout(Duration::from_secs(2), line.quit()).await;
+        Ok(Published { location: format!("mid:{id}"), version: None, at: request.at })
+    }
+
+    fn login(&self) -> Result<Option<Login>, Trouble> {
+        let (Some(user), Some(password)) = (&self.user, &self.password) else { return Ok(None) };
+        let here = matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1");
+        if self.tls == Tls::None && !here {
+            return Err(Trouble::permanent(
+                format!("channel `{}` would send its password over an open line", self.name),
+                "write `tls \"starttls\"` or `tls \"implicit\"`",
+            ));
+        }
+        Ok(Some((self.secrets.read(user)?, self.secrets.read(password)?)))
+    }
+
+    /// A line to the server, private and signed in as the channel says.
+    async fn open(&self, login: Option<&Login>) -> Result<AsyncSmtpConnection, Error> {
+        let us = ClientId::default();
+        let tls = match self.tls {
+            Tls::None => None,
+            Tls::StartTls | Tls::Implicit => Some(TlsParameters::new(self.host.clone())?),
+        };
+        let (implicit, starting) = if self.tls == Tls::Implicit { (tls, None) } else { (None, tls) };
+        let server = (self.host.as_str(), self.port);
+        let mut line = AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &us, implicit, None).await?;
+        if let Some(tls) = starting {
+            line.starttls(tls, &us).await?;
+        }
+        if let Some((user, password)) = login {
+            let login = Credentials::new(user.expose().to_owned(), password.expose().to_owned());
+            line.auth(&[Mechanism::Plain, Mechanism::Login], &login).await?;
+        }
+        Ok(line)
+    }
+
+    /// Something that is said before the letter: whatever goes wrong, nothing was sent.
+    async fn said<T>(&self, what: impl Future<Output = Result<T, Error>>, login: Option<&Login>) -> Result<T, Trouble> {
+        match tokio::time::timeout(self.timeout, what).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.refused(&error, login)),
+            Err(_) => Err(Trouble::passing(
+                format!("`{}` said nothing for {} s", self.host, self.timeout.as_secs()),
+                format!("check `server` and `tls` of channel `{}`, or run again later", self.name),
+            )),
+        }
+    }
+
+    fn refused(&self, error: &Error, login: Option<&Login>) -> Trouble {
+        let mut words = with_causes(error);
+        for secret in login.into_iter().flat_map(|(user, password)| [user, password]) {
+            words = secret.strike_out(&words);
+        }
+        let words = excerpt(&words, 200);
+        let (host, port, name) = (&self.host, self.port, &self.name);
+        let code = error.status().map(|code| code.to_string());
+        match code.as_deref() {
+            // RFC 4954: the login was wrong, or one is wanted.
+            Some("530" | "534" | "535" | "538") => Trouble::permanent(
+                format!("`{host}` does not let us in: {words}"),
+                format!("check `user` and `password` of channel `{name}`"),
+            ),
+            Some(code) if code.starts_with('4') => Trouble::passing(
+                format!("`{host}` asks to come later: {words}"),
+                "nothing is wrong on this side: run again later, and tell the people of that server if it stays so",
+            ),
+            Some(_) => Trouble::permanent(
+                format!("`{host}` refused the letter: {words}"),
+                format!("read the server's words; the channel is `{name}`"),
+            ),
+            None if error.is_tls() || error.is_client() => Trouble::permanent(
+                format!("no private line to `{host}` port {port}: {words}"),
+                format!("check `tls` of channel `{name}`: `implicit` is usual on port 465, `starttls` on 587"),
+            ),
+            None => Trouble::passing(
+                format!("cannot talk to `{host}` port {port}: {words}"),
+                format!("check `server` of channel `{name}` and the network"),
+            ),
+        }
+    }
+
+    fn doubt(&self, what: &str, id: &str) -> Trouble {
+        Trouble::in_doubt(
+            format!("{what}, so the letter may or may not have gone out"),
+            format!(
+                "look for `Message-ID: <{id}>` in a mailbox that gets it or in the server's log, then tell what you found there"
+            ),
+        )
+    }
+}
+
+/// The error with what is behind it: alone it often says only "Connection error".
+fn with_causes(error: &Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        let said = next.to_string();
+        if !words.contains(&said) {
+            words.push_str(&format!(": {said}"));
+        }
+        cause = next.source();
+    }
+    words
+}
+
+impl Channel for Smtp {
+    fn publish<'a>(&'a self, request: &'a Publish) -> Replying<'a> {
+        Box::pin(self.run(request))
+    }
+
+    /// A mail server has no way back: always in doubt.
+    fn placed<'a>(&'a self, key: &'a str) -> Replying<'a> {
+        Box::pin(async move {
+            match Envelope::read(&self.name, &self.config) {
+                Ok(envelope) => {
+                    self.doubt("a mail server cannot say which letters it has", &envelope.message_id(key)).into_reply(1)
+                }
+                Err(trouble) => trouble.into_reply(1),
+            }
+        })
+    }
+}
