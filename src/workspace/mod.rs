@@ -6,6 +6,7 @@
 
 pub mod failure;
 pub mod find;
+pub mod links;
 pub mod names;
 pub mod notify;
 pub mod project;

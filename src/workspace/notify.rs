@@ -3,6 +3,7 @@
 //! What there is to tell is worked out from the view of a cycle, so it is the same however the cycle came to stand where it stands. What
 //! was told is kept in the state folder; a message that did not arrive is told again with the next one.
 
+use super::links::{Signer, Target};
 use crate::base::{Digest, Timestamp};
 use crate::engine::Nudge;
 use crate::model::{Notify, Workflow};
@@ -29,16 +30,30 @@ pub struct Fact {
     pub key: String,
     pub event: &'static str,
     pub line: String,
+    /// The piece it is about, when a person can decide about it.
+    pub piece: Option<Piece>,
+}
+
+/// A piece that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub id: String,
+    pub pins: Digest,
+    /// In real time; over a recording, whose time is its own, `None`.
+    pub expires: Option<Timestamp>,
 }
 
 /// Everything in a cycle that somebody may want to be told.
 pub fn facts(view: &CycleView, now: Timestamp) -> Vec<Fact> {
     let mut facts = Vec::new();
-    let mut add = |event: &'static str, key: String, line: String| {
-        facts.push(Fact { key: format!("{event} {} {} {key}", view.workflow, view.cycle), event, line });
+    let mut put = |event: &'static str, key: String, line: String, piece: Option<Piece>| {
+        facts.push(Fact { key: format!("{event} {} {} {key}", view.workflow, view.cycle), event, line, piece });
     };
     for gate in &view.waiting {
         let by = gate.approve.by.join(", ");
+        let expires = gate.approve.expires.filter(|_| !view.recorded);
+        let piece = Some(Piece { id: gate.id.clone(), pins: gate.approve.pins, expires });
+        let mut add = |event: &'static str, key: String, line: String| put(event, key, line, piece.clone());
         add("gate-opened", gate.id.clone(), format!("{} waits for {by}: “{}”", gate.step, gate.approve.title));
         for nudged in &gate.nudged {
             let (event, what) = match nudged.nudge {
@@ -58,6 +73,7 @@ pub fn facts(view: &CycleView, now: Timestamp) -> Vec<Fact> {
             add("gate-expiring", gate.id.clone(), format!("“{}” waits for {by} and expires at {expires}", gate.approve.title));
         }
     }
+    let mut add = |event: &'static str, key: String, line: String| put(event, key, line, None);
     for failure in &view.failures {
         add("cycle-failed", failure.task.to_string(), format!("{} failed: {}", failure.task.step, failure.message));
     }
@@ -78,6 +94,8 @@ pub fn facts(view: &CycleView, now: Timestamp) -> Vec<Fact> {
 pub struct Told {
     file: PathBuf,
     keys: Vec<String>,
+    /// Signs links; without it a notice leads to the review page's door.
+    signer: Option<Signer>,
 }
 
 impl Told {
@@ -85,7 +103,7 @@ impl Told {
     pub fn open(state: &Path) -> Told {
         let file = state.join("told");
         let keys = fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_owned).collect();
-        Told { file, keys }
+        Told { file, keys, signer: Signer::open(state).ok() }
     }
 
     fn has(&self, to: &str, fact: &Fact) -> bool {
@@ -116,7 +134,7 @@ pub async fn tell(workflow: &Workflow, views: &[CycleView], told: &mut Told, wor
         if news.is_empty() {
             continue;
         }
-        let request = Request::Publish(message(workflow, to, &news, link, now));
+        let request = Request::Publish(message(workflow, to, &news, (link, told.signer.as_ref()), now));
         let key = crate::base::RequestKey {
             cycle: views.last().map(|view| view.cycle).unwrap_or_default(),
             task: crate::base::TaskId { step: crate::base::StepId::new("notify"), item: None },
@@ -155,12 +173,26 @@ fn places(notify: &[Notify]) -> BTreeMap<&str, (BTreeSet<&str>, Option<&str>)> {
     places
 }
 
-fn message(workflow: &Workflow, to: &str, news: &[Fact], link: Option<&str>, now: Timestamp) -> Publish {
+fn message(
+    workflow: &Workflow,
+    to: &str,
+    news: &[Fact],
+    (link, signer): (Option<&str>, Option<&Signer>),
+    now: Timestamp,
+) -> Publish {
     let title = match news {
         [one] => format!("{}: {}", workflow.id, one.line),
         several => format!("{}: {} things", workflow.id, several.len()),
     };
-    let mut text: String = news.iter().take(SHOWN).map(|fact| format!("- {}\n", fact.line)).collect();
+    // An address of its own for each piece, good for that piece alone.
+    let address = |fact: &Fact| {
+        let (link, signer, piece) = (link?, signer?, fact.piece.as_ref()?);
+        let (workflow, until) = (workflow.id.to_string(), Signer::until(now, piece.expires));
+        let target = Target { workflow, id: piece.id.clone(), pins: piece.pins, until };
+        Some(format!("  {}/go/{}\n", link.trim_end_matches('/'), signer.sign(&target)))
+    };
+    let one = |fact: &Fact| format!("- {}\n{}", fact.line, address(fact).unwrap_or_default());
+    let mut text: String = news.iter().take(SHOWN).map(one).collect();
     if news.len() > SHOWN {
         text.push_str(&format!("- and {} more\n", news.len() - SHOWN));
     }

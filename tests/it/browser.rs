@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -177,7 +178,40 @@ impl Chromium {
             let wrong = self.value(ACCESSIBLE);
             assert_eq!(wrong, json!([]), "{name}, dark: {dark}");
         }
+        let Some(axe) = axe() else { return };
+        for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+            self.window(width, 900, dark);
+            let wrong = self.judged_by(axe);
+            assert_eq!(wrong, json!([]), "{name}, {width} pixels wide, dark: {dark}");
+        }
+        self.window(1280, 900, false);
     }
+
+    /// What axe-core finds wrong on the page: every rule it has, of WCAG 2.2 A and AA and of good practice.
+    #[track_caller]
+    fn judged_by(&mut self, axe: &str) -> Value {
+        // What is typed into the console does not go through the page's own policy.
+        self.ask("Runtime.evaluate", json!({"expression": format!("{axe}; undefined"), "returnByValue": true}));
+        let run = "axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations.map((rule) => \
+                   rule.id + ': ' + rule.help + ' ' + rule.nodes.map((node) => node.html.slice(0, 160)).join(' | ')))";
+        let answer = self.ask("Runtime.evaluate", json!({"expression": run, "returnByValue": true, "awaitPromise": true}));
+        assert!(answer["exceptionDetails"].is_null(), "{answer}");
+        answer["result"]["value"].clone()
+    }
+}
+
+/// axe-core, the checker of accessibility: its one file, at `LOOPCTL_TEST_AXE`; `.ci/run` fetches it.
+fn axe() -> Option<&'static str> {
+    static AXE: OnceLock<Option<String>> = OnceLock::new();
+    AXE.get_or_init(|| {
+        let file = std::env::var_os("LOOPCTL_TEST_AXE").map(PathBuf::from);
+        let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        if text.is_none() {
+            skipped(file.as_deref().unwrap_or(Path::new("axe-core (LOOPCTL_TEST_AXE)")));
+        }
+        text
+    })
+    .as_deref()
 }
 
 /// Lists what is wrong. Contrast as WCAG 2.2 counts it, of every text that is seen against what is painted behind it.
@@ -227,6 +261,69 @@ const ACCESSIBLE: &str = r#"(() => {
   }
   return wrong;
 })()"#;
+
+/// What the first test cannot come by: a link from a notice, a piece that can be sent back, and proposals.
+#[test]
+fn a_link_and_a_proposal_are_decided_in_a_browser() {
+    let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let Some(program) = known.iter().map(Path::new).find(|path| path.exists()) else { return skipped(Path::new(known[0])) };
+    let place = crate::cli::os_review::after_five();
+    place.edit(FIRST, "from \"outlines\"; by \"content-team\"", "from \"outlines\"; by \"content-team\"; send-back \"outlines\"");
+    let notify = "provider \"drafter\" kind=\"template\"\n    channel \"team\" kind=\"files\" { dir \"first-loop/told\" }\n    \
+                  notify \"gate-opened\" to=\"team\" link=\"https://loop.acme.example\"";
+    place.edit(FIRST, "provider \"drafter\" kind=\"template\"", notify);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let told: String = place.files("workflows/first-loop/told").into_values().collect();
+    let link = told.split("https://loop.acme.example").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a link");
+    let service = Service::start(&place, FIRST);
+    let mut page = Chromium::start(program);
+    page.window(1280, 900, false);
+
+    page.open(&service.at(link));
+    page.accessible("link");
+    page.keep("link");
+    page.click("#name");
+    page.types("Ann");
+    page.press("Enter");
+    page.until("document.querySelector('h1')?.textContent === 'Approved' && document.readyState === 'complete'");
+    page.accessible("link-done");
+    page.keep("link-done");
+    page.open(&service.at(link));
+    page.until("document.body.innerText.includes('approved by Ann')");
+    page.accessible("link-used");
+
+    page.open(&service.at(&format!("/login?token={}", service.token)));
+    page.click("#name");
+    page.types("Ben");
+    page.press("Enter");
+    page.until("location.pathname === '/queue' && document.readyState === 'complete'");
+    page.click("a.piece");
+    page.until("document.querySelector('#back') !== null && document.readyState === 'complete'");
+    page.press("b");
+    page.until("document.activeElement.id === 'otherwise'");
+    page.accessible("send-back");
+    page.keep("send-back");
+    page.types("say what it costs");
+    page.click("#back button");
+    page.until("location.pathname !== '/queue' && document.querySelector('[role=status]')?.innerText.includes('Sent back')");
+
+    page.open(&service.at("/proposals"));
+    page.accessible("proposals-open");
+    page.keep("proposals-open");
+    page.click("a.piece");
+    page.until("location.pathname.startsWith('/proposals/') && document.readyState === 'complete'");
+    page.accessible("proposal");
+    page.keep("proposal");
+    page.press("r");
+    page.until("document.activeElement.id === 'reason'");
+    page.types("not now");
+    page.accessible("proposal-rejecting");
+    page.click("#reject button");
+    page.until("location.pathname === '/proposals' && document.body.innerText.includes('rejected by Ben')");
+    page.open(&service.at("/cycles/first-loop/5"));
+    page.accessible("cycle-whole");
+    page.keep("cycle-whole");
+}
 
 #[test]
 fn a_person_reviews_in_a_browser() {
@@ -301,7 +398,11 @@ fn a_person_reviews_in_a_browser() {
     page.accessible("proposals");
     page.keep("proposals");
     page.open(&service.at("/pieces/first-loop/o-fffffff"));
+    page.accessible("nothing-here");
     page.keep("nothing-here");
+    page.open(&service.at("/go/AAAA.AAAA"));
+    page.accessible("a-link-that-does-not-work");
+    page.keep("a-link-that-does-not-work");
     let published = place.files("workflows/first-loop/out");
     assert_eq!(published.len(), 2, "what was approved went out");
 }

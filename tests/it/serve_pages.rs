@@ -366,3 +366,130 @@ fn what_would_act_in_a_text_is_shown_and_does_nothing() {
         assert!(!ann.get(path).body.contains("<script>"), "{path}");
     }
 }
+
+/// The links in the notices that a workflow wrote into files.
+fn links(place: &Place) -> Vec<String> {
+    let told: String = place.files("workflows/first-loop/told").into_values().collect();
+    let link = Regex::new(r"https://loop\.acme\.example(/go/\S+)").expect("valid");
+    link.captures_iter(&told).map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn a_signed_link_shows_a_piece_and_only_a_button_on_it_decides() {
+    let place = Place::new();
+    let notify = "provider \"drafter\" kind=\"template\"\n    channel \"team\" kind=\"files\" { dir \"first-loop/told\" }\n    \
+                  notify \"gate-opened\" to=\"team\" link=\"https://loop.acme.example\"";
+    place.edit(FIRST, "provider \"drafter\" kind=\"template\"", notify);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let links = links(&place);
+    assert_eq!(links.len(), 3, "{:?}", place.files("workflows/first-loop/told"));
+    let service = Service::start(&place, FIRST);
+    let page = service.get(&links[0]);
+    assert_eq!(page.status, 200, "{}", page.body);
+    page.says("Approve").says("Your name").says("sign in");
+    assert!(!page.headers.contains_key(SET_COOKIE), "a link signs nobody in");
+    assert_eq!(service.get(&links[0]).status, 200, "programs that open every link in a mail change nothing");
+
+    // Without a name, from elsewhere, or with another link nothing is decided.
+    let form = page.form("approve");
+    service.send(service.post(&links[0], &form)).says("Say who you are");
+    let mut named = form.clone();
+    named.insert("name".into(), "Ann".into());
+    let mut headers = HeaderMap::new();
+    headers.insert("origin", "https://evil.example".parse().expect("a value"));
+    assert_eq!(service.send(service.post(&links[0], &named).headers(headers)).status, 403);
+    let stolen = format!("{}x", links[0]);
+    for page in [service.get(&stolen), service.send(service.post(&stolen, &named)), service.get("/go/AAAA.AAAA")] {
+        assert_eq!(page.status, 404);
+        page.says("This link does not work").says("Nothing was decided");
+    }
+    let state = place.path("workflows/.loopctl");
+    let signer = loopctl::workspace::links::Signer::open(&state).expect("the service's own key");
+    let token = links[0].trim_start_matches("/go/");
+    let mut target = signer.check(token, loopctl::base::Timestamp(0)).expect("it is ours");
+    target.until = loopctl::base::Timestamp(1);
+    let expired = service.get(&format!("/go/{}", signer.sign(&target)));
+    assert_eq!(expired.status, 410);
+    expired.says("This link has expired");
+    assert_eq!(service.sign_in("Cleo").pieces().len(), 3, "nothing was decided");
+
+    let done = service.send(service.post(&links[0], &named));
+    assert_eq!(done.status, 200, "{}", done.body);
+    done.says("Approved");
+    for used in [service.get(&links[0]), service.send(service.post(&links[0], &named))] {
+        assert_eq!(used.status, 410);
+        used.says("approved by Ann").says("This link has done its work");
+    }
+    let page = service.get(&links[1]);
+    let mut reject = page.form("reject");
+    reject.extend(fields(&[("name", "Ben"), ("reason", "not this month")]));
+    service.send(service.post(&links[1], &reject)).says("Rejected");
+    place.run(&format!("log {FIRST}")).exit(0).says("Ann").says("not this month");
+}
+
+#[test]
+fn a_piece_that_needs_two_people_is_not_decided_by_a_link_and_its_page_counts_them() {
+    let place = Place::new();
+    place.edit(FIRST, "from \"outlines\"; by \"content-team\"", "from \"outlines\"; by \"content-team\"; approvals 2; send-back \"outlines\"");
+    let notify = "provider \"drafter\" kind=\"template\"\n    channel \"team\" kind=\"files\" { dir \"first-loop/told\" }\n    \
+                  notify \"gate-opened\" to=\"team\" link=\"https://loop.acme.example\"";
+    place.edit(FIRST, "provider \"drafter\" kind=\"template\"", notify);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let service = Service::start(&place, FIRST);
+    let link = links(&place).remove(0);
+    service.get(&link).says("Several people have to approve");
+    let typed = fields(&[("verdict", "approve"), ("name", "Ann")]);
+    let refused = service.send(service.post(&link, &typed));
+    assert_eq!(refused.status, 409);
+    refused.says("Nothing was decided");
+
+    let (ann, ben) = (service.sign_in("Ann"), service.sign_in("Ben"));
+    let pieces = ann.pieces();
+    let seen = ann.get(&pieces[0]);
+    seen.says("2 more approvals needed");
+    assert_eq!(ann.decide(&pieces[0], &seen, "approve", &[]).status, 303);
+    ben.get(&pieces[0]).says("approved by Ann").says("1 more approval needed");
+    let twice = ann.decide(&pieces[0], &ann.get(&pieces[0]), "approve", &[]);
+    assert_eq!(twice.status, 409, "nobody counts as two");
+    twice.says("Nothing was decided");
+    assert_eq!(ben.decide(&pieces[0], &ben.get(&pieces[0]), "approve", &[]).status, 303);
+    ben.get(&pieces[0]).says("not waiting for a decision");
+
+    // Back to the step that made it, with a reason.
+    let page = ann.get(&pieces[1]);
+    let empty = ann.decide(&pieces[1], &page, "back", &[("reason", " ")]);
+    assert_eq!(empty.status, 303);
+    ann.get(&pieces[1]).says("so nothing was decided");
+    assert_eq!(ann.decide(&pieces[1], &page, "back", &[("reason", "say what it costs")]).status, 303);
+    ann.get(&pieces[1]).says("sent back").says("say what it costs");
+}
+
+#[test]
+fn proposals_are_accepted_in_other_words_rejected_and_never_decided_twice() {
+    let place = crate::cli::os_review::after_five();
+    let service = Service::start(&place, FIRST);
+    let (ann, ben) = (service.sign_in("Ann"), service.sign_in("Ben"));
+    let link = Regex::new(r#"<a class="piece" href="(/proposals/[^"]+)""#).expect("valid");
+    let list = ann.get("/proposals");
+    let all: Vec<String> = link.captures_iter(&list.body).map(|found| found[1].to_owned()).collect();
+    let open = |path: &String| ann.get(path);
+    let weight = all.iter().find(|path| open(path).body.contains("Operations") && open(path).body.contains("name=\"text\"")).expect("a weight");
+    let (of_ann, of_ben) = (ann.get(weight), ben.get(weight));
+    of_ann.says("Why").says("What it should bring").says("The change").says("<ins>").says("<del>");
+    let send = |browser: &Browser<'_>, page: &Answer, path: &str, verdict: &str, typed: &[(&str, &str)]| {
+        let mut all = page.form(verdict);
+        all.extend(fields(typed));
+        browser.post(path, &all)
+    };
+    let done = send(&ann, &of_ann, weight, "accept", &[("text", "0.33")]);
+    assert_eq!((done.status, done.goes_to()), (303, "/proposals"), "{}", done.body);
+    ann.get("/proposals").says("Accepted: ").says("accepted by Ann");
+    assert!(place.read("workflows/first-loop/client-os/pillars.kdl").contains("\"Operations\" weight=0.33"));
+    let late = send(&ben, &of_ben, weight, "reject", &[("reason", "I had a reason")]);
+    assert_eq!(late.status, 409);
+    late.says("accepted by Ann meanwhile").says("I had a reason");
+    let other = all.iter().find(|path| *path != weight).expect("another one");
+    let page = ann.get(other);
+    assert_eq!(send(&ann, &page, other, "reject", &[("reason", "summer is always like this")]).status, 303);
+    place.run(&format!("os review list {FIRST}")).says("rejected by Ann: summer is always like this");
+}

@@ -140,6 +140,11 @@ pub fn secret(visitor: &Visitor) -> Markup {
     html! { input type="hidden" name="form_secret" value=(visitor.form_secret); }
 }
 
+/// What a form carries that needs no session: only what it is for.
+pub fn secretless(verdict: &str) -> Markup {
+    html! { input type="hidden" name="verdict" value=(verdict); }
+}
+
 /// Our mark: a loop that closes.
 fn mark() -> Markup {
     PreEscaped(

@@ -4,7 +4,8 @@
 //! /login  /logout                        a token opens a session; see `session`
 //! /queue                                 what waits, what expires first standing first
 //! /pieces/WORKFLOW/ID                    one piece: text, findings, evidence, history
-//! /pieces/WORKFLOW/ID/decide             approve, edit or reject (POST)
+//! /pieces/WORKFLOW/ID/decide             approve, edit, reject or send back (POST)
+//! /go/LINK                               a piece behind a signed link from a notice, without signing in; see `go`
 //! /cycles  /cycles/WORKFLOW/N            the loop as a circle, caps, spend, reports
 //! /proposals  /proposals/WORKFLOW/ID     changes to the Client OS, as diffs
 //! /assets/page.css  /assets/page.js      both in the binary
@@ -17,6 +18,7 @@ mod circle;
 mod cycles;
 mod decide;
 mod frame;
+mod go;
 mod login;
 mod piece;
 mod proposals;
@@ -48,6 +50,7 @@ pub fn routes(secure: bool) -> Router<Front> {
         .route("/queue", get(queue::show))
         .route("/pieces/{workflow}/{id}", get(piece::show))
         .route("/pieces/{workflow}/{id}/decide", post(decide::decide))
+        .route("/go/{link}", get(go::show).post(go::decide))
         .route("/cycles", get(cycles::all))
         .route("/cycles/{workflow}/{cycle}", get(cycles::one))
         .route("/proposals", get(proposals::all))

@@ -110,7 +110,7 @@ pub fn zone(front: &Front, workflow: &str) -> TimeZone {
 }
 
 /// The page has the title already.
-fn without_title<'a>(text: &'a str, title: &str) -> &'a str {
+pub fn without_title<'a>(text: &'a str, title: &str) -> &'a str {
     let rest = text.trim_start().strip_prefix("# ").and_then(|rest| rest.strip_prefix(title));
     rest.filter(|rest| rest.is_empty() || rest.starts_with('\n')).unwrap_or(text)
 }

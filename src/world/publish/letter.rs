@@ -11,6 +11,8 @@ use crate::world::trouble::Trouble;
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
+use regex::Regex;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// From whom, to whom, and how they get out of it.
@@ -106,12 +108,18 @@ pub fn write(envelope: &Envelope, piece: &Publish, now: Timestamp) -> Result<Mes
     letter = letter.raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
     let page = format!(
         "<!doctype html><html><head><meta charset=\"utf-8\"></head><body>\n{}</body></html>\n",
-        html::from_markdown(&text)
+        html::from_markdown(&with_links(&text))
     );
     // Between the parts stands what the key says, so that the same letter is the same bytes.
     let parts = MultiPart::alternative().boundary(format!("=_{}", Digest::of(&piece.key).short(32)));
     let parts = parts.singlepart(SinglePart::plain(text)).singlepart(SinglePart::html(page));
     letter.multipart(parts).map_err(|error| cannot(format!("the letter cannot be written: {error}")))
+}
+
+/// An address that stands by itself becomes a link: notices are full of them, and Markdown leaves them as they are.
+fn with_links(text: &str) -> String {
+    static BARE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)(^|[ \t])(https?://[^\s<>]+)").expect("a valid pattern"));
+    BARE.replace_all(text, "$1<$2>").into_owned()
 }
 
 fn time(at: Timestamp) -> SystemTime {
@@ -190,6 +198,16 @@ pub mod tests {
         let (_, html) = text.split_once("text/html").unwrap();
         assert!(!html.contains("<script"), "{text}");
         assert_eq!(text.matches("Message-ID:").count(), 1);
+    }
+
+    #[test]
+    fn an_address_in_a_notice_can_be_clicked() {
+        let mut notice = piece("k-1", "2 things");
+        notice.text = "- one\n  https://loop.example/go/a.b\n\nDecide at https://loop.example\n[c](https://us.example)\n".into();
+        let html = html::from_markdown(&with_links(&notice.text));
+        for link in ["href=\"https://loop.example/go/a.b\"", "href=\"https://loop.example\"", "href=\"https://us.example\""] {
+            assert!(html.contains(link), "{link} in {html}");
+        }
     }
 
     #[test]

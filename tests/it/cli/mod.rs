@@ -16,7 +16,7 @@ mod mcp;
 mod modules;
 mod notify;
 mod os;
-mod os_review;
+pub mod os_review;
 mod packages;
 mod plan;
 mod replay;
