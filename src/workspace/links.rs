@@ -52,7 +52,10 @@ impl Signer {
         match fs::read(&file) {
             Ok(bytes) => match <[u8; 32]>::try_from(bytes.as_slice()) {
                 Ok(key) => Ok(Signer(key)),
-                Err(_) => Err(io::Error::other(format!("`{}` is not a key of 32 bytes; remove it, and a new one is made", file.display()))),
+                Err(_) => Err(io::Error::other(format!(
+                    "`{}` is not a key of 32 bytes; remove it, and a new one is made",
+                    file.display()
+                ))),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let mut key = [0; 32];

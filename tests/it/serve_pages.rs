@@ -430,7 +430,11 @@ fn a_signed_link_shows_a_piece_and_only_a_button_on_it_decides() {
 #[test]
 fn a_piece_that_needs_two_people_is_not_decided_by_a_link_and_its_page_counts_them() {
     let place = Place::new();
-    place.edit(FIRST, "from \"outlines\"; by \"content-team\"", "from \"outlines\"; by \"content-team\"; approvals 2; send-back \"outlines\"");
+    place.edit(
+        FIRST,
+        "from \"outlines\"; by \"content-team\"",
+        "from \"outlines\"; by \"content-team\"; approvals 2; send-back \"outlines\"",
+    );
     let notify = "provider \"drafter\" kind=\"template\"\n    channel \"team\" kind=\"files\" { dir \"first-loop/told\" }\n    \
                   notify \"gate-opened\" to=\"team\" link=\"https://loop.acme.example\"";
     place.edit(FIRST, "provider \"drafter\" kind=\"template\"", notify);
@@ -473,7 +477,10 @@ fn proposals_are_accepted_in_other_words_rejected_and_never_decided_twice() {
     let list = ann.get("/proposals");
     let all: Vec<String> = link.captures_iter(&list.body).map(|found| found[1].to_owned()).collect();
     let open = |path: &String| ann.get(path);
-    let weight = all.iter().find(|path| open(path).body.contains("Operations") && open(path).body.contains("name=\"text\"")).expect("a weight");
+    let weight = all
+        .iter()
+        .find(|path| open(path).body.contains("Operations") && open(path).body.contains("name=\"text\""))
+        .expect("a weight");
     let (of_ann, of_ben) = (ann.get(weight), ben.get(weight));
     of_ann.says("Why").says("What it should bring").says("The change").says("<ins>").says("<del>");
     let send = |browser: &Browser<'_>, page: &Answer, path: &str, verdict: &str, typed: &[(&str, &str)]| {

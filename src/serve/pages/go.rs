@@ -57,7 +57,8 @@ async fn found(front: &Front, target: Target) -> Result<(Target, Waiting), Respo
     match waits {
         Some(waiting) if waiting.pins == target.pins => Ok((target, waiting)),
         Some(_) => {
-            let message = "The piece is another than the one in the message. Nothing was decided; sign in to read it as it is now.";
+            let message =
+                "The piece is another than the one in the message. Nothing was decided; sign in to read it as it is now.";
             Err(trouble(StatusCode::CONFLICT, "This piece has changed", message, Some((&to, "Sign in and read it"))))
         }
         None => Err(used(front, &target).await),
@@ -179,7 +180,9 @@ pub async fn decide(
         }
         Err(Refused::Changed(_) | Refused::Gone(_)) => match opened(&front, &link).await {
             // It still waits, but not for this person.
-            Ok((_, waiting)) => draw(StatusCode::CONFLICT, &front, &link, &waiting, Some("Nothing was decided: it is not yours to decide.")).await,
+            Ok((_, waiting)) => {
+                draw(StatusCode::CONFLICT, &front, &link, &waiting, Some("Nothing was decided: it is not yours to decide.")).await
+            }
             Err(page) => page,
         },
         Err(Refused::Failed(failure)) => super::frame::failed(&failure),
