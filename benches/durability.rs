@@ -5,7 +5,7 @@
 use loopctl::base::{CycleNo, StepId, TaskId, WorkflowId};
 use loopctl::engine::Entry;
 use loopctl::runtime::Journal;
-use loopctl::store::{CheckpointStore, LogJournal, OpenOptions, SledStore};
+use loopctl::store::{CheckpointStore, LogJournal, OpenOptions, DiskStore};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -67,7 +67,7 @@ fn compare(what: &str, raw: &mut Raw, per: u32, mut ours: impl FnMut(u32)) {
     println!("{what:<36}{ours:9.1} µs  {:8.3} × of {raw:.1} µs", ours / raw);
 }
 
-fn open(folder: &Path) -> LogJournal<SledStore> {
+fn open(folder: &Path) -> LogJournal<DiskStore> {
     loopctl::store::open(folder, &OpenOptions::default()).expect("a free folder")
 }
 

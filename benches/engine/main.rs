@@ -12,7 +12,7 @@ use common::{Floor, child, child_task, folder, heading, line, median, seconds, s
 use loopctl::client_os::Snapshot;
 use loopctl::model::Workflow;
 use loopctl::runtime::{self, DriveOptions, FixedClock, Journal, Outcome, Run, StopSignal, Which};
-use loopctl::store::{CheckpointStore, LogJournal, OpenOptions, SledStore};
+use loopctl::store::{CheckpointStore, LogJournal, OpenOptions, DiskStore};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn run(reactor: &tokio::runtime::Runtime, workflow: &Arc<Workflow>, journal: &mu
     reactor.block_on(runtime::run_cycle(run, &mut |_| {})).expect("the journal takes it").outcome
 }
 
-fn open(folder: &Path) -> LogJournal<SledStore> {
+fn open(folder: &Path) -> LogJournal<DiskStore> {
     loopctl::store::open(folder, &OpenOptions::default()).expect("a free folder")
 }
 
@@ -69,13 +69,13 @@ fn in_memory(reactor: &tokio::runtime::Runtime) {
 }
 
 /// Ours and the floor in turn, so that what else the machine does hits both alike.
-fn durable(reactor: &tokio::runtime::Runtime, journal: &mut LogJournal<SledStore>, floor: &mut Floor, each_step: bool) {
+fn durable(reactor: &tokio::runtime::Runtime, journal: &mut LogJournal<DiskStore>, floor: &mut Floor, each_step: bool) {
     let round = |what: &str,
                  steps: usize,
                  name: String,
                  make: &dyn Fn(&str) -> Workflow,
                  floor: &mut Floor,
-                 journal: &mut LogJournal<SledStore>| {
+                 journal: &mut LogJournal<DiskStore>| {
         let workflow = Arc::new(make(&format!("{what} {name}").replace([' ', ','], "-")));
         let mut strict = Strict { journal, each_step, commits: 0 };
         let (ours, outcome) = seconds(|| run(reactor, &workflow, &mut strict));

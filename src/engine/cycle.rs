@@ -82,6 +82,10 @@ pub struct Cycle {
     pub(super) queues_beside: Vec<i64>,
     pub(super) stopping: bool,
     pub(super) now: Timestamp,
+    /// It stops after so many actions and says that there is more; without a number it does all that can be done.
+    slice: Option<usize>,
+    /// A slice was full, so there is more to do at once.
+    pub(super) unfinished: bool,
 }
 
 impl Cycle {
@@ -145,13 +149,15 @@ impl Cycle {
             queues_beside: Vec::new(),
             stopping: false,
             now,
+            slice: None,
+            unfinished: false,
         })
     }
 
     /// Takes an event in and says what to do. `now` is the time on the wall; steps never see it.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
         self.now = now;
-        let mut out = Vec::new();
+        let mut out = self.rest_of_slice();
         match event {
             Event::Start => {
                 self.stopping = false;
@@ -167,6 +173,41 @@ impl Cycle {
         out
     }
 
+    /// From now on it hands out what it does in slices of about so many actions, so that a cycle that asks the world for nothing
+    /// is not in memory as a whole before the first entry of it is written. While [`Cycle::is_unfinished`], call
+    /// [`Cycle::go_on`] before anything else.
+    pub fn in_slices(&mut self, actions: usize) {
+        self.slice = Some(actions.max(1));
+    }
+
+    /// Whether the last slice was full.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished
+    }
+
+    /// The next slice.
+    pub fn go_on(&mut self, now: Timestamp) -> Vec<Action> {
+        self.now = now;
+        let mut out = Vec::new();
+        self.pump(&mut out);
+        out
+    }
+
+    /// What a full slice left: an event finds a cycle that has done all it could.
+    fn rest_of_slice(&mut self) -> Vec<Action> {
+        let mut out = Vec::new();
+        if self.unfinished {
+            let slice = self.slice.take();
+            self.pump(&mut out);
+            self.slice = slice;
+        }
+        out
+    }
+
+    pub(super) fn slice_is_full(&self, out: &[Action]) -> bool {
+        self.slice.is_some_and(|most| out.len() >= most)
+    }
+
     /// Says what cycles that are open beside this one use of each cap, used and held together. To be said again before every
     /// event while there are any, with nobody else reserving in between.
     pub fn tell_beside(&mut self, others: &Ledger) {
@@ -180,7 +221,7 @@ impl Cycle {
     /// before calling it.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Action> {
         self.now = now;
-        let mut out = Vec::new();
+        let mut out = self.rest_of_slice();
         while let Some(gate) = self.fold.gates.overdue(now).cloned() {
             self.expire_gate(&gate, &mut out);
         }

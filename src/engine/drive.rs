@@ -15,10 +15,16 @@ use crate::step::{Mode, Note, NoteLevel, Output, Reply, StepContext, StepError, 
 impl Cycle {
     /// Does all that can be done now.
     pub(super) fn pump(&mut self, out: &mut Vec<Action>) {
+        self.unfinished = false;
         if self.fold.closed.is_some() {
             return;
         }
-        while !self.stopping && self.pump_once(out) {}
+        while !self.stopping && self.pump_once(out) {
+            if self.slice_is_full(out) {
+                self.unfinished = true;
+                return;
+            }
+        }
         if self.fold.closed.is_none() && self.in_flight.is_empty() && (self.stopping || self.queue.is_empty()) {
             out.push(Action::Park { waiting: self.fold.gates.waiting() });
         }

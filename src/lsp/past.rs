@@ -39,7 +39,7 @@ pub fn head(folder: &Path) -> Option<Vec<u8>> {
 /// Reads a state folder. `None` when it is in use, damaged or not there.
 pub fn read(folder: &Path) -> Option<Past> {
     head(folder)?;
-    let options = OpenOptions { wait: Duration::ZERO, accept_loss: false, check_up_to: 0 };
+    let options = OpenOptions { wait: Duration::ZERO, check_up_to: 0, ..OpenOptions::default() };
     let journal = store::open(folder, &options).ok()?;
     let mut past = Past::default();
     for workflow in journal.workflows().ok()? {

@@ -138,6 +138,14 @@ impl Machine for Sharing<'_> {
     fn next_timer(&self) -> Option<Timestamp> {
         self.cycle.next_timer()
     }
+
+    fn in_slices(&mut self, actions: usize) {
+        self.cycle.in_slices(actions);
+    }
+
+    fn go_on(&mut self, now: Timestamp) -> Option<Vec<Action>> {
+        self.cycle.is_unfinished().then(|| self.act(|cycle| cycle.go_on(now)))
+    }
 }
 
 #[cfg(test)]

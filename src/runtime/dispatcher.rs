@@ -24,6 +24,9 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 /// So many replies are handled together at most.
 const GROUP_MOST: usize = 256;
 
+/// A cycle hands out what it does in slices of about so many actions: each is journaled, and the disk works on it, before the next.
+const SLICE: usize = 1_024;
+
 /// Who answers gates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GatePolicy {
@@ -66,6 +69,17 @@ pub trait Machine {
     fn gates(&self) -> Vec<OpenGate>;
     /// When something happens next at a gate without anybody doing anything.
     fn next_timer(&self) -> Option<Timestamp>;
+
+    /// From now on it hands out what it does in slices of about so many actions, if it can.
+    fn in_slices(&mut self, actions: usize) {
+        let _ = actions;
+    }
+
+    /// The next slice, when the last one was full.
+    fn go_on(&mut self, now: Timestamp) -> Option<Vec<Action>> {
+        let _ = now;
+        None
+    }
 }
 
 impl Machine for Cycle {
@@ -83,6 +97,14 @@ impl Machine for Cycle {
 
     fn next_timer(&self) -> Option<Timestamp> {
         Cycle::next_timer(self)
+    }
+
+    fn in_slices(&mut self, actions: usize) {
+        Cycle::in_slices(self, actions);
+    }
+
+    fn go_on(&mut self, now: Timestamp) -> Option<Vec<Action>> {
+        self.is_unfinished().then(|| Cycle::go_on(self, now))
     }
 }
 
@@ -151,9 +173,10 @@ impl<M: Machine> Dispatcher<'_, M> {
         let mut actions = first;
         // Decisions that were handled and are not yet on the disk.
         let mut pending: Vec<Pending> = Vec::new();
+        self.machine.in_slices(SLICE);
         actions.extend(self.machine.handle(Event::Start, self.clock.now()));
         loop {
-            let rest = self.carry_out(std::mem::take(&mut actions), &mut running, &mut ids, progress)?;
+            let rest = self.carry_out_all(std::mem::take(&mut actions), &mut running, &mut ids, progress)?;
             pending.drain(..).for_each(Pending::tell);
             match rest {
                 Rest::Finish => return self.settle(Outcome::Finished),
@@ -214,7 +237,7 @@ impl<M: Machine> Dispatcher<'_, M> {
                         }
                     }
                     if stopping != Urgency::None && running.is_empty() {
-                        self.carry_out(std::mem::take(&mut actions), &mut running, &mut ids, progress)?;
+                        self.carry_out_all(std::mem::take(&mut actions), &mut running, &mut ids, progress)?;
                         if running.is_empty() {
                             return self.settle(Outcome::Stopped);
                         }
@@ -222,6 +245,21 @@ impl<M: Machine> Dispatcher<'_, M> {
                 }
             }
         }
+    }
+
+    /// Carries actions out, and those of all slices that follow.
+    fn carry_out_all(
+        &mut self,
+        actions: Vec<Action>,
+        running: &mut JoinSet<(RequestKey, Reply)>,
+        ids: &mut HashMap<Id, Running>,
+        progress: &mut dyn FnMut(&Notice),
+    ) -> Result<Rest, JournalError> {
+        let mut rest = self.carry_out(actions, running, ids, progress)?;
+        while let Some(actions) = self.machine.go_on(self.clock.now()) {
+            rest = self.carry_out(actions, running, ids, progress)?;
+        }
+        Ok(rest)
     }
 
     /// Journal first, in one append; then the rest, in order.

@@ -6,9 +6,13 @@
 //! ```text
 //! bytes 0–3   "LCHD"             bytes 16–23 number of the batch     bytes 28–29 length of the note
 //! byte 4      slot version, 1    bytes 24–27 chain of the batch      then the note
-//! bytes 8–15  generation         last 4 bytes of the slot: CRC-32 over all before
+//! byte 5      engine             last 4 bytes of the slot: CRC-32 over all before
+//! bytes 8–15  generation
 //! ```
+//! An engine that never comes back with less than it synced needs no sync here for each batch: then one slot is written over and
+//! over, and the other keeps what was synced last, so that a power cut still leaves one of them whole.
 
+use super::engine::EngineKind;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -22,6 +26,7 @@ const NOTE_AT: usize = 30;
 pub struct Mark {
     /// Which folder holds the store; compacting moves on to the next.
     pub generation: u64,
+    pub engine: EngineKind,
     pub sequence: u64,
     pub chain: u32,
     pub note: Vec<u8>,
@@ -31,8 +36,10 @@ pub struct Mark {
 #[derive(Debug)]
 pub struct Acknowledged {
     file: File,
-    /// Which slot is written next.
+    /// Which slot is written next: never the one that was synced last.
     next: u64,
+    /// How many marks were written since the last one that was synced.
+    pub lag: u32,
     pub mark: Mark,
 }
 
@@ -64,19 +71,30 @@ impl Acknowledged {
         match newest(&bytes) {
             Some((slot, mark)) => {
                 let file = OpenOptions::new().read(true).write(true).open(path)?;
-                Ok(Acknowledged { file, next: 1 - slot, mark })
+                // What a killed process wrote last may not be on the disk yet, and the other slot is written over next.
+                file.sync_data()?;
+                Ok(Acknowledged { file, next: 1 - slot, lag: 0, mark })
             }
-            None => Ok(Acknowledged { file: make(path, &first)?, next: 1, mark: first }),
+            None => Ok(Acknowledged { file: make(path, &first)?, next: 1, lag: 0, mark: first }),
         }
     }
 
-    /// Writes a mark; it is on the disk when this returns.
-    pub fn set(&mut self, mark: Mark) -> io::Result<()> {
+    /// Writes a mark; with `sync` it is on the disk when this returns. Without, a killed process leaves it too, a power cut may not.
+    pub fn set(&mut self, mark: Mark, sync: bool) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(self.next * SLOT as u64))?;
         self.file.write_all(&encode(&mark))?;
-        self.file.sync_data()?;
-        self.next = 1 - self.next;
         self.mark = mark;
+        self.lag += 1;
+        if sync { self.sync() } else { Ok(()) }
+    }
+
+    /// Brings the last mark to the disk.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if self.lag > 0 {
+            self.file.sync_data()?;
+            self.next = 1 - self.next;
+            self.lag = 0;
+        }
         Ok(())
     }
 }
@@ -102,6 +120,7 @@ fn encode(mark: &Mark) -> Vec<u8> {
     let mut slot = vec![0; SLOT];
     slot[..4].copy_from_slice(MAGIC);
     slot[4] = 1;
+    slot[5] = mark.engine.code();
     slot[8..16].copy_from_slice(&mark.generation.to_be_bytes());
     slot[16..24].copy_from_slice(&mark.sequence.to_be_bytes());
     slot[24..28].copy_from_slice(&mark.chain.to_be_bytes());
@@ -121,6 +140,7 @@ fn decode(slot: &[u8]) -> Option<Mark> {
     let length = usize::from(u16::from_be_bytes([slot[28], slot[29]]));
     Some(Mark {
         generation: number(8),
+        engine: EngineKind::from_code(slot[5])?,
         sequence: number(16),
         chain: u32::from_be_bytes(slot[24..28].try_into().expect("4 bytes")),
         note: slot.get(NOTE_AT..NOTE_AT + length)?.to_vec(),
@@ -142,7 +162,7 @@ mod tests {
     use super::*;
 
     fn mark(sequence: u64) -> Mark {
-        Mark { generation: 1, sequence, chain: 7, note: format!("note {sequence}").into_bytes() }
+        Mark { generation: 1, engine: EngineKind::Redb, sequence, chain: 7, note: format!("note {sequence}").into_bytes() }
     }
 
     fn found(path: &Path) -> Option<Mark> {
@@ -157,8 +177,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("HEAD");
         let mut acknowledged = Acknowledged::open(&path, mark(0)).expect("made");
-        acknowledged.set(mark(1)).expect("written");
-        acknowledged.set(mark(2)).expect("written");
+        acknowledged.set(mark(1), true).expect("written");
+        acknowledged.set(mark(2), true).expect("written");
         let bytes = std::fs::read(&path).expect("readable");
         // Mark 2 went over mark 0 in the first slot.
         for at in (0..SLOT).step_by(31).chain([SLOT - 1]) {
@@ -178,10 +198,48 @@ mod tests {
         assert!(matches!(read(&path), Ok(Found::Absent)));
         let mut acknowledged = Acknowledged::open(&path, mark(0)).expect("made");
         for sequence in 1..6 {
-            acknowledged.set(mark(sequence)).expect("written");
+            acknowledged.set(mark(sequence), true).expect("written");
             assert_eq!(found(&path), Some(mark(sequence)));
         }
         std::fs::write(&path, b"something else").expect("writable");
         assert!(matches!(read(&path), Ok(Found::Damaged)));
+    }
+
+    #[test]
+    fn marks_that_are_not_synced_never_touch_the_one_that_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("HEAD");
+        let mut acknowledged = Acknowledged::open(&path, mark(0)).expect("made");
+        acknowledged.set(mark(1), true).expect("written");
+        let synced = std::fs::read(&path).expect("readable");
+        for sequence in 2..7 {
+            acknowledged.set(mark(sequence), false).expect("written");
+            assert_eq!(found(&path), Some(mark(sequence)), "a killed process leaves it");
+            let bytes = std::fs::read(&path).expect("readable");
+            // Whatever part of the writes reaches the disk, the synced mark or a newer one is there.
+            for cut in [SLOT / 2, SLOT, SLOT * 2] {
+                let torn: Vec<u8> = bytes[..cut].iter().chain(&synced[cut..]).copied().collect();
+                let found = newest(&torn).map(|(_, mark)| mark.sequence);
+                assert!(found.is_some_and(|found| found == 1 || found == sequence), "{found:?}");
+            }
+        }
+        acknowledged.sync().expect("synced");
+        acknowledged.set(mark(7), false).expect("written");
+        let bytes = std::fs::read(&path).expect("readable");
+        let slots: Vec<_> = bytes.chunks(SLOT).filter_map(decode).map(|mark| mark.sequence).collect();
+        assert_eq!(slots.iter().max(), Some(&7));
+        assert!(slots.contains(&6), "{slots:?}");
+    }
+
+    #[test]
+    fn a_mark_of_before_there_was_a_choice_is_one_of_sled() {
+        let mut slot = encode(&Mark { generation: 3, sequence: 9, ..Mark::default() });
+        assert_eq!(slot[5], 0);
+        assert_eq!(decode(&slot).map(|mark| mark.engine), Some(EngineKind::Sled));
+        // One of an engine that this program does not know is not read as something else.
+        slot[5] = 9;
+        let crc = crc32fast::hash(&slot[..SLOT - 4]);
+        slot[SLOT - 4..].copy_from_slice(&crc.to_be_bytes());
+        assert_eq!(decode(&slot), None);
     }
 }

@@ -94,6 +94,16 @@ pub trait CheckpointStore: Send {
     /// After an error nothing more is taken: open the store again.
     fn commit(&mut self, batch: Batch, durable: bool) -> Result<Head, JournalError>;
 
+    /// The same, durable, without waiting where the store can work beside its caller: a later call tells when it failed.
+    fn commit_later(&mut self, batch: Batch) -> Result<(), JournalError> {
+        self.commit(batch, true).map(|_| ())
+    }
+
+    /// Returns when all that was committed is on the disk, and tells when it is not.
+    fn wait(&self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError>;
 
     /// Visits all keys with a prefix in byte order.
@@ -106,6 +116,11 @@ pub trait CheckpointStore: Send {
 
     /// Gives back room that removed and overwritten values still take.
     fn compact(&mut self) -> Result<Compaction, JournalError>;
+
+    /// How long the values are that journal entries are joined into, at most, in bytes.
+    fn value_most(&self) -> usize {
+        2 << 10
+    }
 
     /// All keys with a prefix and their values, in byte order.
     fn list(&self, prefix: &[u8]) -> Result<Vec<Pair>, JournalError> {

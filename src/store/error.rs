@@ -84,6 +84,28 @@ pub fn stopped() -> JournalError {
     )
 }
 
+/// A write does not come back. What it was about is not acknowledged, so nothing that was is lost.
+pub fn stuck(seconds: u64) -> JournalError {
+    error(
+        "store::stuck",
+        format!("the store has not finished a write for {seconds} seconds, and is given up"),
+        "nothing acknowledged is lost: run the same command again; if the disk is well and it happens again, \
+         `loopctl store gc --store redb` moves the state to the other engine"
+            .to_owned(),
+        None,
+    )
+}
+
+/// The folder is kept by another engine than the one asked for.
+pub fn other_engine(folder: &Path, is: &str, asked: &str) -> JournalError {
+    error(
+        "store::other-engine",
+        format!("the state in `{}` is kept by {is}, not by {asked}", folder.display()),
+        format!("leave `--store` out, or move the state with `loopctl store gc --store {asked}`"),
+        None,
+    )
+}
+
 /// Sorts an I/O error into the kinds a user can act on.
 pub fn io(folder: &Path, doing: &str, cause: io::Error) -> JournalError {
     match cause.kind() {
@@ -115,6 +137,16 @@ pub fn io(folder: &Path, doing: &str, cause: io::Error) -> JournalError {
 pub fn sled(folder: &Path, doing: &str, cause: sled::Error) -> JournalError {
     match cause {
         sled::Error::Io(cause) => io(folder, doing, cause),
+        cause => damaged(format!("cannot {doing} in `{}`: {cause}", folder.display()), Some(cause.into())),
+    }
+}
+
+/// The same for what redb says.
+pub fn redb(folder: &Path, doing: &str, cause: redb::Error) -> JournalError {
+    match cause {
+        redb::Error::Io(cause) if !matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            io(folder, doing, cause)
+        }
         cause => damaged(format!("cannot {doing} in `{}`: {cause}", folder.display()), Some(cause.into())),
     }
 }

@@ -15,11 +15,9 @@ use crate::runtime::{CycleStatus, Journal, JournalError, Log, LogPlace, LogRecor
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// So many waiting entries are committed even when nobody asks for it.
-const WAITING_MOST: usize = 256;
-/// Lines are joined up to this many bytes. sled writes a leaf of 16 values anew after ten changes to it, so longer values
-/// make every later commit write more.
-const VALUE_MOST: usize = 2 << 10;
+/// So many waiting entries are committed even when nobody asks for it, and so many bytes of them.
+const WAITING_MOST: usize = 1_024;
+const WAITING_BYTES: usize = 256 << 10;
 /// How many cycles the note beside the store names.
 const NOTED_CYCLES: usize = 16;
 
@@ -32,8 +30,9 @@ pub struct LogJournal<S: CheckpointStore> {
     waiting: Batch,
     /// Entries that wait, in their stored form, by cycle.
     lines: BTreeMap<(WorkflowId, CycleNo), Lines>,
-    /// How many entries wait.
+    /// How many entries wait, and how many bytes they are.
     count: usize,
+    bytes: usize,
     /// The cycles written last, newest last, for the note. All of them stand in `records`.
     recent: VecDeque<(WorkflowId, CycleNo)>,
     /// The ends of the chains of decisions, as they will be after the next commit.
@@ -100,6 +99,7 @@ impl<S: CheckpointStore> LogJournal<S> {
             waiting: Batch::default(),
             lines: BTreeMap::new(),
             count: 0,
+            bytes: 0,
             recent: VecDeque::new(),
             chains: BTreeMap::new(),
             failed: false,
@@ -112,7 +112,7 @@ impl<S: CheckpointStore> LogJournal<S> {
 
     /// The store itself, with nothing waiting: for compacting and importing.
     pub fn store_mut(&mut self) -> Result<&mut S, JournalError> {
-        self.commit(true)?;
+        self.commit()?;
         // Whoever has the store may change what is remembered here.
         self.records.clear();
         self.recent.clear();
@@ -122,7 +122,7 @@ impl<S: CheckpointStore> LogJournal<S> {
 
     /// Commits what waits and gives the store free. Dropping does the same but cannot say when it fails.
     pub fn close(mut self) -> Result<(), JournalError> {
-        self.commit(true)
+        self.commit()
     }
 
     /// Throws away what waits, as a crash would.
@@ -131,39 +131,60 @@ impl<S: CheckpointStore> LogJournal<S> {
         self.lines.clear();
     }
 
-    fn commit(&mut self, durable: bool) -> Result<(), JournalError> {
+    /// Brings what waits to the disk.
+    fn commit(&mut self) -> Result<(), JournalError> {
+        let written = match self.waiting_batch()? {
+            Some(batch) => self.store.commit(batch, true).map(|_| ()),
+            // What was sent to the disk before has to be there all the same.
+            None => self.store.wait(),
+        };
+        written.inspect_err(|_| self.failed = true)
+    }
+
+    /// The same, while the caller goes on: nobody asked for it, so nobody waits.
+    fn commit_later(&mut self) -> Result<(), JournalError> {
+        let Some(batch) = self.waiting_batch()? else { return Ok(()) };
+        self.store.commit_later(batch).inspect_err(|_| self.failed = true)
+    }
+
+    fn waiting_batch(&mut self) -> Result<Option<Batch>, JournalError> {
         if self.failed {
             return Err(error::stopped());
         }
         if self.waiting.is_empty() && self.lines.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut batch = std::mem::take(&mut self.waiting);
-        self.count = 0;
+        (self.count, self.bytes) = (0, 0);
+        let most = self.store.value_most();
         for (id, Lines { first, lines }) in std::mem::take(&mut self.lines) {
             let record = self.records.get(&id).expect("a written cycle has its record");
             let (workflow, cycle) = id;
             batch.put(keys::cycle(&workflow, cycle), json(record));
-            for (index, value) in joined(first, lines) {
+            for (index, value) in joined(first, lines, most) {
                 batch.put(keys::entry(&workflow, cycle, index), value);
             }
         }
         batch.note = Some(self.note());
-        self.store.commit(batch, durable).map(|_| ()).inspect_err(|_| self.failed = true)
+        Ok(Some(batch))
     }
 
     /// `[["b2b-growth",3,42],…]`: how many entries the cycles written last have.
     fn note(&self) -> Vec<u8> {
-        let mut cycles: Vec<(&str, u32, u32)> = Vec::new();
+        let mut note = vec![b'['];
         for (workflow, cycle) in self.recent.iter().rev() {
             let entries = self.records.get(&(workflow.clone(), *cycle)).map_or(0, |record| record.entries);
-            cycles.push((workflow.as_str(), cycle.0, entries));
-            if json(&cycles).len() > Batch::NOTE_MOST {
-                cycles.pop();
+            let one = json(&(workflow.as_str(), cycle.0, entries));
+            if note.len() + one.len() + 2 > Batch::NOTE_MOST {
                 break;
             }
+            if note.len() > 1 {
+                note.push(b',');
+            }
+            note.extend(one);
         }
-        json(&cycles)
+        note.push(b']');
+        note
     }
 
     fn value<T: for<'a> Deserialize<'a>>(&self, key: &[u8]) -> Result<Option<T>, JournalError> {
@@ -370,6 +391,7 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
                 self.chains.insert(workflow.clone(), end);
             }
             self.count += entries.len();
+            self.bytes += lines.iter().map(Vec::len).sum::<usize>();
             let id = (workflow.clone(), cycle);
             self.recent.retain(|recent| recent != &id);
             self.recent.push_back(id.clone());
@@ -380,7 +402,13 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             waiting.lines.append(&mut lines);
             self.records.insert(id, record);
         }
-        if durable || self.count >= WAITING_MOST { self.commit(true) } else { Ok(()) }
+        if durable {
+            self.commit()
+        } else if self.count >= WAITING_MOST || self.bytes >= WAITING_BYTES {
+            self.commit_later()
+        } else {
+            Ok(())
+        }
     }
 
     fn read(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError> {
@@ -473,7 +501,7 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         changes.put(keys::operation(workflow, next), stored);
         self.waiting.changes.append(&mut changes.changes);
         self.chains.insert(workflow.clone(), end);
-        self.commit(true)
+        self.commit()
     }
 
     fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
@@ -493,7 +521,7 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
 impl<S: CheckpointStore> Drop for LogJournal<S> {
     fn drop(&mut self) {
         // Only entries that nobody asked to be durable can wait here: losing them loses nothing acknowledged.
-        let _ = self.commit(true);
+        let _ = self.commit();
     }
 }
 
@@ -519,11 +547,11 @@ fn json<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Lines as values of a size that stays inside the store, each with the number of its first line.
-fn joined(first: u32, lines: Vec<Vec<u8>>) -> Vec<(u32, Vec<u8>)> {
+fn joined(first: u32, lines: Vec<Vec<u8>>, most: usize) -> Vec<(u32, Vec<u8>)> {
     let mut values: Vec<(u32, Vec<u8>)> = Vec::new();
     for (line, index) in lines.into_iter().zip(first..) {
         match values.last_mut() {
-            Some((_, value)) if value.len() + line.len() < VALUE_MOST => {
+            Some((_, value)) if value.len() + line.len() < most => {
                 value.push(b'\n');
                 value.extend(line);
             }

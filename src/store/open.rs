@@ -1,12 +1,54 @@
 //! Opening a store: lock, check, and refuse rather than go on with less than was acknowledged.
 
 use super::acknowledged;
+use super::checkpoint::Compaction;
+use super::engine::EngineKind;
 use super::log::{LogJournal, Loss, explain_loss};
 use super::memory::MemoryStore;
-use super::sled_store::SledStore;
+use super::rules::RuledStore;
+use super::watched::{PATIENCE, Watched};
 use crate::runtime::JournalError;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
+
+/// A store on a disk: an engine under our rules, on a thread of its own.
+pub type DiskStore = Watched<RuledStore>;
+
+static PREFERRED: OnceLock<EngineKind> = OnceLock::new();
+
+/// Says once, from the command line, which engine keeps the folders that this process opens. A folder that another engine keeps is
+/// then refused.
+pub fn prefer(engine: EngineKind) {
+    // Said twice, the first one counts; there is one command line.
+    let _ = PREFERRED.set(engine);
+}
+
+impl DiskStore {
+    /// Which engine keeps it.
+    ///
+    /// # Errors
+    /// When the store has stopped.
+    pub fn engine(&self) -> Result<EngineKind, JournalError> {
+        self.look(RuledStore::kind)
+    }
+
+    /// Bytes that its files take on the disk.
+    ///
+    /// # Errors
+    /// When the store has stopped.
+    pub fn bytes_on_disk(&self) -> Result<u64, JournalError> {
+        self.look(RuledStore::bytes_on_disk)
+    }
+
+    /// Gives back room, and moves everything to another engine where that is not the one that keeps it now.
+    ///
+    /// # Errors
+    /// As writing; the store is then what it was.
+    pub fn compact_into(&mut self, engine: EngineKind) -> Result<Compaction, JournalError> {
+        self.work_long(move |store| store.compact_into(engine))
+    }
+}
 
 /// How to open.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +61,16 @@ pub struct OpenOptions {
     /// Read everything and compare it with the head when at most this many bytes are live. Beyond it, each cycle is
     /// checked when it is read.
     pub check_up_to: u64,
+    /// The engine of a folder that is made now, and the only one that is taken. `None`: the folder's own, and for a new one what
+    /// `LOOPCTL_STORE` says or the default.
+    pub engine: Option<EngineKind>,
+    /// How long one write may take before the store is given up.
+    pub patience: Duration,
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { wait: Duration::from_secs(2), accept_loss: false, check_up_to: 64 << 20 }
+        OpenOptions { wait: Duration::from_secs(2), accept_loss: false, check_up_to: 64 << 20, engine: PREFERRED.get().copied(), patience: PATIENCE }
     }
 }
 
@@ -31,8 +78,9 @@ impl Default for OpenOptions {
 ///
 /// Errors: `store::locked` (names the owner), `store::read-only`, `store::full`, `store::damaged`, `store::shortened`
 /// (names the cycles concerned), `store::io`.
-pub fn open(folder: &Path, options: &OpenOptions) -> Result<LogJournal<SledStore>, JournalError> {
-    let mut journal = LogJournal::new(SledStore::open(folder, options, &|store, note| explain_loss(store, note))?);
+pub fn open(folder: &Path, options: &OpenOptions) -> Result<LogJournal<DiskStore>, JournalError> {
+    let store = RuledStore::open(folder, options, &|store, note| explain_loss(store, note))?;
+    let mut journal = LogJournal::new(Watched::new(store, options.patience));
     if options.accept_loss {
         journal.mend()?;
     }
@@ -48,12 +96,23 @@ pub fn pulse(folder: &Path) -> Option<(u64, u64)> {
     }
 }
 
+/// Which engine keeps a folder, or will when it is made now. It takes no lock.
+pub fn engine_of(folder: &Path) -> EngineKind {
+    match acknowledged::read(&folder.join("HEAD")) {
+        Ok(acknowledged::Found::Mark(mark)) => mark.engine,
+        Ok(acknowledged::Found::Absent | acknowledged::Found::Damaged) | Err(_) => {
+            PREFERRED.get().copied().unwrap_or_else(super::rules::engine_for_new)
+        }
+    }
+}
+
 /// Opens a damaged or shortened journal, cuts each cycle at its first gap, and says what each one lost.
 ///
-/// Fails with `store::damaged` when sled itself cannot read the folder: then only an export helps.
-pub fn recover(folder: &Path, wait: Duration) -> Result<(LogJournal<SledStore>, Vec<Loss>), JournalError> {
+/// Fails with `store::damaged` when the engine itself cannot read the folder: then only an export helps.
+pub fn recover(folder: &Path, wait: Duration) -> Result<(LogJournal<DiskStore>, Vec<Loss>), JournalError> {
     let options = OpenOptions { wait, accept_loss: true, ..OpenOptions::default() };
-    let mut journal = LogJournal::new(SledStore::open(folder, &options, &|_, _| String::new())?);
+    let store = RuledStore::open(folder, &options, &|_, _| String::new())?;
+    let mut journal = LogJournal::new(Watched::new(store, options.patience));
     let losses = journal.mend()?;
     Ok((journal, losses))
 }

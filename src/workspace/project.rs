@@ -178,7 +178,7 @@ impl Project {
     }
 
     pub fn store_name(&self) -> String {
-        format!("{} (sled, durable)", self.state.display())
+        format!("{} ({}, durable)", self.state.display(), store::engine_of(&self.state).name())
     }
 
     /// Opens the durable state: through the service when one runs here, else itself, waiting a moment for another command to

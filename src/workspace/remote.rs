@@ -111,6 +111,8 @@ fn code(text: &str) -> &'static str {
         "store::cycle-closed",
         "store::full",
         "store::stopped",
+        "store::stuck",
+        "store::other-engine",
         "store::read-only",
         "store::io",
         "gate::not-you",

@@ -7,7 +7,7 @@
 use loopctl::base::{CycleNo, Rng, StepId, TaskId, WorkflowId};
 use loopctl::engine::Entry;
 use loopctl::runtime::Journal;
-use loopctl::store::{CheckpointStore, OpenOptions};
+use loopctl::store::{CheckpointStore, EngineKind, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -136,10 +136,11 @@ fn child_that_appends() {
     }
 }
 
-fn child(state: &Path) -> Child {
+fn child(state: &Path, engine: EngineKind) -> Child {
     Command::new(std::env::current_exe().expect("this test binary"))
         .args(["--exact", "crash::child_that_appends", "--nocapture", "--test-threads=1"])
         .env(CHILD, state)
+        .env("LOOPCTL_STORE", engine.name())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -149,11 +150,15 @@ fn child(state: &Path) -> Child {
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
+    EngineKind::ALL.into_iter().for_each(nothing_acknowledged_is_lost);
+}
+
+fn nothing_acknowledged_is_lost(engine: EngineKind) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
     let mut rng = Rng::new(9);
     for round in 0..6 {
-        let mut child = child(&state);
+        let mut child = child(&state, engine);
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
         let mut acknowledged = 0;
         let mut take = |line: String| {
@@ -173,6 +178,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             take(line);
         });
         let journal = loopctl::store::open(&state, &OpenOptions::default()).expect("free and whole");
+        assert_eq!(journal.store().engine().expect("it stands"), engine);
         let found = journal.read(&workflow(), CycleNo(1)).expect("whole");
         assert!(found.len() as u32 >= acknowledged, "round {round}: {} of {acknowledged}", found.len());
         assert_eq!(found, (0..found.len() as u32).map(note).collect::<Vec<_>>(), "round {round}: not a beginning");
@@ -183,7 +189,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
 #[test]
 fn a_second_process_is_refused_and_told_who_the_first_is() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut child = child(folder.path());
+    let mut child = child(folder.path(), EngineKind::NEW);
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
     lines.find(|line| line.contains("acknowledged")).expect("it has the store");
     let options = OpenOptions { wait: Duration::from_millis(60), ..OpenOptions::default() };

@@ -4,7 +4,7 @@ use loopctl::base::{CycleNo, Rng, StepId, TaskId, WorkflowId};
 use loopctl::engine::Entry;
 use loopctl::runtime::{Journal, JournalError};
 use loopctl::step::{Body, Fetched, Reply};
-use loopctl::store::{CheckpointStore, LogJournal, OpenOptions, SledStore};
+use loopctl::store::{CheckpointStore, DiskStore, EngineKind, LogJournal, OpenOptions};
 use std::fs;
 use std::path::Path;
 
@@ -16,13 +16,43 @@ fn note(index: u32) -> Entry {
     Entry::Deferred { task: TaskId { step: StepId::new("rank"), item: None }, reason: format!("reason {index}") }
 }
 
-fn open(folder: &Path) -> Result<LogJournal<SledStore>, JournalError> {
+fn open(folder: &Path) -> Result<LogJournal<DiskStore>, JournalError> {
     loopctl::store::open(folder, &OpenOptions::default())
 }
 
+fn new(folder: &Path, engine: EngineKind) -> LogJournal<DiskStore> {
+    let options = OpenOptions { engine: Some(engine), ..OpenOptions::default() };
+    loopctl::store::open(folder, &options).expect("a new store")
+}
+
+/// The file in which an engine keeps everything.
+fn file(state: &Path, engine: EngineKind) -> std::path::PathBuf {
+    state.join("store-1").join(if engine == EngineKind::Sled { "db" } else { "redb" })
+}
+
+/// Runs a test for each engine.
+macro_rules! for_each_engine {
+    ($($name:ident),* $(,)?) => {
+        mod sled {
+            $(#[test] fn $name() { super::$name(loopctl::store::EngineKind::Sled); })*
+        }
+        mod redb {
+            $(#[test] fn $name() { super::$name(loopctl::store::EngineKind::Redb); })*
+        }
+    };
+}
+
+for_each_engine!(
+    an_older_copy_is_refused_and_names_the_cycles_it_lacks,
+    a_store_or_a_head_that_went_missing_is_refused,
+    a_torn_tail_is_whole_or_refused,
+    flipped_bytes_are_whole_or_refused,
+    a_large_value_that_changed_is_refused_and_can_be_given_up,
+);
+
 /// A store with `count` durable entries, one commit each, closed cleanly.
-fn filled(folder: &Path, count: u32) {
-    let mut journal = open(folder).expect("a new store");
+fn filled(folder: &Path, engine: EngineKind, count: u32) {
+    let mut journal = new(folder, engine);
     for index in 0..count {
         journal.append(&workflow(), CycleNo(1), &[note(index)], true).expect("taken");
     }
@@ -60,11 +90,10 @@ fn assert_whole_or_refused(folder: &Path, expected: &[Entry], what: &str) -> boo
     }
 }
 
-#[test]
-fn an_older_copy_is_refused_and_names_the_cycles_it_lacks() {
+fn an_older_copy_is_refused_and_names_the_cycles_it_lacks(engine: EngineKind) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
-    filled(&state, 3);
+    filled(&state, engine, 3);
     copy(&state.join("store-1"), &folder.path().join("backup"));
     let mut journal = open(&state).expect("whole");
     journal.append(&workflow(), CycleNo(1), &[note(3), note(4)], true).expect("taken");
@@ -88,11 +117,10 @@ fn an_older_copy_is_refused_and_names_the_cycles_it_lacks() {
     assert_eq!(entries(&state).expect("whole again"), [note(0), note(1), note(2), note(9)]);
 }
 
-#[test]
-fn a_store_or_a_head_that_went_missing_is_refused() {
+fn a_store_or_a_head_that_went_missing_is_refused(engine: EngineKind) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
-    filled(&state, 3);
+    filled(&state, engine, 3);
     fs::rename(state.join("store-1"), folder.path().join("aside")).expect("moved");
     let refused = open(&state).err().expect("nothing there");
     assert_eq!(refused.code, "store::shortened");
@@ -110,13 +138,12 @@ fn a_store_or_a_head_that_went_missing_is_refused() {
     assert_eq!(entries(&state).expect("whole").len(), 3);
 }
 
-#[test]
-fn a_torn_tail_is_whole_or_refused() {
+fn a_torn_tail_is_whole_or_refused(engine: EngineKind) {
     let folder = tempfile::tempdir().expect("a folder");
     let good = folder.path().join("good");
-    filled(&good, 40);
+    filled(&good, engine, 40);
     let expected: Vec<_> = (0..40).map(note).collect();
-    let bytes = fs::read(good.join("store-1/db")).expect("readable");
+    let bytes = fs::read(file(&good, engine)).expect("readable");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("something was written") + 1;
     // An undamaged copy is taken: what is refused below is refused for its damage.
     copy(&good, &folder.path().join("control"));
@@ -126,20 +153,19 @@ fn a_torn_tail_is_whole_or_refused() {
         let state = folder.path().join(format!("round-{round}"));
         copy(&good, &state);
         let length = used * (24 - round) / 25;
-        let file = fs::OpenOptions::new().write(true).open(state.join("store-1/db")).expect("writable");
+        let file = fs::OpenOptions::new().write(true).open(file(&state, engine)).expect("writable");
         file.set_len(length as u64).expect("cut");
         refused += u32::from(!assert_whole_or_refused(&state, &expected, &format!("cut at {length} of {used}")));
     }
     assert!(refused > 12, "cuts this deep must be noticed: {refused}");
 }
 
-#[test]
-fn flipped_bytes_are_whole_or_refused() {
+fn flipped_bytes_are_whole_or_refused(engine: EngineKind) {
     let folder = tempfile::tempdir().expect("a folder");
     let good = folder.path().join("good");
-    filled(&good, 40);
+    filled(&good, engine, 40);
     let expected: Vec<_> = (0..40).map(note).collect();
-    let bytes = fs::read(good.join("store-1/db")).expect("readable");
+    let bytes = fs::read(file(&good, engine)).expect("readable");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("something was written") + 1;
     let mut rng = Rng::new(40);
     // An undamaged copy is taken: what is refused below is refused for its damage.
@@ -153,18 +179,20 @@ fn flipped_bytes_are_whole_or_refused() {
         let at = rng.below(used as u64) as usize;
         let length = 1 + rng.below(64) as usize;
         changed[at..(at + length).min(used)].iter_mut().for_each(|byte| *byte ^= 0x5a);
-        fs::write(state.join("store-1/db"), changed).expect("writable");
+        fs::write(file(&state, engine), changed).expect("writable");
         refused += u32::from(!assert_whole_or_refused(&state, &expected, &format!("{length} bytes flipped at {at} of {used}")));
     }
     assert!(refused > 0, "damage must be noticed");
 }
 
-#[test]
-fn a_large_value_that_changed_is_refused_and_can_be_given_up() {
+fn a_large_value_that_changed_is_refused_and_can_be_given_up(engine: EngineKind) {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path();
-    let mut journal = open(state).expect("a new store");
-    let reply = Reply::Fetched(Fetched::Entries(vec![("a".to_owned(), Body::new(vec![7; 90_000]))]));
+    let mut journal = new(state, engine);
+    // It does not become small enough to stay inside when it is compressed.
+    let mut rng = Rng::new(7);
+    let noise: Vec<u8> = (0..90_000).map(|_| rng.below(256) as u8).collect();
+    let reply = Reply::Fetched(Fetched::Entries(vec![("a".to_owned(), Body::new(noise))]));
     let task = TaskId { step: StepId::new("read"), item: None };
     let key = loopctl::base::RequestKey { cycle: CycleNo(1), task, turn: 0, index: 0 };
     for entry in [note(0), Entry::Replied { key, reply }, note(2)] {

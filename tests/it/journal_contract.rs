@@ -5,7 +5,7 @@ use loopctl::engine::{Carry, Entry, Pins};
 use loopctl::model::{Act, Operation};
 use loopctl::runtime::{CycleStatus, Journal};
 use loopctl::step::{Body, Fetched, Generated, Reply};
-use loopctl::store::{Batch, CheckpointStore, LogJournal, MemoryStore, OpenOptions, SledStore, export, import};
+use loopctl::store::{Batch, CheckpointStore, DiskStore, EngineKind, LogJournal, MemoryStore, OpenOptions, export, import};
 use std::time::Duration;
 
 fn workflow() -> WorkflowId {
@@ -66,12 +66,22 @@ impl Bench for InMemory {
     }
 }
 
-struct OnDisk(tempfile::TempDir);
+struct OnDisk(tempfile::TempDir, EngineKind);
+
+impl OnDisk {
+    fn new(engine: EngineKind) -> OnDisk {
+        OnDisk(tempfile::tempdir().expect("a folder"), engine)
+    }
+
+    fn options(&self) -> OpenOptions {
+        OpenOptions { engine: Some(self.1), ..OpenOptions::default() }
+    }
+}
 
 impl Bench for OnDisk {
-    type Store = SledStore;
-    fn open(&self) -> LogJournal<SledStore> {
-        loopctl::store::open(self.0.path(), &OpenOptions::default()).expect("a free folder")
+    type Store = DiskStore;
+    fn open(&self) -> LogJournal<DiskStore> {
+        loopctl::store::open(self.0.path(), &self.options()).expect("a free folder")
     }
 }
 
@@ -82,7 +92,10 @@ macro_rules! contract {
             $(#[test] fn $name() { super::$name(&super::InMemory(loopctl::store::MemoryStore::new())); })*
         }
         mod sled {
-            $(#[test] fn $name() { super::$name(&super::OnDisk(tempfile::tempdir().expect("a folder"))); })*
+            $(#[test] fn $name() { super::$name(&super::OnDisk::new(loopctl::store::EngineKind::Sled)); })*
+        }
+        mod redb {
+            $(#[test] fn $name() { super::$name(&super::OnDisk::new(loopctl::store::EngineKind::Redb)); })*
         }
     };
 }
@@ -171,12 +184,12 @@ fn an_append_is_taken_whole_or_not_at_all<B: Bench>(bench: &B) {
 
 fn many_waiting_entries_are_committed_unasked<B: Bench>(bench: &B) {
     let mut journal = bench.open();
-    let entries: Vec<_> = (0..300).map(note).collect();
+    let entries: Vec<_> = (0..1_100).map(note).collect();
     for entry in &entries {
         journal.append(&workflow(), CycleNo(1), std::slice::from_ref(entry), false).expect("taken");
     }
     journal.abandon();
-    assert_eq!(bench.open().read(&workflow(), CycleNo(1)).expect("readable"), entries[..256]);
+    assert_eq!(bench.open().read(&workflow(), CycleNo(1)).expect("readable"), entries[..1_024]);
 }
 
 fn cycles_and_workflows_are_told_apart<B: Bench>(bench: &B) {
@@ -397,12 +410,42 @@ fn compacting_changes_nothing_that_can_be_read<B: Bench>(bench: &B) {
 
 #[test]
 fn a_second_journal_in_the_same_folder_is_refused() {
-    let bench = OnDisk(tempfile::tempdir().expect("a folder"));
-    let journal = bench.open();
-    let options = OpenOptions { wait: Duration::from_millis(50), ..OpenOptions::default() };
-    let refused = loopctl::store::open(bench.0.path(), &options).err().expect("taken");
-    assert_eq!(refused.code, "store::locked");
-    assert!(refused.message.contains(&std::process::id().to_string()), "{}", refused.message);
-    drop(journal);
-    bench.open();
+    for engine in EngineKind::ALL {
+        let bench = OnDisk::new(engine);
+        let journal = bench.open();
+        let options = OpenOptions { wait: Duration::from_millis(50), ..bench.options() };
+        let refused = loopctl::store::open(bench.0.path(), &options).err().expect("taken");
+        assert_eq!(refused.code, "store::locked");
+        assert!(refused.message.contains(&std::process::id().to_string()), "{}", refused.message);
+        drop(journal);
+        bench.open();
+    }
+}
+
+#[test]
+fn a_folder_remembers_its_engine_and_compacting_can_move_it_to_the_other() {
+    for (engine, other) in [(EngineKind::Sled, EngineKind::Redb), (EngineKind::Redb, EngineKind::Sled)] {
+        let bench = OnDisk::new(engine);
+        let reply = Reply::Fetched(Fetched::Entries(vec![("a".to_owned(), Body::new((0..200_000u32).map(|n| (n * n) as u8).collect::<Vec<_>>()))]));
+        let entries = [opened(1, Carry::default()), Entry::Replied { key: key(0), reply }, note(5)];
+        let mut journal = bench.open();
+        journal.append(&workflow(), CycleNo(1), &entries, true).expect("taken");
+        drop(journal);
+        let asked = OpenOptions { engine: Some(other), ..OpenOptions::default() };
+        let refused = loopctl::store::open(bench.0.path(), &asked).err().expect("another engine keeps it");
+        assert_eq!(refused.code, "store::other-engine");
+        assert!(refused.help.contains(&format!("loopctl store gc --store {}", other.name())), "{}", refused.help);
+
+        let mut journal = loopctl::store::open(bench.0.path(), &OpenOptions::default()).expect("its own engine");
+        let head = journal.store().head();
+        assert_eq!(journal.store().engine().expect("it stands"), engine);
+        journal.store_mut().expect("nothing waits").compact_into(other).expect("room enough");
+        assert_eq!((journal.store().engine().expect("it stands"), journal.store().head()), (other, head));
+        journal.append(&workflow(), CycleNo(1), &[note(6)], true).expect("taken");
+        drop(journal);
+        assert_eq!(loopctl::store::engine_of(bench.0.path()), other);
+        let journal = loopctl::store::open(bench.0.path(), &asked).expect("it moved");
+        assert_eq!(journal.read(&workflow(), CycleNo(1)).expect("readable")[..3], entries);
+        assert_eq!(journal.store().verify().expect("readable").findings, Vec::<String>::new());
+    }
 }

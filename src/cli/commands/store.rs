@@ -9,7 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::project::{self, Place, split_path};
 use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, count, grouped, paint};
 use crate::runtime::{CycleStatus, Journal, JournalError};
-use crate::store::{self, CheckpointStore, LogJournal, OpenOptions, SledStore};
+use crate::store::{self, CheckpointStore, LogJournal, OpenOptions, DiskStore};
 use serde::Serialize;
 use serde_json::json;
 use std::fs::{self, File};
@@ -59,7 +59,7 @@ fn there(place: &Place, file: Option<&Path>) -> Result<PathBuf, Failure> {
         .help("the first `loopctl run` makes it; `--state DIR` names another folder"))
 }
 
-fn open(folder: &Path) -> Result<LogJournal<SledStore>, JournalError> {
+fn open(folder: &Path) -> Result<LogJournal<DiskStore>, JournalError> {
     store::open(folder, &OpenOptions::default())
 }
 

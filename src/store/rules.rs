@@ -1,17 +1,18 @@
-//! sled, made trustworthy. The rules and why they are needed are in `docs/design/store.md`.
+//! The rules that make an engine trustworthy; they and why they are needed are in `docs/design/store.md`.
 //!
 //! ```text
 //! owner            locked by the process that uses the folder
-//! HEAD             what was acknowledged
-//! store-1/         sled; the number is the generation, compacting moves to the next
+//! HEAD             what was acknowledged, and which engine keeps it
+//! store-1/         the engine's files; the number is the generation, compacting moves to the next
 //! blobs-loopctl/   large values by digest
 //! ```
 
 use super::acknowledged::{self, Acknowledged, Found, Mark};
 use super::blobs::{BlobError, Blobs};
 use super::checkpoint::{Batch, CheckpointStore, Compaction, Head, Health, Visit};
+use super::engine::{Change, Engine, EngineKind, RawVisit};
 use super::envelope::{self, Content};
-use super::guarded::{guarded, guarded_on_a_thread};
+use super::guarded::guarded;
 use super::open::OpenOptions;
 use super::owner::Owner;
 use super::{error, keys};
@@ -21,98 +22,46 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 /// Larger values become files of their own.
 const INLINE_MOST: usize = 64 << 10;
-/// Less free room than this and nothing is written any more: sled takes segments of 16 MiB at a time.
+/// Less free room than this and nothing is written any more: sled takes segments of 16 MiB at a time, and redb grows its file by large steps.
 const FREE_LEAST: u64 = 40 << 20;
-/// sled's largest segment: what does not fit into one goes to files that sled never syncs.
-const SEGMENT: usize = 16 << 20;
-
-type RawVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError> + 'a;
+/// So many bytes are copied in one batch when compacting.
+const COPIED_AT_ONCE: usize = 1 << 20;
+/// Where `HEAD` may lag behind, it is synced after so many batches all the same.
+const LAG_MOST: u32 = 64;
 
 /// Says in words what is missing, from the note of the last acknowledged batch and what is there.
-pub type Explain = dyn Fn(&SledStore, &[u8]) -> String;
+pub type Explain = dyn Fn(&RuledStore, &[u8]) -> String;
 
 /// A store on a disk. See [`super::open()`].
-pub struct SledStore {
+pub struct RuledStore {
     folder: PathBuf,
-    db: Db,
+    /// Where the engine keeps its files.
+    generation_folder: PathBuf,
+    kind: EngineKind,
+    engine: Box<dyn Engine>,
     blobs: Blobs,
     acknowledged: Acknowledged,
     head: Head,
     note: Vec<u8>,
-    /// A write failed or sled panicked: memory and disk may differ, so nothing is taken or given any more.
+    /// A write failed or the engine panicked: memory and disk may differ, so nothing is taken or given any more.
     stopped: AtomicBool,
-    // Last, so that the folder is given free after sled has let go of it.
+    // Last, so that the folder is given free after the engine has let go of it.
     _owner: Owner,
 }
 
-/// One open sled folder with our own handle on its file.
-struct Db {
-    sled: Option<sled::Db>,
-    file: File,
-    folder: PathBuf,
-}
-
-impl Drop for Db {
+impl Drop for RuledStore {
     fn drop(&mut self) {
-        let sled = self.sled.take();
-        // sled writes what is left while it is dropped, and may panic there as anywhere.
-        let _ = guarded(move || drop(sled));
+        // A mark that lags is written already; what is lost without this sync is only that damage beside a power cut is noticed.
+        let _ = self.acknowledged.sync();
     }
 }
 
-impl Db {
-    fn open(folder: PathBuf) -> Result<Db, JournalError> {
-        let config = sled::Config::new()
-            .path(&folder)
-            .segment_size(SEGMENT)
-            .cache_capacity(64 << 20)
-            // Our own flush is the only one, so that what is on the disk is always a whole number of commits.
-            .flush_every_ms(None);
-        // A store that was dropped a moment ago in this process may still hold sled's lock.
-        let until = Instant::now() + Duration::from_secs(2);
-        let sled = loop {
-            match guarded_on_a_thread(|| config.open()) {
-                Ok(Ok(sled)) => break sled,
-                Ok(Err(sled::Error::Io(cause))) if cause.to_string().contains("could not acquire lock") => {
-                    if Instant::now() > until {
-                        return Err(error::locked(&folder, "another process"));
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Ok(Err(cause)) => return Err(error::sled(&folder, "open the store", cause)),
-                Err(panic) => {
-                    return Err(error::damaged(format!("the store in `{}` cannot be opened: {panic}", folder.display()), None));
-                }
-            }
-        };
-        let file = File::open(folder.join("db")).map_err(|cause| error::io(&folder, "open the store", cause))?;
-        Ok(Db { sled: Some(sled), file, folder })
-    }
-
-    fn sled(&self) -> &sled::Db {
-        self.sled.as_ref().expect("taken only when dropped")
-    }
-
-    /// Brings everything applied so far to the disk.
-    fn sync(&self) -> Result<(), JournalError> {
-        self.sled().flush().map_err(|cause| error::sled(&self.folder, "write", cause))?;
-        // sled's flush ends in sync_file_range, which neither flushes the disk's cache nor the file's length.
-        self.file.sync_data().map_err(|cause| error::io(&self.folder, "sync", cause))
-    }
-
-    /// sled never syncs these, so there must be none.
-    fn has_unsynced_files(&self) -> bool {
-        fs::read_dir(self.folder.join("blobs")).is_ok_and(|mut entries| entries.next().is_some())
-    }
-}
-
-impl SledStore {
+impl RuledStore {
     /// Opens or makes the store in `folder`.
-    pub fn open(folder: &Path, options: &OpenOptions, explain: &Explain) -> Result<SledStore, JournalError> {
+    pub fn open(folder: &Path, options: &OpenOptions, explain: &Explain) -> Result<RuledStore, JournalError> {
         let io = |doing: &'static str| move |cause: io::Error| error::io(folder, doing, cause);
         fs::create_dir_all(folder).map_err(io("make the state folder"))?;
         let owner = Owner::take(folder, options.wait)?;
@@ -131,23 +80,34 @@ impl SledStore {
             Found::Damaged => return Err(error::damaged(format!("the file HEAD in `{}` is damaged", folder.display()), None)),
         };
         let generation = mark.as_ref().map_or(latest.unwrap_or(1), |mark| mark.generation);
-        let store_folder = folder.join(format!("store-{generation}"));
-        let is_new = !store_folder.exists();
+        let generation_folder = folder.join(format!("store-{generation}"));
+        let is_new = !generation_folder.exists();
+        let kind = match (&mark, found_engine(&generation_folder)) {
+            (Some(mark), _) => mark.engine,
+            (None, Some(found)) => found,
+            (None, None) => options.engine.unwrap_or_else(engine_for_new),
+        };
+        if let Some(asked) = options.engine.filter(|asked| *asked != kind) {
+            return Err(error::other_engine(folder, kind.name(), asked.name()));
+        }
         if is_new && free(folder).is_some_and(|free| free < FREE_LEAST) {
             return Err(error::full(folder, None));
         }
         // HEAD comes first: a store without one is a store whose HEAD was lost.
-        let first = Mark { generation, ..Mark::default() };
+        let first = Mark { generation, engine: kind, ..Mark::default() };
         let acknowledged = Acknowledged::open(&head_path, first).map_err(io("write HEAD"))?;
         if is_new {
             sync_folder(folder).map_err(io("sync the state folder"))?;
         }
         let blobs = Blobs::open(folder.join("blobs-loopctl")).map_err(io("open the large values"))?;
-        let db = Db::open(store_folder)?;
+        let small = size(&generation_folder).is_ok_and(|bytes| bytes <= options.check_up_to);
+        let engine = kind.open(&generation_folder, small && !options.accept_loss)?;
         let note = acknowledged.mark.note.clone();
-        let mut store = SledStore {
+        let mut store = RuledStore {
             folder: folder.to_owned(),
-            db,
+            generation_folder,
+            kind,
+            engine,
             blobs,
             acknowledged,
             head: Head::default(),
@@ -161,7 +121,7 @@ impl SledStore {
             store.check(options, explain)?;
         }
         if store.acknowledged.mark.sequence == 0 {
-            store.settle().map_err(io("sync the state folder"))?;
+            store.settle()?;
         }
         // What an interrupted compaction left, now that the generation in use has proved whole.
         for old in generations.into_iter().filter(|old| *old != generation) {
@@ -172,8 +132,7 @@ impl SledStore {
 
     /// Refuses a store that has less than it acknowledged, or other bytes.
     fn check(&mut self, options: &OpenOptions, explain: &Explain) -> Result<(), JournalError> {
-        if self.db.has_unsynced_files() {
-            let what = format!("`{}` holds files that were never synced", self.db.folder.join("blobs").display());
+        if let Some(what) = self.engine.finding() {
             return Err(error::damaged(what, None));
         }
         let found =
@@ -208,41 +167,50 @@ impl SledStore {
     fn mend(&mut self) -> Result<(), JournalError> {
         let mut head = self.raw(keys::HEAD)?.and_then(|bytes| decode_head(&bytes).ok()).unwrap_or_default();
         (head.keys, head.bytes, head.sum) = (0, 0, 0);
-        let mut broken = sled::Batch::default();
+        let mut changes: Vec<Change> = Vec::new();
         self.each_raw(b"", &mut |key, bytes| {
             match self.unwrap(key, bytes) {
                 _ if key == keys::HEAD => {}
                 Ok(_) => head.add(key.len() + bytes.len(), envelope::stored_checksum(bytes)),
-                Err(_) => broken.remove(key),
+                Err(_) => changes.push((key.to_vec(), None)),
             }
             Ok(())
         })?;
         // Numbers already given to lost batches are not given again.
         head.sequence = head.sequence.max(self.acknowledged.mark.sequence) + 1;
-        broken.insert(keys::HEAD, encode_head(&head));
+        changes.push((keys::HEAD.to_vec(), Some(encode_head(&head))));
         self.head = head;
-        let mended = guarded(|| {
-            self.db.sled().apply_batch(broken).map_err(|cause| error::sled(&self.folder, "mend", cause))?;
-            self.db.sync()
-        });
+        let mended = guarded(|| self.engine.apply(changes, true));
         mended.unwrap_or_else(|panic| Err(error::damaged(format!("the store cannot be mended: {panic}"), None)))?;
-        self.acknowledge()
+        self.acknowledge(true)
     }
 
     /// The names of new files must be on the disk before anything is acknowledged: called until the first time it is.
-    fn settle(&self) -> io::Result<()> {
-        self.db.file.sync_all()?;
-        for name in ["conf", "db"] {
-            File::open(self.db.folder.join(name))?.sync_all()?;
-        }
-        sync_folder(&self.db.folder)?;
-        sync_folder(&self.folder)
+    fn settle(&self) -> Result<(), JournalError> {
+        self.engine.settle()?;
+        sync_folder(&self.folder).map_err(|cause| error::io(&self.folder, "sync the state folder", cause))
     }
 
-    fn acknowledge(&mut self) -> Result<(), JournalError> {
+    fn acknowledge(&mut self, sync: bool) -> Result<(), JournalError> {
         let generation = self.acknowledged.mark.generation;
-        let mark = Mark { generation, sequence: self.head.sequence, chain: self.head.chain, note: self.note.clone() };
-        self.acknowledged.set(mark).map_err(|cause| error::io(&self.folder, "write HEAD", cause))
+        let mark = self.mark(generation);
+        self.acknowledged.set(mark, sync).map_err(|cause| error::io(&self.folder, "write HEAD", cause))
+    }
+
+    /// What is acknowledged now, in a generation.
+    fn mark(&self, generation: u64) -> Mark {
+        Mark {
+            generation,
+            engine: self.kind,
+            sequence: self.head.sequence,
+            chain: self.head.chain,
+            note: self.note.clone(),
+        }
+    }
+
+    /// Which engine keeps this folder.
+    pub fn kind(&self) -> EngineKind {
+        self.kind
     }
 
     fn usable(&self) -> Result<(), JournalError> {
@@ -263,94 +231,158 @@ impl SledStore {
         error::damaged(format!("the store in `{}` is damaged: {panic}", self.folder.display()), None)
     }
 
-    fn raw(&self, key: &[u8]) -> Result<Option<sled::IVec>, JournalError> {
-        match guarded(|| self.db.sled().get(key)) {
-            Ok(found) => found.map_err(|cause| error::sled(&self.folder, "read", cause)),
-            Err(panic) => Err(self.panicked(&panic)),
-        }
+    fn raw(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        guarded(|| self.engine.get(key)).unwrap_or_else(|panic| Err(self.panicked(&panic)))
     }
 
     /// Visits keys and envelopes, the store's own head included.
     fn each_raw(&self, prefix: &[u8], visit: &mut RawVisit<'_>) -> Result<(), JournalError> {
-        let mut found = self.db.sled().scan_prefix(prefix);
-        loop {
-            match guarded(|| found.next()) {
-                Ok(Some(Ok((key, bytes)))) => visit(&key, &bytes)?,
-                Ok(Some(Err(cause))) => return Err(error::sled(&self.folder, "read", cause)),
-                Ok(None) => return Ok(()),
-                Err(panic) => return Err(self.panicked(&panic)),
-            }
-        }
+        guarded(|| self.engine.each(prefix, visit)).unwrap_or_else(|panic| Err(self.panicked(&panic)))
     }
 
     /// The value inside an envelope, or what is wrong with it.
     fn unwrap(&self, key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let unpack = |packed: &[u8], length: u64| envelope::unpack(packed, length).map_err(|cause| cause.to_string());
+        let read = |digest: &[u8; 32], length: u64| {
+            self.blobs.read(digest, length).map_err(|cause: BlobError| cause.to_string())
+        };
         match envelope::open(key, bytes).map_err(|cause| cause.to_string())?.content {
             Content::Inline(value) => Ok(value.to_vec()),
-            Content::File { digest, length } => self.blobs.read(&digest, length).map_err(|cause: BlobError| cause.to_string()),
+            Content::File { digest, length } => read(&digest, length),
+            Content::Packed { bytes, length } => unpack(bytes, u64::from(length)),
+            Content::PackedFile { digest, stored, length } => unpack(&read(&digest, stored)?, length),
         }
     }
 
-    /// Builds the new head and sled's batch; large values are on the disk when this returns.
-    fn prepare(&self, batch: &Batch) -> Result<(Head, sled::Batch), JournalError> {
+    /// A value in its envelope; one that becomes a file is on the disk when this returns, but for its name.
+    fn sealed(&self, key: &[u8], sequence: u64, value: &[u8], files: &mut bool) -> Result<Vec<u8>, JournalError> {
+        let packed = envelope::pack(value);
+        let stored = packed.as_deref().unwrap_or(value);
+        let length = value.len() as u64;
+        let content = if stored.len() > INLINE_MOST {
+            *files = true;
+            let digest = self.blobs.write(stored).map_err(|cause| error::io(&self.folder, "write a large value", cause))?;
+            match packed {
+                None => Content::File { digest, length },
+                Some(_) => Content::PackedFile { digest, stored: stored.len() as u64, length },
+            }
+        } else {
+            match &packed {
+                None => Content::Inline(value),
+                // Packing refuses what is longer than that.
+                Some(packed) => Content::Packed { bytes: packed, length: length as u32 },
+            }
+        };
+        Ok(envelope::seal(key, sequence, &content))
+    }
+
+    /// Builds the new head and the engine's changes; large values are on the disk when this returns.
+    fn prepare(&self, batch: Batch) -> Result<(Head, Vec<Change>), JournalError> {
         let mut head = self.head;
         head.sequence += 1;
         let mut chain = crc32fast::Hasher::new();
         chain.update(&head.chain.to_be_bytes());
-        let mut changes = sled::Batch::default();
+        let mut changes: Vec<Change> = batch.changes.into_iter().collect();
+        let keys: Vec<&[u8]> = changes.iter().map(|(key, _)| key.as_slice()).collect();
+        let found = guarded(|| {
+            self.engine.find(&mut keys.iter().copied(), &mut |place, old| {
+                head.take(keys[place].len() + old.len(), envelope::stored_checksum(old));
+            })
+        });
+        found.unwrap_or_else(|panic| Err(self.panicked(&panic)))?;
         let mut files = false;
-        for (key, change) in &batch.changes {
-            if let Some(old) = self.raw(key)? {
-                head.take(key.len() + old.len(), envelope::stored_checksum(&old));
-            }
-            let Some(value) = change else {
-                changes.remove(key.as_slice());
-                continue;
-            };
-            let content = if value.len() > INLINE_MOST {
-                files = true;
-                let digest = self.blobs.write(value).map_err(|cause| error::io(&self.folder, "write a large value", cause))?;
-                Content::File { digest, length: value.len() as u64 }
-            } else {
-                Content::Inline(value)
-            };
-            let sealed = envelope::seal(key, head.sequence, &content);
+        for (key, change) in &mut changes {
+            let Some(value) = change else { continue };
+            let sealed = self.sealed(key, head.sequence, value, &mut files)?;
             let crc = envelope::stored_checksum(&sealed);
             chain.update(&crc.to_be_bytes());
             head.add(key.len() + sealed.len(), crc);
-            changes.insert(key.as_slice(), sealed);
+            *value = sealed;
         }
         if files {
             self.blobs.sync().map_err(|cause| error::io(&self.folder, "sync large values", cause))?;
         }
         head.chain = chain.finalize();
-        changes.insert(keys::HEAD, encode_head(&head));
+        changes.push((keys::HEAD.to_vec(), Some(encode_head(&head))));
         Ok((head, changes))
+    }
+
+    /// Copies what is live into a new generation, kept by the same engine or another one.
+    pub fn compact_into(&mut self, kind: EngineKind) -> Result<Compaction, JournalError> {
+        self.usable()?;
+        let generation = self.acknowledged.mark.generation + 1;
+        let new_folder = self.folder.join(format!("store-{generation}"));
+        let folder = self.folder.clone();
+        let folder = folder.as_path();
+        let io = |doing: &'static str| move |cause: io::Error| error::io(folder, doing, cause);
+        let before = size(folder).map_err(io("measure the store"))?;
+        if new_folder.exists() {
+            fs::remove_dir_all(&new_folder).map_err(io("remove an interrupted compaction"))?;
+        }
+        let mut new = kind.open(&new_folder, false)?;
+        let mut live = BTreeSet::new();
+        let mut pending: Vec<Change> = Vec::new();
+        let mut bytes = 0;
+        let failed = |panic: String| Err(error::damaged(format!("compacting failed: {panic}"), None));
+        let mut write = |changes: Vec<Change>, durable| guarded(|| new.apply(changes, durable)).unwrap_or_else(failed);
+        self.each_raw(b"", &mut |key, sealed| {
+            if key != keys::HEAD {
+                let opened = envelope::open(key, sealed).map_err(|cause| self.broken(key, &cause.to_string()))?;
+                if let Content::File { digest, .. } | Content::PackedFile { digest, .. } = opened.content {
+                    live.insert(envelope::file_name(&digest));
+                }
+                bytes += key.len() + sealed.len();
+                pending.push((key.to_vec(), Some(sealed.to_vec())));
+            }
+            if bytes < COPIED_AT_ONCE {
+                return Ok(());
+            }
+            bytes = 0;
+            write(std::mem::take(&mut pending), false)
+        })?;
+        pending.push((keys::HEAD.to_vec(), Some(encode_head(&self.head))));
+        write(pending, true)?;
+        let old = std::mem::replace(&mut self.engine, new);
+        let old_folder = std::mem::replace(&mut self.generation_folder, new_folder);
+        self.kind = kind;
+        self.settle().inspect_err(|_| self.stop())?;
+        // The one step that counts: from here on the new generation is the store.
+        let mark = self.mark(generation);
+        self.acknowledged.set(mark, true).map_err(io("write HEAD")).inspect_err(|_| self.stop())?;
+        drop(old);
+        fs::remove_dir_all(old_folder).map_err(io("remove the old generation"))?;
+        self.blobs.retain(&live).map_err(io("remove large values nobody names"))?;
+        let after = size(folder).map_err(io("measure the store"))?;
+        Ok(Compaction { before, after })
+    }
+
+    /// Bytes that its files take on the disk.
+    pub fn bytes_on_disk(&self) -> u64 {
+        size(&self.generation_folder).unwrap_or_default() + size(&self.folder.join("blobs-loopctl")).unwrap_or_default()
     }
 }
 
-impl CheckpointStore for SledStore {
+impl CheckpointStore for RuledStore {
     fn commit(&mut self, batch: Batch, durable: bool) -> Result<Head, JournalError> {
         self.usable()?;
-        // Looked at before sled is: a full disk in the middle of a write would stop the store, this only refuses.
+        // Looked at before the engine is: a full disk in the middle of a write would stop the store, this only refuses.
         if free(&self.folder).is_some_and(|free| free < FREE_LEAST) {
             return Err(error::full(&self.folder, None));
         }
-        let (head, changes) = self.prepare(&batch)?;
-        let written = guarded(|| {
-            self.db.sled().apply_batch(changes).map_err(|cause| error::sled(&self.folder, "write", cause))?;
-            if durable { self.db.sync() } else { Ok(()) }
-        });
+        let note = batch.note.clone();
+        let (head, changes) = self.prepare(batch)?;
+        let written = guarded(|| self.engine.apply(changes, durable));
         if let Err(cause) = written.unwrap_or_else(|panic| Err(self.panicked(&panic))) {
             self.stop();
             return Err(cause);
         }
         self.head = head;
-        if let Some(note) = batch.note {
+        if let Some(note) = note {
             self.note = note;
         }
         if durable {
-            self.acknowledge().inspect_err(|_| self.stop())?;
+            let sync = !self.kind.head_may_lag() || self.acknowledged.lag >= LAG_MOST;
+            self.acknowledge(sync).inspect_err(|_| self.stop())?;
         }
         Ok(head)
     }
@@ -383,7 +415,9 @@ impl CheckpointStore for SledStore {
                 return Ok(());
             }
             found.add(key.len() + bytes.len(), envelope::stored_checksum(bytes));
-            if matches!(envelope::open(key, bytes), Ok(envelope::Opened { content: Content::File { .. }, .. })) {
+            if let Ok(opened) = envelope::open(key, bytes)
+                && matches!(opened.content, Content::File { .. } | Content::PackedFile { .. })
+            {
                 health.files += 1;
             }
             if let Err(what) = self.unwrap(key, bytes) {
@@ -397,60 +431,27 @@ impl CheckpointStore for SledStore {
         } else if found.sum != self.head.sum {
             health.findings.push("It holds other values than were written.".to_owned());
         }
-        if self.db.has_unsynced_files() {
-            health.findings.push(format!("`{}` holds files that were never synced.", self.db.folder.join("blobs").display()));
-        }
+        health.findings.extend(self.engine.finding().map(|what| format!("{what}.")));
         Ok(health)
     }
 
     fn compact(&mut self) -> Result<Compaction, JournalError> {
-        self.usable()?;
-        let generation = self.acknowledged.mark.generation + 1;
-        let new_folder = self.folder.join(format!("store-{generation}"));
-        let folder = self.folder.clone();
-        let folder = folder.as_path();
-        let io = |doing: &'static str| move |cause: io::Error| error::io(folder, doing, cause);
-        let before = size(folder).map_err(io("measure the store"))?;
-        if new_folder.exists() {
-            fs::remove_dir_all(&new_folder).map_err(io("remove an interrupted compaction"))?;
-        }
-        let new = Db::open(new_folder)?;
-        let mut live = BTreeSet::new();
-        let mut pending = sled::Batch::default();
-        let mut count = 0;
-        let write = |batch: sled::Batch| {
-            let applied = guarded(|| new.sled().apply_batch(batch));
-            match applied {
-                Ok(applied) => applied.map_err(|cause| error::sled(&new.folder, "compact", cause)),
-                Err(panic) => Err(error::damaged(format!("compacting failed: {panic}"), None)),
-            }
-        };
-        self.each_raw(b"", &mut |key, bytes| {
-            if key != keys::HEAD {
-                let opened = envelope::open(key, bytes).map_err(|cause| self.broken(key, &cause.to_string()))?;
-                if let Content::File { digest, .. } = opened.content {
-                    live.insert(envelope::file_name(&digest));
-                }
-            }
-            pending.insert(key, bytes);
-            count += 1;
-            if count % 256 == 0 { write(std::mem::take(&mut pending)) } else { Ok(()) }
-        })?;
-        pending.insert(keys::HEAD, encode_head(&self.head));
-        write(pending)?;
-        guarded(|| new.sync()).unwrap_or_else(|panic| Err(error::damaged(format!("compacting failed: {panic}"), None)))?;
-        let old = std::mem::replace(&mut self.db, new);
-        self.settle().map_err(io("sync the new generation")).inspect_err(|_| self.stop())?;
-        // The one step that counts: from here on the new generation is the store.
-        let mark = Mark { generation, sequence: self.head.sequence, chain: self.head.chain, note: self.note.clone() };
-        self.acknowledged.set(mark).map_err(io("write HEAD")).inspect_err(|_| self.stop())?;
-        let old_folder = old.folder.clone();
-        drop(old);
-        fs::remove_dir_all(old_folder).map_err(io("remove the old generation"))?;
-        self.blobs.retain(&live).map_err(io("remove large values nobody names"))?;
-        let after = size(folder).map_err(io("measure the store"))?;
-        Ok(Compaction { before, after })
+        self.compact_into(self.kind)
     }
+
+    fn value_most(&self) -> usize {
+        self.kind.value_most()
+    }
+}
+
+/// The engine whose file stands in a generation's folder.
+fn found_engine(folder: &Path) -> Option<EngineKind> {
+    EngineKind::ALL.into_iter().find(|kind| folder.join(kind.file()).exists())
+}
+
+/// The engine of a folder that is made now: what `LOOPCTL_STORE` says, else the default.
+pub(super) fn engine_for_new() -> EngineKind {
+    std::env::var("LOOPCTL_STORE").ok().and_then(|name| EngineKind::from_name(name.trim())).unwrap_or(EngineKind::NEW)
 }
 
 /// The numbers of the `store-N` folders, in order.
