@@ -34,6 +34,9 @@ pub fn main() -> ExitCode {
 /// Runs one command.
 pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Failure> {
     let place = project::Place { state: args.state.clone() };
+    if let Some(engine) = args.store {
+        crate::store::prefer(engine.into());
+    }
     match &args.command {
         Command::Run(command) => commands::run::run(command, &place, output),
         Command::Validate(command) => commands::validate::run(command, output),
@@ -66,7 +69,7 @@ pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Fa
         Command::Tune(command) => commands::tune::run(command, &place, output),
         Command::Os(command) => commands::os::run(command, &place, output),
         Command::Serve(command) => commands::serve::run(command, &place, output),
-        Command::Store(command) => commands::store::run(command, &place, output),
+        Command::Store(command) => commands::store::run(command, args.store.map(Into::into), &place, output),
         Command::Trust(command) => commands::trust::run(command, output),
         Command::Mcp(command) => commands::mcp::run(command, &place, output),
         Command::Completions(command) => commands::shell::completions(command),

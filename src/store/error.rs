@@ -106,6 +106,16 @@ pub fn other_engine(folder: &Path, is: &str, asked: &str) -> JournalError {
     )
 }
 
+/// `LOOPCTL_STORE` names none that there is.
+pub fn unknown_engine(name: &str) -> JournalError {
+    error(
+        "store::unknown-engine",
+        format!("`LOOPCTL_STORE` is `{name}`, and there is no such store"),
+        "set it to `redb` or `sled`, or leave it out".to_owned(),
+        None,
+    )
+}
+
 /// Sorts an I/O error into the kinds a user can act on.
 pub fn io(folder: &Path, doing: &str, cause: io::Error) -> JournalError {
     match cause.kind() {

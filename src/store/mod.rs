@@ -21,6 +21,8 @@ mod blobs;
 mod chain;
 mod guarded;
 mod owner;
+#[cfg(test)]
+mod power_cut;
 mod redb_engine;
 mod sled_engine;
 

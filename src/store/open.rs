@@ -101,7 +101,7 @@ pub fn engine_of(folder: &Path) -> EngineKind {
     match acknowledged::read(&folder.join("HEAD")) {
         Ok(acknowledged::Found::Mark(mark)) => mark.engine,
         Ok(acknowledged::Found::Absent | acknowledged::Found::Damaged) | Err(_) => {
-            PREFERRED.get().copied().unwrap_or_else(super::rules::engine_for_new)
+            PREFERRED.get().copied().or_else(|| super::rules::engine_for_new().ok()).unwrap_or(EngineKind::NEW)
         }
     }
 }

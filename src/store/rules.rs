@@ -35,6 +35,9 @@ const LAG_MOST: u32 = 64;
 /// Says in words what is missing, from the note of the last acknowledged batch and what is there.
 pub type Explain = dyn Fn(&RuledStore, &[u8]) -> String;
 
+/// How an engine is opened in a folder, and whether it is to check all of its files.
+pub(super) type Engines = dyn Fn(EngineKind, &Path, bool) -> Result<Box<dyn Engine>, JournalError>;
+
 /// A store on a disk. See [`super::open()`].
 pub struct RuledStore {
     folder: PathBuf,
@@ -62,6 +65,16 @@ impl Drop for RuledStore {
 impl RuledStore {
     /// Opens or makes the store in `folder`.
     pub fn open(folder: &Path, options: &OpenOptions, explain: &Explain) -> Result<RuledStore, JournalError> {
+        RuledStore::open_with(folder, options, explain, &EngineKind::open)
+    }
+
+    /// The same with engines from elsewhere, for the tests of power cuts.
+    pub(super) fn open_with(
+        folder: &Path,
+        options: &OpenOptions,
+        explain: &Explain,
+        engines: &Engines,
+    ) -> Result<RuledStore, JournalError> {
         let io = |doing: &'static str| move |cause: io::Error| error::io(folder, doing, cause);
         fs::create_dir_all(folder).map_err(io("make the state folder"))?;
         let owner = Owner::take(folder, options.wait)?;
@@ -85,7 +98,7 @@ impl RuledStore {
         let kind = match (&mark, found_engine(&generation_folder)) {
             (Some(mark), _) => mark.engine,
             (None, Some(found)) => found,
-            (None, None) => options.engine.unwrap_or_else(engine_for_new),
+            (None, None) => options.engine.map_or_else(engine_for_new, Ok)?,
         };
         if let Some(asked) = options.engine.filter(|asked| *asked != kind) {
             return Err(error::other_engine(folder, kind.name(), asked.name()));
@@ -101,7 +114,7 @@ impl RuledStore {
         }
         let blobs = Blobs::open(folder.join("blobs-loopctl")).map_err(io("open the large values"))?;
         let small = size(&generation_folder).is_ok_and(|bytes| bytes <= options.check_up_to);
-        let engine = kind.open(&generation_folder, small && !options.accept_loss)?;
+        let engine = engines(kind, &generation_folder, small && !options.accept_loss)?;
         let note = acknowledged.mark.note.clone();
         let mut store = RuledStore {
             folder: folder.to_owned(),
@@ -356,6 +369,12 @@ impl RuledStore {
         Ok(Compaction { before, after })
     }
 
+    /// Whether `HEAD` is on the disk as it stands.
+    #[cfg(test)]
+    pub fn head_is_synced(&self) -> bool {
+        self.acknowledged.lag == 0
+    }
+
     /// Bytes that its files take on the disk.
     pub fn bytes_on_disk(&self) -> u64 {
         size(&self.generation_folder).unwrap_or_default() + size(&self.folder.join("blobs-loopctl")).unwrap_or_default()
@@ -450,8 +469,13 @@ fn found_engine(folder: &Path) -> Option<EngineKind> {
 }
 
 /// The engine of a folder that is made now: what `LOOPCTL_STORE` says, else the default.
-pub(super) fn engine_for_new() -> EngineKind {
-    std::env::var("LOOPCTL_STORE").ok().and_then(|name| EngineKind::from_name(name.trim())).unwrap_or(EngineKind::NEW)
+pub(super) fn engine_for_new() -> Result<EngineKind, JournalError> {
+    match std::env::var("LOOPCTL_STORE") {
+        Ok(name) if !name.trim().is_empty() => {
+            EngineKind::from_name(name.trim()).ok_or_else(|| error::unknown_engine(name.trim()))
+        }
+        _ => Ok(EngineKind::NEW),
+    }
 }
 
 /// The numbers of the `store-N` folders, in order.

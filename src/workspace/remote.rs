@@ -113,6 +113,7 @@ fn code(text: &str) -> &'static str {
         "store::stopped",
         "store::stuck",
         "store::other-engine",
+        "store::unknown-engine",
         "store::read-only",
         "store::io",
         "gate::not-you",

@@ -37,10 +37,13 @@ pub enum StoreCommand {
 
 The export is checked as a whole before anything is written.")]
     Import(StoreFile),
-    /// Give back the room that overwritten values still take
+    /// Give back the room that overwritten values still take, or move to the other engine
     #[command(after_long_help = "Examples:
   loopctl store gc
-  loopctl store gc --json")]
+  loopctl store gc --json
+  loopctl store gc --store redb             keep the same state in redb from now on
+
+A crash in the middle leaves the store as it was.")]
     Gc(WorkflowFile),
     /// Go on with what is readable of a damaged or outdated store, and say what is lost
     #[command(after_long_help = "Examples:

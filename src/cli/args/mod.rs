@@ -51,6 +51,26 @@ pub struct Args {
     /// Folder of the durable state; by default `.loopctl` beside the workflow
     #[arg(long, global = true, value_name = "DIR", env = "LOOPCTL_STATE")]
     pub state: Option<PathBuf>,
+
+    /// What keeps a new state folder (else `LOOPCTL_STORE`, else redb); one that is there remembers its own
+    #[arg(long, global = true, value_enum, value_name = "ENGINE")]
+    pub store: Option<StoreEngine>,
+}
+
+/// What keeps a state folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StoreEngine {
+    Redb,
+    Sled,
+}
+
+impl From<StoreEngine> for crate::store::EngineKind {
+    fn from(engine: StoreEngine) -> crate::store::EngineKind {
+        match engine {
+            StoreEngine::Redb => crate::store::EngineKind::Redb,
+            StoreEngine::Sled => crate::store::EngineKind::Sled,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -9,14 +9,14 @@ use crate::cli::output::Output;
 use crate::cli::project::{self, Place, split_path};
 use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, count, grouped, paint};
 use crate::runtime::{CycleStatus, Journal, JournalError};
-use crate::store::{self, CheckpointStore, LogJournal, OpenOptions, DiskStore};
+use crate::store::{self, CheckpointStore, DiskStore, EngineKind, LogJournal, OpenOptions};
 use serde::Serialize;
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-pub fn run(args: &Store, place: &Place, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &Store, engine: Option<EngineKind>, place: &Place, output: &Output) -> Result<Exit, Failure> {
     match &args.command {
         StoreCommand::Verify(file) => verify(&there(place, file.file.as_deref())?, output),
         StoreCommand::Export(export) => {
@@ -27,7 +27,7 @@ pub fn run(args: &Store, place: &Place, output: &Output) -> Result<Exit, Failure
             let (file, from) = words(&import.words)?;
             self::import(&folder(place, file.as_deref())?, &from, output)
         }
-        StoreCommand::Gc(file) => gc(&there(place, file.file.as_deref())?, output),
+        StoreCommand::Gc(file) => gc(&there(place, file.file.as_deref())?, engine, output),
         StoreCommand::Recover(recover) => self::recover(&there(place, recover.workflow.file.as_deref())?, recover, output),
     }
 }
@@ -66,6 +66,7 @@ fn open(folder: &Path) -> Result<LogJournal<DiskStore>, JournalError> {
 #[derive(Serialize)]
 struct Facts {
     folder: String,
+    engine: &'static str,
     sound: bool,
     values: u64,
     bytes: u64,
@@ -90,6 +91,7 @@ fn is_damage(error: &JournalError) -> bool {
 fn inspect(folder: &Path) -> Result<Facts, JournalError> {
     let mut facts = Facts {
         folder: folder.display().to_string(),
+        engine: store::engine_of(folder).name(),
         sound: true,
         values: 0,
         bytes: 0,
@@ -112,6 +114,14 @@ fn inspect(folder: &Path) -> Result<Facts, JournalError> {
             (facts.values, facts.bytes, facts.files) = (health.keys, health.bytes, health.files);
             facts.findings.extend(health.findings);
             for workflow in journal.workflows()? {
+                match journal.log(&workflow).map(|log| log.broken) {
+                    Ok(None) => {}
+                    Ok(Some(broken)) => facts.findings.push(format!(
+                        "The log of decisions of `{workflow}` was changed: record {}: {}.",
+                        broken.number, broken.why
+                    )),
+                    Err(error) => finding(error, &mut facts)?,
+                }
                 for (cycle, status) in journal.cycles(&workflow)? {
                     let entries = match journal.read(&workflow, cycle) {
                         Ok(entries) => entries.len(),
@@ -146,7 +156,7 @@ fn verify(folder: &Path, output: &Output) -> Result<Exit, Failure> {
         if facts.sound {
             let files = if facts.files == 0 { String::new() } else { format!(" ({} in files)", grouped(facts.files as usize)) };
             let size = format!("{}{files}, {}", count(facts.values as usize, "value"), bytes(facts.bytes));
-            return format!("{} `{}` is whole: {size}.\n{text}", paint(GOOD, "✓"), facts.folder);
+            return format!("{} `{}` is whole ({}): {size}.\n{text}", paint(GOOD, "✓"), facts.folder, facts.engine);
         }
         text.push_str(&format!("{} `{}` is damaged\n", paint(BAD, "✗"), facts.folder));
         for finding in &facts.findings {
@@ -236,14 +246,19 @@ fn import(folder: &Path, from: &Path, output: &Output) -> Result<Exit, Failure> 
     Ok(Exit::Ok)
 }
 
-fn gc(folder: &Path, output: &Output) -> Result<Exit, Failure> {
-    let mut journal = open(folder)?;
-    let done = journal.store_mut()?.compact()?;
+fn gc(folder: &Path, engine: Option<EngineKind>, output: &Output) -> Result<Exit, Failure> {
+    // The engine that was asked for is where it goes, not what it has to be already.
+    let mut journal = store::open(folder, &OpenOptions { engine: None, ..OpenOptions::default() })?;
+    let from = journal.store().engine()?;
+    let to = engine.unwrap_or(from);
+    let done = journal.store_mut()?.compact_into(to)?;
     journal.close()?;
-    output.either("gc", &json!({"before": done.before, "after": done.after}), || {
+    let facts = json!({"before": done.before, "after": done.after, "engine": to.name()});
+    output.either("gc", &facts, || {
         let freed = done.before.saturating_sub(done.after);
+        let moved = if from == to { String::new() } else { format!(" It is kept by {} from now on.", to.name()) };
         format!(
-            "{} {} given back: {} before, {} now. Nothing of what is in force was removed.",
+            "{} {} given back: {} before, {} now. Nothing of what is in force was removed.{moved}",
             paint(GOOD, "✓"),
             bytes(freed),
             bytes(done.before),

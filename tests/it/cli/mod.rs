@@ -28,6 +28,7 @@ mod run_watch;
 mod schema;
 mod shell;
 mod status;
+mod store;
 mod test;
 mod trace;
 mod transports;
