@@ -7,6 +7,7 @@ pub mod footprint;
 pub mod id;
 pub mod money;
 pub mod rng;
+pub mod shared;
 pub mod time;
 
 #[cfg(test)]
@@ -17,4 +18,5 @@ pub use footprint::{Footprint, Traced};
 pub use id::{CycleNo, ItemId, RequestKey, StepId, TaskId, WorkflowId};
 pub use money::Money;
 pub use rng::Rng;
+pub use shared::Shared;
 pub use time::Timestamp;

@@ -1,7 +1,7 @@
 //! What crosses from one cycle to the next: the only way back in the circle.
 
 use super::waited::{Revoked, Waited};
-use crate::base::{Digest, ItemId, StepId, TaskId};
+use crate::base::{Digest, ItemId, Shared, StepId, TaskId};
 use crate::model::{Act, Item, Operation};
 use crate::step::Note;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,8 @@ impl Ledger {
 /// A task's remembered output: the step is not run again while nothing it depends on has changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
-    pub items: Vec<Item>,
+    /// The cycle's own, not copies of them.
+    pub items: Vec<Shared<Item>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headline: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -70,7 +71,7 @@ pub struct Carry {
     pub memory: BTreeMap<Digest, Memory>,
     /// The digests of what each step depended on beside its input, by name: `config`, `provider drafter` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parts: BTreeMap<StepId, BTreeMap<String, Digest>>,
+    pub parts: BTreeMap<StepId, Shared<BTreeMap<String, Digest>>>,
     pub ledger: Ledger,
 }
 

@@ -53,7 +53,7 @@ impl Cycle {
                 let lasting = outcome.state.is_none() && outcome.parameters.is_empty() && !dropped;
                 if outcome.pure && lasting && self.may_remember(*step) {
                     let memory = Memory {
-                        items: outcome.items.iter().map(|item| Item::clone(item)).collect(),
+                        items: outcome.items.iter().map(|item| item.clone().into()).collect(),
                         headline: outcome.headline.clone(),
                         notes: outcome.notes.clone(),
                         task: Some(task.id.clone()),

@@ -147,7 +147,7 @@ impl Cycle {
         let id = self.fold.tasks.get(task).id.clone();
         let entry = Entry::Done {
             task: id.clone(),
-            items: memory.items.clone(),
+            items: memory.items.iter().map(|item| Item::clone(item)).collect(),
             state: None,
             headline: memory.headline.clone(),
             notes: memory.notes.clone(),

@@ -6,7 +6,7 @@ use super::carry::Carry;
 use super::entry::Pins;
 use super::error::EngineError;
 use super::memory;
-use crate::base::{Digest, StepId};
+use crate::base::{Digest, Shared, StepId};
 use crate::client_os::Snapshot;
 use crate::model::{CapUnit, GoodKind, Item, Scalar, Step, Workflow};
 use crate::plan::CyclePlan;
@@ -50,7 +50,7 @@ pub(super) struct StepShape {
     /// What waited is ranked anew, by what its topic scores now.
     pub ranks_anew: bool,
     /// Digests of all but the input that the step depends on, by name.
-    pub parts: BTreeMap<String, Digest>,
+    pub parts: Shared<BTreeMap<String, Digest>>,
     /// The digest of `parts`.
     pub parts_digest: Digest,
 }
@@ -132,7 +132,7 @@ impl Shape {
                 pieces: slots(true),
                 spend: slots(false),
                 parts_digest: memory::digest_of_parts(&parts),
-                parts,
+                parts: Shared::new(parts),
             });
         }
         for (to, step) in workflow.steps.iter().enumerate() {

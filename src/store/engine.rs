@@ -20,7 +20,7 @@ pub enum EngineKind {
 impl EngineKind {
     pub const ALL: [EngineKind; 2] = [EngineKind::Redb, EngineKind::Sled];
 
-    /// What a new folder gets when nobody says otherwise; see `docs/decisions/0018-redb-for-new-state.md`.
+    /// What a new folder gets when nobody says otherwise; see `docs/decisions/0018-redb-keeps-new-state.md`.
     pub const NEW: EngineKind = EngineKind::Redb;
 
     pub fn name(self) -> &'static str {

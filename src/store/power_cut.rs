@@ -156,10 +156,11 @@ fn after_a_power_cut_redb_has_all_that_was_acknowledged() {
         let folder = tempfile::tempdir().expect("a folder");
         let state = folder.path().join("state");
         let disk = Recorded::default();
-        let engines = |_: EngineKind, folder: &Path, _: bool| -> Result<Box<dyn Engine>, JournalError> {
+        let recorded = disk.clone();
+        let engines = move |_: EngineKind, folder: &Path, _: bool| -> Result<Box<dyn Engine>, JournalError> {
             fs::create_dir_all(folder).expect("writable");
             fs::write(folder.join("redb"), b"").expect("writable");
-            Ok(Box::new(RedbEngine::on(disk.clone(), folder)?))
+            Ok(Box::new(RedbEngine::on(recorded.clone(), folder)?))
         };
         let options = OpenOptions { engine: Some(EngineKind::Redb), ..OpenOptions::default() };
         let store = RuledStore::open_with(&state, &options, &|_, _| String::new(), &engines).expect("a new store");

@@ -160,6 +160,11 @@ fn a_torn_tail_is_whole_or_refused(engine: EngineKind) {
     assert!(refused > 12, "cuts this deep must be noticed: {refused}");
 }
 
+/// The places in a file that are not zero.
+fn not_empty(bytes: &[u8]) -> Vec<usize> {
+    bytes.iter().enumerate().filter(|(_, byte)| **byte != 0).map(|(at, _)| at).collect()
+}
+
 fn flipped_bytes_are_whole_or_refused(engine: EngineKind) {
     let folder = tempfile::tempdir().expect("a folder");
     let good = folder.path().join("good");
@@ -172,11 +177,16 @@ fn flipped_bytes_are_whole_or_refused(engine: EngineKind) {
     copy(&good, &folder.path().join("control"));
     assert!(assert_whole_or_refused(&folder.path().join("control"), &expected, "a plain copy"));
     let mut refused = 0;
-    for round in 0..24 {
+    // redb leaves most of its file free, so more of these hit nothing that counts.
+    let (rounds, written) = if engine == EngineKind::Sled { (24, Vec::new()) } else { (96, not_empty(&bytes)) };
+    for round in 0..rounds {
         let state = folder.path().join(format!("round-{round}"));
         copy(&good, &state);
         let mut changed = bytes.clone();
-        let at = rng.below(used as u64) as usize;
+        let at = match written.len() {
+            0 => rng.below(used as u64) as usize,
+            most => written[rng.below(most as u64) as usize],
+        };
         let length = 1 + rng.below(64) as usize;
         changed[at..(at + length).min(used)].iter_mut().for_each(|byte| *byte ^= 0x5a);
         fs::write(file(&state, engine), changed).expect("writable");
