@@ -110,6 +110,12 @@ pub trait Journal: Send {
         Ok(self.read(workflow, cycle)?.into_iter().next())
     }
 
+    /// Whether a cycle has all it was made from; of an old one only what lasts may be kept.
+    fn has_detail(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<bool, JournalError> {
+        let _ = (workflow, cycle);
+        Ok(true)
+    }
+
     /// All cycles of a workflow in order.
     fn cycles(&self, workflow: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError>;
 

@@ -149,6 +149,10 @@ impl Journal for SharedJournal {
         self.with(|journal| journal.opening(workflow, cycle))
     }
 
+    fn has_detail(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<bool, JournalError> {
+        self.with(|journal| journal.has_detail(workflow, cycle))
+    }
+
     fn cycles(&self, workflow: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError> {
         self.with(|journal| journal.cycles(workflow))
     }

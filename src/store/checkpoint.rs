@@ -117,6 +117,11 @@ pub trait CheckpointStore: Send {
     /// Gives back room that removed and overwritten values still take.
     fn compact(&mut self) -> Result<Compaction, JournalError>;
 
+    /// Bytes that its files take on the disk, where it has any.
+    fn bytes_on_disk(&self) -> Option<u64> {
+        None
+    }
+
     /// How long the values are that journal entries are joined into, at most, in bytes.
     fn value_most(&self) -> usize {
         2 << 10

@@ -8,6 +8,8 @@
 //! carry/    name  cycle              what that cycle handed on
 //! operation/ name index              what a person did beside the cycles, in order
 //! link/     name number             the chain of decisions
+//! kept/     name                    the first cycle that has its detail
+//! meta/keep                         how long cycles keep their detail
 //! ```
 
 use crate::base::{CycleNo, WorkflowId};
@@ -21,6 +23,9 @@ pub const ENTRY: &[u8] = b"entry/";
 pub const CARRY: &[u8] = b"carry/";
 pub const OPERATION: &[u8] = b"operation/";
 pub const LINK: &[u8] = b"link/";
+pub const KEPT: &[u8] = b"kept/";
+/// How long cycles keep their detail.
+pub const KEEP: &[u8] = b"meta/keep";
 
 fn named(area: &[u8], workflow: &WorkflowId) -> Vec<u8> {
     let name = workflow.as_str().as_bytes();
@@ -33,6 +38,10 @@ fn named(area: &[u8], workflow: &WorkflowId) -> Vec<u8> {
 
 pub fn workflow(workflow: &WorkflowId) -> Vec<u8> {
     named(WORKFLOW, workflow)
+}
+
+pub fn kept(workflow: &WorkflowId) -> Vec<u8> {
+    named(KEPT, workflow)
 }
 
 /// The prefix of all cycles of a workflow.

@@ -51,16 +51,28 @@ struct Lines {
 
 /// What is stored about a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct CycleRecord {
+pub(super) struct CycleRecord {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    closed: bool,
-    entries: u32,
+    pub closed: bool,
+    pub entries: u32,
+    /// When it closed; older stores do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Its detail was given up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub thin: bool,
+}
+
+impl CycleRecord {
+    fn open(entries: u32) -> CycleRecord {
+        CycleRecord { closed: false, entries, at: None, thin: false }
+    }
 }
 
 /// What is stored about a workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct WorkflowRecord {
-    last_closed: CycleNo,
+pub(super) struct WorkflowRecord {
+    pub last_closed: CycleNo,
 }
 
 /// An entry whose carry stands elsewhere.
@@ -187,7 +199,7 @@ impl<S: CheckpointStore> LogJournal<S> {
         note
     }
 
-    fn value<T: for<'a> Deserialize<'a>>(&self, key: &[u8]) -> Result<Option<T>, JournalError> {
+    pub(super) fn value<T: for<'a> Deserialize<'a>>(&self, key: &[u8]) -> Result<Option<T>, JournalError> {
         let value = match self.waiting.changes.get(key) {
             Some(change) => change.clone(),
             None => self.store.get(key)?,
@@ -195,7 +207,7 @@ impl<S: CheckpointStore> LogJournal<S> {
         value.map(|value| parse(key, &value)).transpose()
     }
 
-    fn record(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<CycleRecord>, JournalError> {
+    pub(super) fn record(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<CycleRecord>, JournalError> {
         match self.records.get(&(workflow.clone(), cycle)) {
             Some(record) => Ok(Some(*record)),
             None => self.value(&keys::cycle(workflow, cycle)),
@@ -329,7 +341,7 @@ impl<S: CheckpointStore> LogJournal<S> {
             if kept == 0 {
                 batch.remove(keys::cycle(&workflow, cycle));
             } else {
-                batch.put(keys::cycle(&workflow, cycle), json(&CycleRecord { closed, entries: kept }));
+                batch.put(keys::cycle(&workflow, cycle), json(&CycleRecord { closed, entries: kept, ..record.unwrap_or(CycleRecord::open(kept)) }));
             }
             if closed {
                 last_closed.insert(workflow, cycle);
@@ -362,8 +374,9 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         if self.failed {
             return Err(error::stopped());
         }
+        let mut closes = None;
         if !entries.is_empty() {
-            let mut record = self.record(workflow, cycle)?.unwrap_or(CycleRecord { closed: false, entries: 0 });
+            let mut record = self.record(workflow, cycle)?.unwrap_or(CycleRecord::open(0));
             let mut changes = Batch::default();
             let (first, mut lines) = (record.entries, Vec::with_capacity(entries.len()));
             let mut chained = None;
@@ -383,7 +396,9 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
                 }
                 lines.push(line);
                 record.entries += 1;
-                record.closed = matches!(entry, Entry::Closed { .. });
+                if let Entry::Closed { at, .. } = entry {
+                    (record.closed, record.at, closes) = (true, Some(*at), Some(*at));
+                }
             }
             // Nothing can fail from here on, so an append is taken whole or not at all.
             self.waiting.changes.append(&mut changes.changes);
@@ -403,7 +418,13 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             self.records.insert(id, record);
         }
         if durable {
-            self.commit()
+            self.commit()?;
+            // Tidying up is nothing that the one who closes a cycle waits for an answer about; where the store has failed, the
+            // next call says so.
+            if let Some(at) = closes {
+                let _ = self.prune(workflow, at);
+            }
+            Ok(())
         } else if self.count >= WAITING_MOST || self.bytes >= WAITING_BYTES {
             self.commit_later()
         } else {
@@ -454,6 +475,10 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         value
             .map(|value| self.decode(workflow, cycle, &key, value.split(|byte| *byte == b'\n').next().unwrap_or_default()))
             .transpose()
+    }
+
+    fn has_detail(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<bool, JournalError> {
+        Ok(self.record(workflow, cycle)?.is_none_or(|record| !record.thin))
     }
 
     fn cycles(&self, workflow: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError> {
@@ -542,12 +567,12 @@ pub(super) fn explain_loss(store: &dyn CheckpointStore, note: &[u8]) -> String {
     if lost.is_empty() { "no entry of the last cycles is missing".to_owned() } else { lost.join(", ") }
 }
 
-fn json<T: Serialize>(value: &T) -> Vec<u8> {
+pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("our own types always serialise")
 }
 
 /// Lines as values of a size that stays inside the store, each with the number of its first line.
-fn joined(first: u32, lines: Vec<Vec<u8>>, most: usize) -> Vec<(u32, Vec<u8>)> {
+pub(super) fn joined(first: u32, lines: Vec<Vec<u8>>, most: usize) -> Vec<(u32, Vec<u8>)> {
     let mut values: Vec<(u32, Vec<u8>)> = Vec::new();
     for (line, index) in lines.into_iter().zip(first..) {
         match values.last_mut() {

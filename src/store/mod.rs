@@ -13,6 +13,7 @@ pub mod keys;
 pub mod log;
 pub mod memory;
 pub mod open;
+pub mod retention;
 pub mod rules;
 pub mod watched;
 
@@ -31,4 +32,5 @@ pub use engine::EngineKind;
 pub use export::{export, import};
 pub use log::{LogJournal, Loss};
 pub use memory::MemoryStore;
+pub use retention::{Keep, Pruned};
 pub use open::{DiskStore, OpenOptions, engine_of, memory, open, prefer, pulse, recover};

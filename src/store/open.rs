@@ -33,14 +33,6 @@ impl DiskStore {
         self.look(RuledStore::kind)
     }
 
-    /// Bytes that its files take on the disk.
-    ///
-    /// # Errors
-    /// When the store has stopped.
-    pub fn bytes_on_disk(&self) -> Result<u64, JournalError> {
-        self.look(RuledStore::bytes_on_disk)
-    }
-
     /// Gives back room, and moves everything to another engine where that is not the one that keeps it now.
     ///
     /// # Errors

@@ -374,11 +374,6 @@ impl RuledStore {
     pub fn head_is_synced(&self) -> bool {
         self.acknowledged.lag == 0
     }
-
-    /// Bytes that its files take on the disk.
-    pub fn bytes_on_disk(&self) -> u64 {
-        size(&self.generation_folder).unwrap_or_default() + size(&self.folder.join("blobs-loopctl")).unwrap_or_default()
-    }
 }
 
 impl CheckpointStore for RuledStore {
@@ -456,6 +451,10 @@ impl CheckpointStore for RuledStore {
 
     fn compact(&mut self) -> Result<Compaction, JournalError> {
         self.compact_into(self.kind)
+    }
+
+    fn bytes_on_disk(&self) -> Option<u64> {
+        Some(size(&self.generation_folder).ok()? + size(&self.folder.join("blobs-loopctl")).ok()?)
     }
 
     fn value_most(&self) -> usize {

@@ -186,6 +186,10 @@ impl<S: CheckpointStore + 'static> CheckpointStore for Watched<S> {
         self.work_long(CheckpointStore::compact)
     }
 
+    fn bytes_on_disk(&self) -> Option<u64> {
+        self.here().ok()?.bytes_on_disk()
+    }
+
     fn value_most(&self) -> usize {
         self.value_most
     }

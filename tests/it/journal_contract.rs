@@ -5,7 +5,7 @@ use loopctl::engine::{Carry, Entry, Pins};
 use loopctl::model::{Act, Operation};
 use loopctl::runtime::{CycleStatus, Journal};
 use loopctl::step::{Body, Fetched, Generated, Reply};
-use loopctl::store::{Batch, CheckpointStore, DiskStore, EngineKind, LogJournal, MemoryStore, OpenOptions, export, import};
+use loopctl::store::{Batch, CheckpointStore, DiskStore, EngineKind, Keep, LogJournal, MemoryStore, OpenOptions, export, import};
 use std::time::Duration;
 
 fn workflow() -> WorkflowId {
@@ -119,7 +119,52 @@ contract!(
     scans_see_only_their_prefix_in_byte_order,
     an_export_moves_everything,
     compacting_changes_nothing_that_can_be_read,
+    old_cycles_give_up_their_detail_and_keep_what_was_decided,
 );
+
+fn old_cycles_give_up_their_detail_and_keep_what_was_decided<B: Bench>(bench: &B) {
+    let mut journal = bench.open();
+    assert_eq!(journal.keep().expect("readable"), Keep { cycles: 400, days: None });
+    journal.set_keep(Keep { cycles: 2, days: None }).expect("taken");
+    let placed = Entry::Replied { key: key(1), reply: Reply::Placed(None) };
+    let cycle = |number: u32| {
+        let body = Body::new((0..30_000u32).map(|n| (n.wrapping_mul(n + number) >> 3) as u8).collect::<Vec<_>>());
+        let fetched = Reply::Fetched(Fetched::Entries(vec![("a".to_owned(), body)]));
+        let before = if number == 1 { Carry::default() } else { carry(f64::from(number - 1)) };
+        let heard = Entry::Replied { key: key(0), reply: fetched };
+        [opened(number, before), heard, placed.clone(), note(number), closed(carry(f64::from(number)))]
+    };
+    for number in 1..=5 {
+        journal.append(&workflow(), CycleNo(number), &cycle(number), true).expect("taken");
+    }
+    let check = |journal: &LogJournal<B::Store>| {
+        for number in 1..=5 {
+            let has = journal.has_detail(&workflow(), CycleNo(number)).expect("readable");
+            assert_eq!(has, number > 3, "cycle {number}");
+            let found = journal.read(&workflow(), CycleNo(number)).expect("readable");
+            let mut expected = cycle(number).to_vec();
+            if !has {
+                expected[1] = Entry::Replied { key: key(0), reply: Reply::Fetched(Fetched::NotModified) };
+            }
+            assert_eq!(found, expected, "cycle {number}");
+        }
+        assert_eq!(journal.carry(&workflow()).expect("readable"), carry(5.0));
+        let log = journal.log(&workflow()).expect("readable");
+        assert_eq!((log.broken, log.gone, log.records.len()), (None, 0, 10));
+        assert_eq!(journal.store().verify().expect("readable").findings, Vec::<String>::new());
+    };
+    check(&journal);
+    drop(journal);
+    let mut journal = bench.open();
+    check(&journal);
+    // Age counts too, and what was given up is not given up again.
+    let day = 24 * 60 * 60 * 1_000;
+    assert_eq!(journal.prune(&workflow(), Timestamp(1_700_000_100_000 + 99 * day)).expect("taken").cycles, 0);
+    journal.set_keep(Keep { cycles: 400, days: Some(30) }).expect("taken");
+    assert_eq!(journal.prune(&workflow(), Timestamp(1_700_000_100_000 + 29 * day)).expect("taken").cycles, 0);
+    assert_eq!(journal.prune(&workflow(), Timestamp(1_700_000_100_000 + 31 * day)).expect("taken").cycles, 1);
+    assert!(journal.has_detail(&workflow(), CycleNo(5)).expect("readable"), "the last one is what the next begins with");
+}
 
 fn entries_come_back_in_order<B: Bench>(bench: &B) {
     let mut journal = bench.open();

@@ -45,6 +45,15 @@ The export is checked as a whole before anything is written.")]
 
 A crash in the middle leaves the store as it was.")]
     Gc(WorkflowFile),
+    /// Say for how many cycles, and how long, everything is kept; without words, what is in force
+    #[command(after_long_help = "Examples:
+  loopctl store keep
+  loopctl store keep --cycles 1000
+  loopctl store keep --cycles 400 --days 365
+
+Older cycles give up what was fetched and generated on the way, when the next cycle closes. Decisions, edits, receipts, the log of
+decisions and what a published piece comes from are kept for ever.")]
+    Keep(StoreKeep),
     /// Go on with what is readable of a damaged or outdated store, and say what is lost
     #[command(after_long_help = "Examples:
   loopctl store recover
@@ -59,6 +68,20 @@ pub struct StoreFile {
     /// Optionally the workflow file, then the export; `-` is standard input or output
     #[arg(value_name = "[WORKFLOW] FILE", required = true, num_args = 1..=2)]
     pub words: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct StoreKeep {
+    #[command(flatten)]
+    pub workflow: WorkflowFile,
+
+    /// The last so many cycles of each workflow keep everything (400 unless said otherwise)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub cycles: Option<u32>,
+
+    /// And none that closed longer ago than this; 0 is however long ago
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
 }
 
 #[derive(Debug, ClapArgs)]

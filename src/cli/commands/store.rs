@@ -3,13 +3,13 @@
 //! None of these needs a valid workflow: with `--state` they need no workflow at all, so that a broken file never stands
 //! between a person and their data.
 
-use crate::cli::args::{Store, StoreCommand, StoreRecover};
+use crate::cli::args::{Store, StoreCommand, StoreKeep, StoreRecover};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::project::{self, Place, split_path};
 use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, count, grouped, paint};
 use crate::runtime::{CycleStatus, Journal, JournalError};
-use crate::store::{self, CheckpointStore, DiskStore, EngineKind, LogJournal, OpenOptions};
+use crate::store::{self, CheckpointStore, DiskStore, EngineKind, Keep, LogJournal, OpenOptions};
 use serde::Serialize;
 use serde_json::json;
 use std::fs::{self, File};
@@ -28,6 +28,7 @@ pub fn run(args: &Store, engine: Option<EngineKind>, place: &Place, output: &Out
             self::import(&folder(place, file.as_deref())?, &from, output)
         }
         StoreCommand::Gc(file) => gc(&there(place, file.file.as_deref())?, engine, output),
+        StoreCommand::Keep(keep) => self::keep(&there(place, keep.workflow.file.as_deref())?, keep, output),
         StoreCommand::Recover(recover) => self::recover(&there(place, recover.workflow.file.as_deref())?, recover, output),
     }
 }
@@ -263,6 +264,25 @@ fn gc(folder: &Path, engine: Option<EngineKind>, output: &Output) -> Result<Exit
             bytes(freed),
             bytes(done.before),
             bytes(done.after)
+        )
+    });
+    Ok(Exit::Ok)
+}
+
+fn keep(folder: &Path, args: &StoreKeep, output: &Output) -> Result<Exit, Failure> {
+    let mut journal = open(folder)?;
+    let mut keep = journal.keep()?;
+    if args.cycles.is_some() || args.days.is_some() {
+        let days = args.days.map_or(keep.days, |days| (days > 0).then_some(days));
+        keep = Keep { cycles: args.cycles.unwrap_or(keep.cycles), days };
+        journal.set_keep(keep)?;
+    }
+    journal.close()?;
+    output.either("keep", &keep, || {
+        let days = keep.days.map_or_else(String::new, |days| format!(", if they closed in the last {}", count(days as usize, "day")));
+        format!(
+            "The last {} of each workflow keep everything{days}. Decisions, receipts and what published pieces come from are kept for ever.",
+            count(keep.cycles as usize, "cycle")
         )
     });
     Ok(Exit::Ok)

@@ -264,6 +264,9 @@ fn modified(place: &Path) -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// A draft this old belongs to nobody any more.
+const LEFT_BEHIND: std::time::Duration = std::time::Duration::from_secs(3_600);
+
 /// Writes a new file that is durable when this returns, or fails with `AlreadyExists` and changes nothing.
 fn write_new(dir: &Path, name: &str, bytes: &[u8], mark: &str) -> io::Result<()> {
     // A folder's own name is an entry in the one above it, which must be durable too.
@@ -281,8 +284,25 @@ fn write_new(dir: &Path, name: &str, bytes: &[u8], mark: &str) -> io::Result<()>
     written?;
     // A renamed draft is gone already; any other leftover is only untidy.
     drop(removed);
+    sweep(dir);
     sync_folder(dir)?;
     above.into_iter().try_for_each(sync_folder)
+}
+
+/// Removes drafts that a crash left an hour ago or longer: one that was named just before it is never written again.
+fn sweep(dir: &Path) {
+    let old = |path: &Path| {
+        let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        written.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= LEFT_BEHIND)
+    };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".loopctl-tmp") && old(&entry.path()) {
+            // It is only untidy, so whoever cannot remove it leaves it there.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Gives the draft its name unless the name is taken. A hard link does both in one step; where the file system has none, a look
@@ -317,6 +337,22 @@ mod tests {
     use super::*;
     use crate::model::{Config, Scalar};
     use crate::step::Failure;
+
+    #[test]
+    fn drafts_that_a_crash_left_are_removed_and_young_ones_are_not() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| root.path().join(name);
+        for name in [".old.loopctl-tmp", ".young.loopctl-tmp", ".hidden", "piece.md"] {
+            fs::write(path(name), b"x").expect("writable");
+        }
+        let hours = std::time::SystemTime::now() - LEFT_BEHIND * 2;
+        for name in [".old.loopctl-tmp", ".hidden", "piece.md"] {
+            File::options().write(true).open(path(name)).and_then(|file| file.set_modified(hours)).expect("its own file");
+        }
+        write_new(root.path(), "new.md", b"new", "key").expect("a free name");
+        let found = [".old.loopctl-tmp", ".young.loopctl-tmp", ".hidden", "piece.md", "new.md"].map(|name| path(name).exists());
+        assert_eq!(found, [false, true, true, true, true]);
+    }
 
     fn node(name: &str, arg: Scalar) -> Config {
         Config { name: name.into(), args: vec![arg], ..Config::default() }

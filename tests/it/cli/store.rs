@@ -3,6 +3,33 @@
 use crate::desk::{Desk, FIRST};
 
 #[test]
+fn old_cycles_give_up_their_detail_and_still_say_who_decided_what() {
+    let desk = Desk::new();
+    for _ in 0..3 {
+        desk.run(&format!("run {FIRST} --approve-all")).exit(0);
+    }
+    desk.run(&format!("store keep {FIRST}")).exit(0).says("The last 400 cycles of each workflow keep everything.");
+    desk.run(&format!("replay {FIRST} 1")).exit(0);
+    let log = desk.run(&format!("log {FIRST} --cycle 1 --json")).exit(0).out;
+    let pieces = desk.files("workflows/first-loop/out").len();
+
+    desk.run(&format!("store keep {FIRST} --cycles 2")).exit(0).says("The last 2 cycles");
+    desk.run(&format!("run {FIRST} --approve-all")).exit(0);
+    desk.run(&format!("replay {FIRST} 1")).exit(2).warns("cli::given-up").warns("loopctl store keep");
+    desk.run(&format!("replay {FIRST} 3")).exit(0);
+    // What lasts is there: decisions, their log, and where a published piece comes from.
+    assert_eq!(desk.run(&format!("log {FIRST} --cycle 1 --json")).exit(0).out, log);
+    desk.run(&format!("log {FIRST} --verify")).exit(0);
+    desk.run(&format!("store verify {FIRST}")).exit(0).says("is whole");
+    desk.run(&format!("status {FIRST} --cycle 1")).exit(0);
+    desk.run(&format!("report {FIRST} --cycle 1")).exit(0);
+    assert!(desk.files("workflows/first-loop/out").len() >= pieces);
+    desk.run(&format!("store keep {FIRST} --days 30 --json")).exit(0);
+    desk.run(&format!("store keep {FIRST}")).exit(0).says("if they closed in the last 30 days");
+    desk.run(&format!("store keep {FIRST} --cycles 0")).exit(2);
+}
+
+#[test]
 fn the_engine_is_chosen_once_remembered_and_can_be_changed() {
     let desk = Desk::new();
     desk.run(&format!("run {FIRST} --approve-all --store sled")).exit(0).says("(sled, durable)");
