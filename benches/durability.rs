@@ -5,7 +5,7 @@
 use loopctl::base::{CycleNo, StepId, TaskId, WorkflowId};
 use loopctl::engine::Entry;
 use loopctl::runtime::Journal;
-use loopctl::store::{CheckpointStore, LogJournal, OpenOptions, DiskStore};
+use loopctl::store::{CheckpointStore, DiskStore, LogJournal, OpenOptions};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;

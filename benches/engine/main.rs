@@ -12,7 +12,7 @@ use common::{Floor, child, child_task, folder, heading, line, median, seconds, s
 use loopctl::client_os::Snapshot;
 use loopctl::model::Workflow;
 use loopctl::runtime::{self, DriveOptions, FixedClock, Journal, Outcome, Run, StopSignal, Which};
-use loopctl::store::{CheckpointStore, LogJournal, OpenOptions, DiskStore};
+use loopctl::store::{CheckpointStore, DiskStore, LogJournal, OpenOptions};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -139,10 +139,9 @@ pub fn open<'a>(key: &[u8], bytes: &'a [u8]) -> Result<Opened<'a>, EnvelopeError
             digest: value[..32].try_into().expect("32 bytes of 40"),
             length: u64::from_be_bytes(value[32..].try_into().expect("8 bytes of 40")),
         },
-        PACKED if value.len() >= 4 => Content::Packed {
-            bytes: &value[4..],
-            length: u32::from_be_bytes(value[..4].try_into().expect("4 bytes")),
-        },
+        PACKED if value.len() >= 4 => {
+            Content::Packed { bytes: &value[4..], length: u32::from_be_bytes(value[..4].try_into().expect("4 bytes")) }
+        }
         PACKED_FILE if value.len() == 48 => Content::PackedFile {
             digest: value[..32].try_into().expect("32 bytes of 48"),
             stored: u64::from_be_bytes(value[32..40].try_into().expect("8 bytes of 48")),

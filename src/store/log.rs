@@ -341,7 +341,10 @@ impl<S: CheckpointStore> LogJournal<S> {
             if kept == 0 {
                 batch.remove(keys::cycle(&workflow, cycle));
             } else {
-                batch.put(keys::cycle(&workflow, cycle), json(&CycleRecord { closed, entries: kept, ..record.unwrap_or(CycleRecord::open(kept)) }));
+                batch.put(
+                    keys::cycle(&workflow, cycle),
+                    json(&CycleRecord { closed, entries: kept, ..record.unwrap_or(CycleRecord::open(kept)) }),
+                );
             }
             if closed {
                 last_closed.insert(workflow, cycle);

@@ -32,5 +32,5 @@ pub use engine::EngineKind;
 pub use export::{export, import};
 pub use log::{LogJournal, Loss};
 pub use memory::MemoryStore;
-pub use retention::{Keep, Pruned};
 pub use open::{DiskStore, OpenOptions, engine_of, memory, open, prefer, pulse, recover};
+pub use retention::{Keep, Pruned};

@@ -62,7 +62,13 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { wait: Duration::from_secs(2), accept_loss: false, check_up_to: 64 << 20, engine: PREFERRED.get().copied(), patience: PATIENCE }
+        OpenOptions {
+            wait: Duration::from_secs(2),
+            accept_loss: false,
+            check_up_to: 64 << 20,
+            engine: PREFERRED.get().copied(),
+            patience: PATIENCE,
+        }
     }
 }
 

@@ -185,7 +185,8 @@ fn after_a_power_cut_redb_has_all_that_was_acknowledged() {
                     _ => mixed(&synced_head, &head, &mut rng),
                 };
                 let state = found(folder.path(), "redb", &cut, &head);
-                let left = entries(state.path()).unwrap_or_else(|error| panic!("seed {seed}, commit {commit}: {}", error.message));
+                let left =
+                    entries(state.path()).unwrap_or_else(|error| panic!("seed {seed}, commit {commit}: {}", error.message));
                 assert!(left >= acknowledged as usize, "seed {seed}, commit {commit}: {left} of {acknowledged}");
             }
             acknowledged += many;

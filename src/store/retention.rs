@@ -5,7 +5,7 @@
 //! piece comes from, back to its signals. What goes is what was fetched and generated on the way, and items that led nowhere.
 
 use super::checkpoint::{Batch, CheckpointStore};
-use super::log::{LogJournal, json, joined};
+use super::log::{LogJournal, joined, json};
 use super::{chain, keys};
 use crate::base::{CycleNo, ItemId, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry};
@@ -74,7 +74,8 @@ impl<S: CheckpointStore> LogJournal<S> {
     /// As reading and writing; each cycle is given up as a whole or not at all.
     pub fn prune(&mut self, workflow: &WorkflowId, now: Timestamp) -> Result<Pruned, JournalError> {
         let keep = self.keep()?;
-        let Some(last) = self.value::<super::log::WorkflowRecord>(&keys::workflow(workflow))?.map(|record| record.last_closed) else {
+        let Some(last) = self.value::<super::log::WorkflowRecord>(&keys::workflow(workflow))?.map(|record| record.last_closed)
+        else {
             return Ok(Pruned::default());
         };
         let mut next = self.value::<CycleNo>(&keys::kept(workflow))?.unwrap_or(CycleNo(1));
@@ -97,9 +98,7 @@ impl<S: CheckpointStore> LogJournal<S> {
             }
             next = CycleNo(next.0 + 1);
         }
-        let wasteful = |store: &S| {
-            store.bytes_on_disk().is_some_and(|bytes| bytes > COMPACT_LEAST.max(3 * store.head().bytes))
-        };
+        let wasteful = |store: &S| store.bytes_on_disk().is_some_and(|bytes| bytes > COMPACT_LEAST.max(3 * store.head().bytes));
         if pruned.cycles > 0 && last.0.is_multiple_of(COMPACT_EVERY) && wasteful(self.store()) {
             self.store_mut()?.compact()?;
         }
@@ -251,7 +250,10 @@ mod tests {
         };
         let receipt = Published { location: "https://example.com".into(), version: None, at: Timestamp(1) };
         let entries = [
-            Entry::Replied { key: key("press"), reply: Reply::Fetched(Fetched::Entries(vec![("a".into(), Body::new(vec![1; 9]))])) },
+            Entry::Replied {
+                key: key("press"),
+                reply: Reply::Fetched(Fetched::Entries(vec![("a".into(), Body::new(vec![1; 9]))])),
+            },
             done("press", None, vec![source.clone(), other.clone()]),
             done("drafts", Some(source.id), vec![piece.clone()]),
             Entry::Replied { key: key("out"), reply: Reply::Published(receipt) },

@@ -212,13 +212,7 @@ impl RuledStore {
 
     /// What is acknowledged now, in a generation.
     fn mark(&self, generation: u64) -> Mark {
-        Mark {
-            generation,
-            engine: self.kind,
-            sequence: self.head.sequence,
-            chain: self.head.chain,
-            note: self.note.clone(),
-        }
+        Mark { generation, engine: self.kind, sequence: self.head.sequence, chain: self.head.chain, note: self.note.clone() }
     }
 
     /// Which engine keeps this folder.
@@ -256,9 +250,7 @@ impl RuledStore {
     /// The value inside an envelope, or what is wrong with it.
     fn unwrap(&self, key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, String> {
         let unpack = |packed: &[u8], length: u64| envelope::unpack(packed, length).map_err(|cause| cause.to_string());
-        let read = |digest: &[u8; 32], length: u64| {
-            self.blobs.read(digest, length).map_err(|cause: BlobError| cause.to_string())
-        };
+        let read = |digest: &[u8; 32], length: u64| self.blobs.read(digest, length).map_err(|cause: BlobError| cause.to_string());
         match envelope::open(key, bytes).map_err(|cause| cause.to_string())?.content {
             Content::Inline(value) => Ok(value.to_vec()),
             Content::File { digest, length } => read(&digest, length),

@@ -471,7 +471,10 @@ fn a_second_journal_in_the_same_folder_is_refused() {
 fn a_folder_remembers_its_engine_and_compacting_can_move_it_to_the_other() {
     for (engine, other) in [(EngineKind::Sled, EngineKind::Redb), (EngineKind::Redb, EngineKind::Sled)] {
         let bench = OnDisk::new(engine);
-        let reply = Reply::Fetched(Fetched::Entries(vec![("a".to_owned(), Body::new((0..200_000u32).map(|n| n.wrapping_mul(n) as u8).collect::<Vec<_>>()))]));
+        let reply = Reply::Fetched(Fetched::Entries(vec![(
+            "a".to_owned(),
+            Body::new((0..200_000u32).map(|n| n.wrapping_mul(n) as u8).collect::<Vec<_>>()),
+        )]));
         let entries = [opened(1, Carry::default()), Entry::Replied { key: key(0), reply }, note(5)];
         let mut journal = bench.open();
         journal.append(&workflow(), CycleNo(1), &entries, true).expect("taken");

@@ -29,8 +29,9 @@ pub fn run(args: &Replay, place: &Place, output: &Output) -> Result<Exit, Failur
         let entries = project.entries(journal.as_ref(), Some(number))?;
         if !journal.has_detail(&project.workflow.id, CycleNo(number))? {
             let what = format!("cycle {number} is older than what is kept, and what it heard from the outside was given up");
-            return Err(Failure::new("cli::given-up", what)
-                .help("`loopctl store keep --cycles N` keeps more from now on; a backup from before can be brought in elsewhere"));
+            return Err(Failure::new("cli::given-up", what).help(
+                "`loopctl store keep --cycles N` keeps more from now on; a backup from before can be brought in elsewhere",
+            ));
         }
         entries
     };
