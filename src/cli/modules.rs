@@ -5,14 +5,17 @@ use super::project;
 use super::rewrite::{create, replace};
 use crate::compile::lock::{LOCK_FILE, Lock, Locked};
 use crate::diag::{Diagnostic, Sources};
+use crate::packages::closure::{self, Piece};
 use crate::packages::edit::{Use, uses};
-use crate::packages::fetch::{Downloads, Fetcher};
-use crate::packages::keep::Cache;
+use crate::packages::fetch::{Downloads, Fetched, Fetcher};
+use crate::packages::keep::{Cache, Holding};
+use crate::packages::vendor::{replaceable, vendor, vendored_at};
 use crate::packages::{self};
 use crate::workspace::{Findings, find_all};
 use crate::world::web::Web;
 use crate::world::{SystemClock, WebSettings, cache_folder, download};
 use semver::VersionReq;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -166,6 +169,89 @@ impl Modules {
             }
         }
         if said { VersionReq { comparators } } else { locked.wanted.clone() }
+    }
+
+    /// The locked modules that workflows use, and those that nothing needs: not the ones that are here only because others are made of them.
+    pub fn roots(&self) -> BTreeSet<String> {
+        let needed = closure::needed(&self.lock);
+        let workflows = self.workflows();
+        let used: BTreeSet<&str> = workflows.iter().flat_map(|beside| &beside.uses).map(|found| found.module.as_str()).collect();
+        let names = self.lock.modules.keys();
+        names.filter(|name| used.contains(name.as_str()) || !needed.contains(*name)).cloned().collect()
+    }
+
+    /// Everything that the lock has to hold once it holds these: what workflows use, and what that is made of. What is in the lock stays
+    /// as it is while it suits everybody, unless it is to be looked for again.
+    pub fn closed(
+        &self,
+        fresh: Vec<(String, Fetched, VersionReq)>,
+        renew: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, Piece>, packages::Error> {
+        let mut roots: BTreeMap<String, (Piece, VersionReq)> = BTreeMap::new();
+        for name in self.roots() {
+            if let Some(locked) = self.lock.modules.get(&name) {
+                roots.insert(name.clone(), (Piece::kept(locked), self.wanted(&name, locked)));
+            }
+        }
+        for (name, fetched, wanted) in fresh {
+            roots.insert(name, (Piece::fetched(fetched, wanted.clone()), wanted));
+        }
+        closure::close(&self.fetcher(), &self.lock, roots, renew)
+    }
+
+    /// Puts what was chosen into the cache and the lock, and below `vendor/` what is kept there: `vendored` says for which modules that is
+    /// so although nothing lies there yet.
+    pub fn take(&mut self, closed: &BTreeMap<String, Piece>, vendored: impl Fn(&str) -> bool) -> Result<(), Failure> {
+        let mut beside = Vec::new();
+        for (name, piece) in closed {
+            // What a person has changed in `vendor/` is noticed before anything is written.
+            let before = self.lock.modules.get(name);
+            let same = before.is_some_and(|before| before.sha256 == piece.locked.sha256);
+            if same && piece.fetched.is_none() {
+                continue;
+            }
+            if replaceable(&self.fetcher(), name, &piece.locked, before)? != Holding::Nothing
+                || before.is_none() && vendored(name)
+            {
+                beside.push(name);
+            }
+        }
+        for fetched in closed.values().filter_map(|piece| piece.fetched.as_ref()) {
+            self.cache.put(&fetched.tree)?;
+        }
+        let gone: Vec<(String, Locked)> = self
+            .lock
+            .modules
+            .iter()
+            .filter(|(name, _)| !closed.contains_key(*name))
+            .map(|(name, locked)| (name.clone(), locked.clone()))
+            .collect();
+        self.lock.modules = closed.iter().map(|(name, piece)| (name.clone(), piece.locked.clone())).collect();
+        self.save()?;
+        for name in beside {
+            let piece = &closed[name];
+            let tree = closure::tree(&self.fetcher(), name, piece)?;
+            vendor(&self.fetcher(), name, &piece.locked, &tree)?;
+        }
+        for (name, locked) in gone {
+            self.unvendor(&name, &locked)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a module out of `vendor/` that is not locked any more. What a person has changed there stays.
+    pub fn unvendor(&self, name: &str, locked: &Locked) -> Result<Holding, Failure> {
+        let place = vendored_at(&self.folder, name);
+        let holding = crate::packages::keep::holding(&place, &locked.sha256);
+        if holding == Holding::Whole {
+            fs::remove_dir_all(&place).map_err(|error| {
+                Failure::new("cli::cannot-write", format!("cannot remove `{}`: {error}", place.display()))
+                    .help("remove the folder yourself and run this command again")
+            })?;
+            // It stays while another module of this owner is in it.
+            let _ = place.parent().map(fs::remove_dir);
+        }
+        Ok(holding)
     }
 
     /// A path that the user has typed, as the lock says it: relative to its own folder, unless it is absolute.

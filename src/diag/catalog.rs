@@ -141,6 +141,7 @@ pub const PACKAGES: &[Entry] = &[
     entry("packages::bad-source", "what is to be added is no source of modules"),
     entry("packages::changed-release", "a published version is not what it was"),
     entry("packages::checksum-mismatch", "a module is not what was locked"),
+    entry("packages::conflict", "modules ask for versions or sources of another one that do not suit each other"),
     entry("packages::no-fitting-version", "a source has no version that is wanted"),
     entry("packages::no-git", "a module is in a git repository and git is not installed"),
     entry("packages::no-module", "what was fetched is no module"),

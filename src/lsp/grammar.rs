@@ -59,7 +59,7 @@ impl Word {
                 _ => setting(SETTINGS, None).or_else(|| Layer::parse(name).map(Word::Layer)),
             },
             Word::Module => match name {
-                "use" => Some(Word::Setting { spec: &USE, step: None }),
+                "use" => Some(Word::Setting { spec: &module::USE, step: None }),
                 _ if name == module::STEP.name => Some(Word::Export),
                 _ => setting(module::MODULE_SETTINGS, None),
             },
@@ -106,7 +106,7 @@ impl Word {
     pub fn inside(self) -> Vec<&'static NodeSpec> {
         match self {
             Word::File => vec![&WORKFLOW, &TEST, &module::MODULE],
-            Word::Module => module::MODULE_SETTINGS.iter().chain([&USE, &module::STEP]).collect(),
+            Word::Module => module::MODULE_SETTINGS.iter().chain([&module::USE, &module::STEP]).collect(),
             Word::Export => module::STEP_SETTINGS.iter().chain([&PARAM]).collect(),
             Word::Workflow => SETTINGS.iter().chain([&PROVIDER, &CHANNEL, &USE]).collect(),
             Word::Door { found: Some(found), .. } => found.nodes.iter().collect(),

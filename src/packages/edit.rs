@@ -1,4 +1,4 @@
-//! Changing the `use` lines of a workflow, and nothing else of it: comments, order and layout stay as the person wrote them.
+//! Changing the `use` lines of a workflow, or of a module that is made of others, and nothing else of it: comments, order and layout stay as the person wrote them.
 //!
 //! The text is cut at the places that the reader found, so that a file that is written in any style keeps its style.
 
@@ -37,7 +37,7 @@ pub struct Usage {
 /// or holds no workflow, so that it cannot be edited safely.
 pub fn uses(text: &str) -> Option<(Vec<Use>, Vec<Usage>)> {
     let (tree, findings) = syntax::read(FileId(0), text);
-    let root = tree.roots().find(|root| root.name() == "workflow")?;
+    let root = tree.roots().find(|root| is_around(*root))?;
     if findings.iter().any(|finding| finding.is_error()) {
         return None;
     }
@@ -69,6 +69,16 @@ pub fn uses(text: &str) -> Option<(Vec<Use>, Vec<Usage>)> {
     Some((used, usages))
 }
 
+/// The node around everything that uses modules.
+fn is_around(root: Node<'_>) -> bool {
+    matches!(root.name(), "workflow" | "module")
+}
+
+/// Whether a text is that of a module and not of a workflow.
+pub fn is_module_file(text: &str) -> bool {
+    syntax::read(FileId(0), text).0.roots().find(|root| is_around(*root)).is_some_and(|root| root.name() == "module")
+}
+
 /// The line to write for a module.
 pub fn use_line(module: &str, wanted: &VersionReq, alias: Option<&str>) -> String {
     let range = if *wanted == VersionReq::STAR { String::new() } else { format!("@{wanted}") };
@@ -80,7 +90,7 @@ pub fn use_line(module: &str, wanted: &VersionReq, alias: Option<&str>) -> Strin
 /// with a block.
 pub fn insert(text: &str, line: &str) -> Option<String> {
     let (tree, _) = syntax::read(FileId(0), text);
-    let root = tree.roots().find(|root| root.name() == "workflow")?;
+    let root = tree.roots().find(|root| is_around(*root))?;
     let block = root.block_span()?.range();
     let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let settings = ["about", "client-os", "timezone", "every", "recorded", "without", "limit"];

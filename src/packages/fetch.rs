@@ -50,6 +50,7 @@ impl Fetched {
             sha256: self.tree.digest(),
             wanted,
             source: self.source.clone(),
+            needs: self.interface.needs.iter().map(|need| (need.module.clone(), need.wanted.clone())).collect(),
             span: Span::default(),
         }
     }
@@ -109,14 +110,24 @@ impl Fetcher<'_> {
                 "ask for another range, or name another version of it",
             ));
         }
-        self.sound(&tree, &interface, origin)?;
+        // What it is made of is not here yet; see `closure`.
+        if interface.needs.is_empty() {
+            self.sound(&tree, &interface, &source, Vec::new())?;
+        }
         Ok(Fetched { tree, interface, source })
     }
 
-    /// A module with mistakes could be locked and never be used, so it is not let in.
-    fn sound(&self, tree: &ModuleTree, interface: &Interface, origin: &Origin) -> Result<(), Error> {
-        let files = tree.iter().filter_map(|(path, bytes)| Some((path, std::str::from_utf8(bytes).ok()?)));
-        let compiled = compile::compile(&MemoryFiles::new(files), MANIFEST, self.registry);
+    /// A module with mistakes could be locked and never be used, so it is not let in. `around` are the files that it finds beside its own.
+    pub fn sound(
+        &self,
+        tree: &ModuleTree,
+        interface: &Interface,
+        source: &LockedSource,
+        around: Vec<(String, String)>,
+    ) -> Result<(), Error> {
+        let own = tree.iter().filter_map(|(path, bytes)| Some((path.to_owned(), std::str::from_utf8(bytes).ok()?.to_owned())));
+        let files = MemoryFiles(own.chain(around).map(|(path, text)| (path, text.into())).collect());
+        let compiled = compile::compile(&files, MANIFEST, self.registry);
         let mut errors = compiled.diagnostics.iter().filter(|finding| finding.is_error());
         let Some(first) = errors.next() else { return Ok(()) };
         let place = first.span().and_then(|span| {
@@ -134,8 +145,10 @@ impl Fetcher<'_> {
             place.unwrap_or_default(),
             first.message
         );
-        let help = match origin {
-            Origin::Path { dir } => format!("mend it first: `loopctl validate {}`", self.place(dir).join(MANIFEST).display()),
+        let help = match source {
+            LockedSource::Path { dir } => {
+                format!("mend it first: `loopctl validate {}`", self.place(dir).join(MANIFEST).display())
+            }
             _ => "tell its author, or ask for another version; it may also want a newer loopctl".to_owned(),
         };
         Err(Error::not_a_module(message, help))

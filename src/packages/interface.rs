@@ -6,11 +6,12 @@
 use super::error::Error;
 use super::tree::ModuleTree;
 use crate::compile::lock::{MANIFEST, is_module_name};
+use crate::compile::modules::Reference;
 use crate::diag::{FileId, Sources};
 use crate::model::Layer;
 use crate::step::Registry;
 use crate::syntax::{self, Node, Value};
-use semver::Version;
+use semver::{Version, VersionReq};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A module as its users see it.
@@ -22,8 +23,22 @@ pub struct Interface {
     pub about: Option<String>,
     /// What stands after `use` in it: the modules it is made of.
     pub uses: Vec<String>,
+    /// Those of them that are neither built in nor its own files.
+    pub needs: Vec<Need>,
     /// By name.
     pub steps: BTreeMap<String, Step>,
+}
+
+/// Another module that a module is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Need {
+    /// `acme/words`
+    pub module: String,
+    /// Every version when nothing is said.
+    pub wanted: VersionReq,
+    /// Where it comes from, when the module says it: what stands after `from=` and `dir=`.
+    pub from: Option<String>,
+    pub dir: Option<String>,
 }
 
 /// A step that is exported.
@@ -116,9 +131,17 @@ impl Interface {
                 steps.insert(name.to_owned(), step(node, registry));
             }
         }
+        let needs = root.children_named("use").filter_map(need).collect();
         let uses = root.children_named("use").filter_map(|node| node.arg(0)?.value().text().map(str::to_owned)).collect();
-        Ok(Interface { name: name.to_owned(), version, about: about(root), uses, steps })
+        Ok(Interface { name: name.to_owned(), version, about: about(root), uses, needs, steps })
     }
+}
+
+/// A module that has to be fetched; `None` for one that is built in, for a path, and for what cannot be read.
+fn need(node: Node<'_>) -> Option<Need> {
+    let Reference::Named { owner, name, wanted } = Reference::parse(node.arg(0)?.value().text()?).ok()? else { return None };
+    let text = |name: &str| node.prop(name).and_then(|entry| entry.value().text()).map(str::to_owned);
+    (owner != "std").then(|| Need { module: format!("{owner}/{name}"), wanted, from: text("from"), dir: text("dir") })
 }
 
 fn about(node: Node<'_>) -> Option<String> {

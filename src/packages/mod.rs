@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod breaking;
+pub mod closure;
 pub mod edit;
 pub mod error;
 pub mod fetch;

@@ -8,14 +8,14 @@ use crate::cli::modules::{Modules, shown};
 use crate::cli::output::Output;
 use crate::cli::project;
 use crate::cli::rewrite::replace;
-use crate::compile::lock::{MANIFEST, Reference, is_module_name};
-use crate::packages::edit::{Use, insert, use_line, uses, with_range};
+use crate::compile::lock::{Locked, MANIFEST, Reference, is_module_name};
+use crate::packages::edit::{Use, insert, is_module_file, use_line, uses, with_range};
 use crate::packages::fetch::Fetched;
 use crate::packages::interface::{Interface, Param};
-use crate::packages::keep::Holding;
 use crate::packages::source::{Choice, Details, Origin, Wish};
-use crate::packages::vendor::{replaceable, vendor, vendored_at};
+use crate::packages::vendor::vendored_at;
 use crate::report::style::{CODE, DIM, GOOD, TITLE, WAIT, paint, plain};
+use crate::syntax::quoted;
 use semver::{Comparator, Op, Version, VersionReq};
 use serde_json::json;
 use std::fs;
@@ -39,8 +39,7 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
     let wish = wish(args, &modules)?;
     output.progress(&format!("Fetching {} …", plain(&args.source)));
     let (fetched, wanted) = fetch(&modules, &wish, &used)?;
-    let interface = &fetched.interface;
-    let module = interface.name.clone();
+    let module = fetched.interface.name.clone();
     let existing = used.iter().find(|found| found.module == module);
     let alias = alias(args, &module, existing, &used)?;
     let changed = match existing {
@@ -49,6 +48,7 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
         None => {
             let own = module.rsplit('/').next().unwrap_or(&module);
             let line = use_line(&module, &wanted, (alias != own).then_some(alias.as_str()));
+            let line = if is_module_file(&text) { format!("{line}{}", origin_words(&wish)) } else { line };
             let changed =
                 insert(&text, &line).filter(|changed| uses(changed).is_some_and(|(now, _)| now.len() == used.len() + 1));
             Some(changed.ok_or_else(|| {
@@ -57,16 +57,20 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
             })?)
         }
     };
-    let before = modules.lock.modules.get(&module).cloned();
-    let locked = fetched.locked(wanted);
-    modules.cache.put(&fetched.tree)?;
-    // A vendored module is found first, so an older one must not stay.
-    let vendored = replaceable(&modules.fetcher(), &module, &locked, before.as_ref())?;
-    modules.lock.modules.insert(module.clone(), locked.clone());
-    modules.save()?;
-    if vendored != Holding::Nothing {
-        vendor(&modules.fetcher(), &module, &locked, &fetched.tree)?;
-    }
+    let before = modules.lock.clone();
+    let closed = modules.closed(vec![(module.clone(), fetched.clone(), wanted)], |_| false)?;
+    let locked = closed[&module].locked.clone();
+    // What suits everybody may be another version than the one that was looked at first.
+    let fetched = closed[&module].fetched.clone().unwrap_or(fetched);
+    let interface = &fetched.interface;
+    let is_vendored = vendored_at(&modules.folder, &module).exists();
+    modules.take(&closed, |name| is_vendored && name != module)?;
+    let parts: Vec<(&String, &Locked)> = closed
+        .iter()
+        .filter(|(name, _)| !before.modules.contains_key(*name) && **name != module)
+        .map(|(name, piece)| (name, &piece.locked))
+        .collect();
+    let before = before.modules.get(&module).cloned();
     if let Some(changed) = &changed {
         replace(&path, &text, changed)?;
     }
@@ -97,6 +101,12 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
                 "workflow": shown(&path),
                 "workflow_changed": changed.is_some(),
                 "steps": steps,
+                "made_of": parts
+                    .iter()
+                    .map(|(name, locked)| {
+                        json!({"module": name, "version": locked.version.to_string(), "sha256": locked.sha256, "source": locked.source.describe()})
+                    })
+                    .collect::<Vec<_>>(),
                 "hidden_by": own_copy,
             }),
         );
@@ -115,6 +125,9 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
         Some(_) => format!("  Locked in `{}`; `{place}` uses it as `{alias}`.\n", modules.lock_path()),
         None => format!("  Locked in `{}`; `{place}` used it already, as `{alias}`.\n", modules.lock_path()),
     });
+    for (name, locked) in &parts {
+        told.push_str(&format!("  It is made of `{name}` {}, from {}.\n", locked.version, plain(&locked.source.describe())));
+    }
     told.push_str(&steps(interface, &alias));
     if let Some(own) = own_copy {
         told.push_str(&format!("\n{} `{own}` is there as well, and your own copy is read first\n", paint(WAIT, "note:")));
@@ -126,6 +139,17 @@ pub fn run(args: &Add, output: &Output) -> Result<Exit, Failure> {
     }
     output.text(&told);
     Ok(Exit::Ok)
+}
+
+/// Behind the `use` of a module that is made of another one: where that comes from.
+fn origin_words(wish: &Wish) -> String {
+    let (from, dir) = match &wish.origin {
+        Origin::Path { dir } if dir.starts_with("../") || dir.starts_with('/') => (dir.clone(), None),
+        Origin::Path { dir } => (format!("./{dir}"), None),
+        Origin::Git { url, dir, .. } | Origin::Archive { url, dir, .. } => (url.clone(), dir.clone()),
+    };
+    let dir = dir.map_or(String::new(), |dir| format!(" dir={}", quoted(&dir)));
+    format!(" from={}{dir}", quoted(&from))
 }
 
 /// What is asked for, with paths as the lock says them.

@@ -8,12 +8,11 @@ use crate::cli::modules::{Modules, shown};
 use crate::cli::output::Output;
 use crate::cli::rewrite::replace;
 use crate::compile::lock::vendor_path;
+use crate::packages::closure;
 use crate::packages::edit::{remove, uses};
-use crate::packages::keep::{Holding, holding};
-use crate::packages::vendor::vendored_at;
+use crate::packages::keep::Holding;
 use crate::report::style::{GOOD, WAIT, paint};
 use serde_json::json;
-use std::fs;
 
 pub fn run(args: &Remove, output: &Output) -> Result<Exit, Failure> {
     let mut modules = Modules::open(args.workflow.as_deref())?;
@@ -57,47 +56,57 @@ pub fn run(args: &Remove, output: &Output) -> Result<Exit, Failure> {
         replace(&beside.path, &beside.text, &text)?;
     }
     let others = users.len() - usize::from(chosen.is_some());
-    let mut kept = None;
+    // What another module is made of stays, and what only this one was made of goes with it.
+    let needed = closure::needed(&modules.lock);
+    let parent = modules.lock.modules.iter().find(|(_, locked)| locked.needs.contains_key(&module)).map(|(name, _)| name.clone());
+    let mut kept = Vec::new();
     let mut vendored = false;
-    if others == 0
-        && let Some(locked) = modules.lock.modules.remove(&module)
-    {
-        let place = vendored_at(&modules.folder, &module);
-        match holding(&place, &locked.sha256) {
-            Holding::Nothing => {}
-            Holding::Whole => {
-                vendored = true;
-                fs::remove_dir_all(&place).map_err(|error| {
-                    Failure::new("cli::cannot-write", format!("cannot remove `{}`: {error}", place.display()))
-                        .help("remove the folder yourself and run this command again")
-                })?;
-                // It stays while another module of this owner is in it.
-                let _ = place.parent().map(fs::remove_dir);
+    let mut gone = Vec::new();
+    if others == 0 && parent.is_none() {
+        let used: Vec<String> =
+            modules.workflows().into_iter().flat_map(|beside| beside.uses).map(|found| found.module).collect();
+        gone.extend(modules.lock.modules.remove(&module).map(|locked| (module.clone(), locked)));
+        for name in closure::idle(&modules.lock, |name| used.iter().any(|used| used == name), &needed) {
+            gone.extend(modules.lock.modules.remove(&name).map(|locked| (name, locked)));
+        }
+        for (name, locked) in &gone {
+            match modules.unvendor(name, locked)? {
+                Holding::Nothing => {}
+                Holding::Whole => vendored = true,
+                // A person's changes are not thrown away.
+                Holding::Changed(_) => kept.push(vendor_path(name)),
             }
-            // A person's changes are not thrown away.
-            Holding::Changed(_) => kept = Some(vendor_path(&module)),
         }
         modules.save()?;
     }
+    let parts: Vec<&String> = gone.iter().map(|(name, _)| name).filter(|name| **name != module).collect();
     if output.json {
         output.facts(
             "removed",
             &json!({
                 "module": module,
                 "workflow": chosen.map(|beside| shown(&beside.path)),
-                "unlocked": others == 0,
+                "unlocked": !gone.is_empty(),
+                "parts_unlocked": parts,
+                "needed_by": parent,
                 "vendor_removed": vendored,
-                "vendor_kept": kept,
+                "vendor_kept": kept.first(),
             }),
         );
         return Ok(Exit::Ok);
     }
     let from = chosen.map_or(String::new(), |beside| format!(" from `{}`", shown(&beside.path)));
-    let mut told = match others {
-        0 => format!("{} Removed `{module}`{from}; it is not locked any more.\n", paint(GOOD, "✓")),
+    let mut told = match (others, &parent) {
+        (0, Some(parent)) => {
+            format!("{} Removed `{module}`{from}; it stays locked, because `{parent}` is made of it.\n", paint(GOOD, "✓"))
+        }
+        (0, None) => format!("{} Removed `{module}`{from}; it is not locked any more.\n", paint(GOOD, "✓")),
         _ => format!("{} Removed `{module}`{from}; it stays locked, because another workflow uses it.\n", paint(GOOD, "✓")),
     };
-    if let Some(kept) = kept {
+    for name in &parts {
+        told.push_str(&format!("  `{name}` is not locked any more either: only `{module}` was made of it.\n"));
+    }
+    for kept in &kept {
         told.push_str(&format!(
             "{} `{kept}` was changed by hand and stays; delete it when you do not need it\n",
             paint(WAIT, "note:")

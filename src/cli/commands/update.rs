@@ -8,10 +8,12 @@ use crate::cli::modules::Modules;
 use crate::cli::output::Output;
 use crate::compile::lock::{Locked, LockedSource, Reference};
 use crate::packages::fetch::{Fetched, origin_of};
-use crate::packages::vendor::{Found, ensure, replaceable, vendor, vendored_at};
+use crate::packages::vendor::{Found, ensure, replaceable, vendored_at};
 use crate::packages::{self};
 use crate::report::style::{BAD, CODE, DIM, GOOD, count, paint, plain};
+use semver::VersionReq;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub fn run(args: &Update, output: &Output) -> Result<Exit, Failure> {
     let mut modules = Modules::open(args.workflow.as_deref())?;
@@ -22,19 +24,36 @@ pub fn run(args: &Update, output: &Output) -> Result<Exit, Failure> {
     if args.locked {
         return fetch_locked(&modules, &names, output);
     }
-    let mut found: Vec<(String, Locked, Fetched)> = Vec::new();
+    // What workflows use is looked for first, and what that is made of with it.
+    let roots = modules.roots();
+    let mut fresh = Vec::new();
     let mut failed = Vec::new();
-    for name in &names {
+    for name in names.iter().filter(|name| roots.contains(*name)) {
         let Some(locked) = modules.lock.modules.get(name) else { continue };
         output.progress(&format!("Looking at {name} …"));
         match look(&modules, name, locked) {
-            // What a person has changed in `vendor/` is noticed before anything is written.
-            Ok((now, fetched)) => match replaceable(&modules.fetcher(), name, &now, Some(locked)) {
-                Ok(_) => found.push((name.clone(), now, fetched)),
-                Err(error) => failed.push((name.clone(), error)),
-            },
+            Ok(found) => fresh.push(found),
             Err(error) => failed.push((name.clone(), error)),
         }
+    }
+    let renewed: BTreeSet<&String> = names.iter().filter(|name| !roots.contains(*name)).collect();
+    if let Some(name) = renewed.first().filter(|_| failed.is_empty()) {
+        output.progress(&format!("Looking at {} …", if renewed.len() > 1 { "what they are made of" } else { name.as_str() }));
+    }
+    let mut closed = BTreeMap::new();
+    if failed.is_empty() {
+        match modules.closed(fresh, |name| renewed.iter().any(|renewed| *renewed == name)) {
+            Ok(found) => closed = found,
+            Err(error) => failed.push((names.first().cloned().unwrap_or_default(), error)),
+        }
+    }
+    for (name, piece) in &closed {
+        let before = modules.lock.modules.get(name);
+        if let Some(before) = before.filter(|_| piece.fetched.is_some()) {
+            failed.extend(unchanged(name, before, &piece.locked).err().map(|error| (name.clone(), error)));
+        }
+        // What a person has changed in `vendor/` is noticed before anything is written.
+        failed.extend(replaceable(&modules.fetcher(), name, &piece.locked, before).err().map(|error| (name.clone(), error)));
     }
     if !failed.is_empty() {
         return Err(together(&failed, "nothing was changed", output));
@@ -42,37 +61,39 @@ pub fn run(args: &Update, output: &Output) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
     let mut told = String::new();
     let mut changes = 0;
-    for (name, now, fetched) in &found {
-        let before = modules.lock.modules[name].clone();
-        let same_files = before.sha256 == now.sha256;
-        let changed = !same_files || before.source != now.source || before.wanted != now.wanted;
-        changes += usize::from(!same_files);
-        if changed && !args.dry_run {
-            modules.cache.put(&fetched.tree)?;
-            modules.lock.modules.insert(name.clone(), now.clone());
+    for (name, piece) in &closed {
+        let (before, now) = (modules.lock.modules.get(name), &piece.locked);
+        let same_files = before.is_some_and(|before| before.sha256 == now.sha256);
+        if same_files && !names.contains(name) {
+            continue;
         }
-        told.push_str(&match (same_files, before.version == now.version) {
-            (true, _) => format!("  {name}  {} {}\n", now.version, paint(DIM, "is the newest within range")),
-            (false, true) => format!("  {name}  {} {}\n", now.version, paint(CODE, "has other files")),
-            (false, false) => format!("  {name}  {} → {}\n", before.version, paint(CODE, &now.version)),
+        changes += usize::from(!same_files);
+        told.push_str(&match before {
+            _ if same_files => format!("  {name}  {} {}\n", now.version, paint(DIM, "is the newest within range")),
+            None => format!("  {name}  {} {}\n", paint(CODE, &now.version), paint(DIM, "is needed by another module now")),
+            Some(before) if before.version == now.version => {
+                format!("  {name}  {} {}\n", now.version, paint(CODE, "has other files"))
+            }
+            Some(before) => format!("  {name}  {} → {}\n", before.version, paint(CODE, &now.version)),
         });
         rows.push(json!({
             "module": name,
-            "before": before.version.to_string(),
+            "before": before.map(|before| before.version.to_string()),
             "version": now.version.to_string(),
-            "sha256_before": before.sha256,
+            "sha256_before": before.map(|before| before.sha256.clone()),
             "sha256": now.sha256,
             "source": now.source.describe(),
             "changed": !same_files,
         }));
     }
+    let gone: Vec<&String> = modules.lock.modules.keys().filter(|name| !closed.contains_key(*name)).collect();
+    for name in gone {
+        changes += 1;
+        told.push_str(&format!("  {name}  {}\n", paint(DIM, "is not needed any more")));
+    }
     if !args.dry_run {
-        modules.save()?;
-        for (name, now, fetched) in &found {
-            if vendored_at(&modules.folder, name).exists() {
-                vendor(&modules.fetcher(), name, now, &fetched.tree)?;
-            }
-        }
+        let vendored = closed.keys().any(|name| vendored_at(&modules.folder, name).exists());
+        modules.take(&closed, |_| vendored)?;
     }
     if output.json {
         output.document(&[("modules", Value::from(rows)), ("dry_run", Value::from(args.dry_run))]);
@@ -88,15 +109,20 @@ pub fn run(args: &Update, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// What a module is today, once it is sure that it is the same module and that no release was changed after it was made.
-fn look(modules: &Modules, name: &str, locked: &Locked) -> Result<(Locked, Fetched), packages::Error> {
+/// What a module is today, once it is sure that it is the same module: its name, its files, and the range that counts.
+fn look(modules: &Modules, name: &str, locked: &Locked) -> Result<(String, Fetched, VersionReq), packages::Error> {
     let wanted = modules.wanted(name, locked);
     let fetched = modules.fetcher().fetch(&origin_of(locked), Some(&wanted))?;
     if fetched.interface.name != name {
         let message = format!("`{name}` is called `{}` at its source now", fetched.interface.name);
         return Err(packages::Error::not_a_module(message, format!("`loopctl remove {name}` and add the new one")));
     }
-    let now = fetched.locked(wanted);
+    unchanged(name, locked, &fetched.locked(wanted.clone()))?;
+    Ok((name.to_owned(), fetched, wanted))
+}
+
+/// A release is what it was when it was locked.
+fn unchanged(name: &str, locked: &Locked, now: &Locked) -> Result<(), packages::Error> {
     let is_release = match (&locked.source, &now.source) {
         (
             LockedSource::Git { reference: Reference::Tag(before), .. },
@@ -115,7 +141,7 @@ fn look(modules: &Modules, name: &str, locked: &Locked) -> Result<(Locked, Fetch
             format!("ask its owner why; when it is right, `loopctl add` it again from {}", locked.source.describe()),
         ));
     }
-    Ok((now, fetched))
+    Ok(())
 }
 
 fn fetch_locked(modules: &Modules, names: &[String], output: &Output) -> Result<Exit, Failure> {

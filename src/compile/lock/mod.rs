@@ -44,6 +44,8 @@ pub struct Locked {
     /// What the workflow asked for when the module was locked; `update` stays within it.
     pub wanted: VersionReq,
     pub source: LockedSource,
+    /// The locked modules that it is made of, and the range of each that it asks for. Each is a line of the lock of its own.
+    pub needs: BTreeMap<String, VersionReq>,
     /// The line of the module in `loop.lock`; empty for one that has just been made.
     pub span: Span,
 }
@@ -151,7 +153,13 @@ impl Lock {
             node.push(text(Some("sha256"), &locked.sha256));
             let mut wanted = KdlNode::new("wanted");
             wanted.push(text(None, &locked.wanted.to_string()));
-            node.ensure_children().nodes_mut().extend([wanted, source_node(&locked.source)]);
+            let needs = locked.needs.iter().map(|(name, wanted)| {
+                let mut needs = KdlNode::new("needs");
+                needs.push(text(None, name));
+                needs.push(text(None, &wanted.to_string()));
+                needs
+            });
+            node.ensure_children().nodes_mut().extend([wanted, source_node(&locked.source)].into_iter().chain(needs));
             document.nodes_mut().push(node);
         }
         document.autoformat();
@@ -206,6 +214,7 @@ mod tests {
             sha256: "ab".repeat(32),
             wanted: VersionReq::parse("^1.2").unwrap(),
             source,
+            needs: BTreeMap::from([("acme/words".to_owned(), VersionReq::STAR)]),
             span: Span::default(),
         }
     }

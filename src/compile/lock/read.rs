@@ -4,6 +4,7 @@ use super::{LOCK_FORM, Lock, Locked, LockedSource, Reference, is_module_name};
 use crate::diag::{Diagnostic, FileId, Span, nearest};
 use crate::syntax::{self, Entry, Node};
 use semver::{Version, VersionReq};
+use std::collections::BTreeMap;
 
 const HELP: &str =
     "the file is written by loopctl: take it from version control, or delete it and `loopctl add` the modules again";
@@ -66,6 +67,7 @@ fn module(node: Node<'_>, lock: &mut Lock, sink: &mut Vec<Diagnostic>) {
     let sha256 = parsed(node, "sha256", "64 hexadecimal digits", sink, |text| digits(text, &[64]));
     let mut wanted = None;
     let mut source = None;
+    let mut needs = BTreeMap::new();
     for child in node.children() {
         match child.name() {
             "wanted" if wanted.is_none() => {
@@ -81,6 +83,20 @@ fn module(node: Node<'_>, lock: &mut Lock, sink: &mut Vec<Diagnostic>) {
                 }
             }
             "source" if source.is_none() => source = origin(child, sink),
+            "needs" => {
+                known(child, 2, &[], sink);
+                let text = |number| child.arg(number).and_then(|entry| entry.value().text());
+                let other = text(0).filter(|other| is_module_name(other));
+                match (other, text(1).and_then(|text| VersionReq::parse(text).ok())) {
+                    (Some(other), Some(wanted)) => drop(needs.insert(other.to_owned(), wanted)),
+                    _ if child.is_broken() => {}
+                    _ => sink.push(broken(
+                        child.head_span(),
+                        "`needs` names no module with a range",
+                        "expected one such as `\"acme/words\" \"^1.2\"`",
+                    )),
+                }
+            }
             "" => {}
             other => sink.push(broken(child.name_span(), format!("`{other}` does not stand here in a lock file"), "unknown")),
         }
@@ -96,7 +112,7 @@ fn module(node: Node<'_>, lock: &mut Lock, sink: &mut Vec<Diagnostic>) {
     if let (Some(version), Some(sha256), Some(wanted), Some(source), true) =
         (version, sha256, wanted, source, sink.len() == before)
     {
-        lock.modules.insert(name.to_owned(), Locked { version, sha256, wanted, source, span: node.head_span() });
+        lock.modules.insert(name.to_owned(), Locked { version, sha256, wanted, source, needs, span: node.head_span() });
     }
 }
 
@@ -245,6 +261,8 @@ mod tests {
             ("url=\"u\"", "url=\"u\" url=\"w\"", "`url` is set twice"),
             ("revision=\"D40\"", "revision=\"D40\" { x; }", "`source` has no block"),
             ("wanted \"^1.2\"", "wanted \"^1.2\" 3", "`wanted` has too many values"),
+            ("wanted", "needs \"acme/words\"; wanted", "`needs` names no module with a range"),
+            ("wanted", "needs \"words\" \"^1\"; wanted", "`needs` names no module with a range"),
         ] {
             let text = one(&GOOD.replacen(from, to, 1));
             let found = findings(&text);

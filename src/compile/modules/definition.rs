@@ -1,12 +1,12 @@
 //! From the text of a module file to what it exports: steps with their parameters, and the tree their bodies are copied from.
 
-use super::reference::is_word;
-use super::words::{self, MODULE, MODULE_SETTINGS, PARAM, PARAM_SETTINGS, STEP, STEP_SETTINGS};
+use super::reference::{Reference, is_word};
+use super::words::{self, MODULE, MODULE_SETTINGS, PARAM, PARAM_SETTINGS, STEP, STEP_SETTINGS, USE};
 use crate::compile::decode::{Decoder, What, number_of, unknown_node, unknown_property};
-use crate::compile::language::USE;
+use crate::compile::language;
 use crate::compile::scalar::{self, one_of};
 use crate::diag::{Diagnostic, FileId, Span, nearest};
-use crate::model::{Layer, Scalar};
+use crate::model::{Config, Layer, Scalar};
 use crate::step::{Registry, StepKind, ValueType};
 use crate::syntax::{self, Entry, Node, NodeId, Tree};
 use semver::Version;
@@ -283,7 +283,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
             reader.sink.push(finding);
         }
         match word {
-            Some("use") => uses.push(used(child, reader.sink)),
+            Some("use") => uses.push(used_in_module(child, reader.sink)),
             Some("step") => {
                 if let Some(export) = reader.export(child) {
                     if let Some(first) = steps.iter().find(|step| step.name == export.name) {
@@ -326,7 +326,34 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
 
 /// Reads a line `use`; what is wrong with its spelling is told to `sink`.
 pub fn used(node: Node<'_>, sink: &mut Vec<Diagnostic>) -> Used {
+    let config = Decoder::new(sink).node(node, &language::USE);
+    used_of(node, &config)
+}
+
+/// The same in a module, where it also says where the other module comes from.
+fn used_in_module(node: Node<'_>, sink: &mut Vec<Diagnostic>) -> Used {
     let config = Decoder::new(sink).node(node, &USE);
+    let used = used_of(node, &config);
+    let is_fetched = match Reference::parse(&used.text) {
+        Ok(Reference::Named { owner, .. }) => owner != "std",
+        Ok(Reference::Path(_)) => false,
+        Err(_) => true,
+    };
+    for name in ["from", "dir"] {
+        if let Some(entry) = node.prop(name).filter(|_| !is_fetched) {
+            let why = if used.text.starts_with("std/") { "it is built in" } else { "it lies in this folder" };
+            sink.push(
+                Diagnostic::error("loop::extra-argument", format!("`{}` comes from nowhere else: {why}", used.text))
+                    .at(entry.span(), "says where it comes from")
+                    .help(format!("remove `{name}`"))
+                    .fix(format!("remove `{name}`"), entry.span(), ""),
+            );
+        }
+    }
+    used
+}
+
+fn used_of(node: Node<'_>, config: &Config) -> Used {
     Used {
         text: config.arg().and_then(Scalar::text).unwrap_or("").to_owned(),
         alias: config.prop("as").and_then(Scalar::text).map(str::to_owned),

@@ -2,8 +2,9 @@
 //!
 //! `owner/name` is looked for in this order, and the first place that has it counts: `modules/OWNER/NAME` beside the workflow (the
 //! project's own copy, free to differ), `vendor/OWNER/NAME` and the cache of this machine (both as `loop.lock` pins them, down to the
-//! byte), and for `std/…` the modules that are built in. A path means the file itself. Everything that is read is added to the sources,
-//! so that a cycle stays pinned to it.
+//! byte), and for `std/…` the modules that are built in. A path means the file itself. What a module is made of is looked for in the same
+//! places of the same workflow, so there is one version of each name. Everything that is read is added to the sources, so that a cycle
+//! stays pinned to it.
 
 use super::definition::{self, Export, Module, Used};
 use super::reference::Reference;
@@ -37,8 +38,8 @@ pub struct Library<'l> {
     pub aliases: Vec<BTreeMap<String, Option<usize>>>,
     /// Modules by the path of their file; `None` for one that could not be read.
     by_path: BTreeMap<String, Option<usize>>,
-    /// The files that are being read, outermost first.
-    open: Vec<String>,
+    /// The files that are being read, outermost first, and what people call each.
+    open: Vec<(String, String)>,
     lock: Option<Lock>,
     /// Modules that were found as the lock pins them, so that they are checked once.
     verified: BTreeSet<String>,
@@ -84,19 +85,11 @@ impl<'l> Library<'l> {
         };
         let place = match &reference {
             Reference::Path(path) => self.by_the_path(path, used, inside, sink)?,
-            Reference::Named { owner, .. } if inside.is_some() && owner != "std" => {
-                sink.push(
-                    Diagnostic::error("loop::module-reaches-out", format!("a module cannot use `{}`", reference.full_name()))
-                        .at(used.arg, "neither built in nor in the module's own folder")
-                        .help("a module brings its parts along: put them into its folder and write `use \"./part.kdl\"`"),
-                );
-                return None;
-            }
-            Reference::Named { owner, name, .. } => self.by_name(owner, name, used, sink)?,
+            Reference::Named { owner, name, .. } => self.by_name(owner, name, used, inside, sink)?,
         };
-        if let Some(at) = self.open.iter().position(|file| *file == place.file) {
+        if let Some(at) = self.open.iter().position(|(file, _)| *file == place.file) {
             let circle: Vec<String> =
-                self.open[at..].iter().chain([&place.file]).map(|file| format!("`{}`", shown(file))).collect();
+                self.open[at..].iter().chain([&self.open[at]]).map(|(_, called)| format!("`{called}`")).collect();
             sink.push(
                 Diagnostic::error("loop::recursive-module", format!("modules are made of each other: {}", circle.join(" → ")))
                     .at(used.arg, "this use closes the circle")
@@ -112,7 +105,11 @@ impl<'l> Library<'l> {
             );
             return None;
         }
-        let module = self.read(&place, used, sink)?;
+        let called = match &reference {
+            Reference::Named { .. } => reference.full_name(),
+            Reference::Path(_) => shown(&place.file),
+        };
+        let module = self.read(&place, called, used, sink)?;
         self.fits(module, &reference, used, sink).then_some(module)
     }
 
@@ -151,7 +148,14 @@ impl<'l> Library<'l> {
         None
     }
 
-    fn by_name(&mut self, owner: &str, name: &str, used: &Used, sink: &mut Vec<Diagnostic>) -> Option<Place> {
+    fn by_name(
+        &mut self,
+        owner: &str,
+        name: &str,
+        used: &Used,
+        inside: Option<&Module>,
+        sink: &mut Vec<Diagnostic>,
+    ) -> Option<Place> {
         let full = format!("{owner}/{name}");
         let place = |folder: String| Place { file: format!("{folder}/{MANIFEST}"), folder };
         let own = place(paths::join(&self.root, &format!("{OWN_FOLDER}/{full}")));
@@ -180,10 +184,16 @@ impl<'l> Library<'l> {
                     }
                 };
             }
+            let help = match inside {
+                Some(outer) if !outer.name.is_empty() && self.is_locked(&outer.name) => {
+                    format!("`loopctl update {}` locks what it is made of", outer.name)
+                }
+                _ => "`loopctl add` with the folder, git address or archive it comes from fetches and locks it".to_owned(),
+            };
             sink.push(
                 Diagnostic::error("loop::unlocked-module", format!("module `{full}` is not locked"))
                     .at(used.arg, format!("`{LOCK_FILE}` does not name it, so nobody knows which files are meant"))
-                    .help("`loopctl add` with the folder, git address or archive it comes from fetches and locks it"),
+                    .help(help),
             );
             return None;
         };
@@ -197,7 +207,12 @@ impl<'l> Library<'l> {
                 )
                 .at(used.arg, "another version is wanted")
                 .at(locked.span, "locked here")
-                .help(format!("`loopctl update {full}` takes the newest one that fits")),
+                .help(match inside {
+                    Some(outer) => {
+                        format!("there is one version of each module: ask for one that suits `{}` as well", outer.name)
+                    }
+                    None => format!("`loopctl update {full}` takes the newest one that fits"),
+                }),
             );
             return None;
         }
@@ -250,6 +265,10 @@ impl<'l> Library<'l> {
         Some(found)
     }
 
+    fn is_locked(&self, module: &str) -> bool {
+        self.lock.as_ref().is_some_and(|lock| lock.modules.contains_key(module))
+    }
+
     fn lock(&mut self, sink: &mut Vec<Diagnostic>) -> &Lock {
         if self.lock.is_none() {
             let path = paths::join(&self.root, LOCK_FILE);
@@ -268,7 +287,7 @@ impl<'l> Library<'l> {
     }
 
     /// Reads a module and those that it is made of.
-    fn read(&mut self, place: &Place, used: &Used, sink: &mut Vec<Diagnostic>) -> Option<usize> {
+    fn read(&mut self, place: &Place, called: String, used: &Used, sink: &mut Vec<Diagnostic>) -> Option<usize> {
         if let Some(read) = self.by_path.get(&place.file) {
             return *read;
         }
@@ -292,7 +311,7 @@ impl<'l> Library<'l> {
             return None;
         };
         module.home = paths::relative(&self.root, &module.folder);
-        let aliases = self.parts(&place.file, &mut module, sink);
+        let aliases = self.parts(&place.file, called, &mut module, sink);
         self.modules.push(module);
         self.aliases.push(aliases);
         let number = self.modules.len() - 1;
@@ -303,14 +322,21 @@ impl<'l> Library<'l> {
     /// Takes a module that was read elsewhere, with those that it is made of.
     pub fn take(&mut self, file: &str, mut module: Module, sink: &mut Vec<Diagnostic>) -> usize {
         module.home = paths::relative(&self.root, &module.folder);
-        let aliases = self.parts(file, &mut module, sink);
+        let called = if module.name.is_empty() { shown(file) } else { module.name.clone() };
+        let aliases = self.parts(file, called, &mut module, sink);
         self.modules.push(module);
         self.aliases.push(aliases);
         self.modules.len() - 1
     }
 
-    fn parts(&mut self, file: &str, module: &mut Module, sink: &mut Vec<Diagnostic>) -> BTreeMap<String, Option<usize>> {
-        self.open.push(file.to_owned());
+    fn parts(
+        &mut self,
+        file: &str,
+        called: String,
+        module: &mut Module,
+        sink: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<String, Option<usize>> {
+        self.open.push((file.to_owned(), called));
         let uses = std::mem::take(&mut module.uses);
         let before = sink.len();
         let mut aliases = Aliases::default();

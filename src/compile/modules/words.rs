@@ -78,6 +78,39 @@ pub const MODULE: NodeSpec = NodeSpec {
 /// What stands in the block of `module` besides `use` and `step`.
 pub const MODULE_SETTINGS: &[NodeSpec] = &[ABOUT.required()];
 
+/// The line of `use` in the block of `module`: it also says where the other module comes from, because who uses this one may not know.
+pub const USE: NodeSpec = NodeSpec {
+    name: "use",
+    args: &[ArgSpec { name: "module", ty: ValueType::Text, required: true }],
+    props: &[
+        PropSpec {
+            name: "as",
+            ty: ValueType::Text,
+            required: false,
+            default: None,
+            doc: "The name that stands before the dot: `words.check`.",
+        },
+        PropSpec {
+            name: "from",
+            ty: ValueType::Text,
+            required: false,
+            default: None,
+            doc: "Where it comes from, as after `loopctl add`; `../words` is a folder of the same repository, archive or disk.",
+        },
+        PropSpec {
+            name: "dir",
+            ty: ValueType::Text,
+            required: false,
+            default: None,
+            doc: "The folder of the module in that repository or archive.",
+        },
+    ],
+    occurs: Occurs::Many,
+    doc: "Another module that this one is made of.",
+    example: "use \"acme/words@^1.2\" from=\"https://example.com/acme/words.git\"",
+    ..NodeSpec::EMPTY
+};
+
 /// The line of `step`.
 pub const STEP: NodeSpec = NodeSpec {
     name: "step",

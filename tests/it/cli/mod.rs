@@ -14,6 +14,7 @@ mod kinds;
 mod log;
 mod mcp;
 mod modules;
+mod nested;
 mod notify;
 mod os;
 pub mod os_review;
