@@ -146,28 +146,52 @@ fn amounts(step: &StepExpected) -> String {
         return "not known before the first cycle; no cap limits it".to_owned();
     }
     let mut parts = Vec::new();
+    let most = step.at_most.clone().unwrap_or_default();
     if step.by_template {
-        parts.push(format!("{} by template, no model", number(step.pieces, "piece")));
+        parts.push(format!("{} by template, no model", range(step.pieces, most.pieces, "piece")));
     } else if step.calls.is_some() {
-        parts.push(number(step.calls, "model call"));
-        parts.extend(step.tokens.filter(|tokens| *tokens > 0).map(|tokens| number(Some(tokens), "token")));
-        parts.extend(step.cost.as_ref().map(Money::to_string));
+        parts.push(range(step.calls, most.calls, "model call"));
+        parts.extend(step.tokens.filter(|tokens| *tokens > 0).map(|tokens| range(Some(tokens), most.tokens, "token")));
+        parts.extend(money(step.cost.as_ref(), most.cost.as_ref()));
     }
-    parts.extend(step.sends.map(|sends| number(Some(sends), "send")));
+    parts.extend(step.sends.map(|sends| range(Some(sends), most.sends, "send")));
+    let or_more = if step.open_ended { ", or more: a change reaches it and no cap bounds it" } else { "" };
     let most = if step.basis == Basis::Caps { "at most " } else { "" };
-    format!("{most}{}", parts.join(", "))
+    format!("{most}{}{or_more}", parts.join(", "))
 }
 
 fn together(expected: &Expected) -> String {
-    let mut parts = vec![number(Some(expected.calls), "model call")];
+    let up_to = expected.at_most.clone().unwrap_or_default();
+    let mut parts = vec![range(Some(expected.calls), up_to.calls, "model call")];
     if expected.tokens > 0 {
-        parts.push(number(Some(expected.tokens), "token"));
+        parts.push(range(Some(expected.tokens), up_to.tokens, "token"));
     }
-    parts.extend(expected.cost.as_ref().map(Money::to_string));
-    parts.push(number(Some(expected.sends), "send"));
-    let more = if expected.incomplete { ", and what is not known" } else { "" };
+    parts.extend(money(expected.cost.as_ref(), up_to.cost.as_ref()));
+    parts.push(range(Some(expected.sends), up_to.sends, "send"));
+    let more = match (expected.incomplete, expected.open_ended) {
+        (true, _) => ", and what is not known",
+        (false, true) => ", or more",
+        (false, false) => "",
+    };
     let most = if expected.steps.iter().any(|step| step.basis == Basis::Caps) { "at most " } else { "" };
     format!("{most}{}{more}", parts.join(", "))
+}
+
+/// `3 to 5 sends`, or one number when that is all.
+fn range(least: Option<u64>, most: Option<u64>, word: &str) -> String {
+    match (least, most) {
+        (Some(least), Some(most)) if most > least => {
+            format!("{} to {}", grouped(usize::try_from(least).unwrap_or(usize::MAX)), number(Some(most), word))
+        }
+        _ => number(least, word),
+    }
+}
+
+fn money(least: Option<&Money>, most: Option<&Money>) -> Option<String> {
+    match (least?, most) {
+        (least, Some(most)) if most.micros > least.micros => Some(format!("{least} to {most}")),
+        (least, _) => Some(least.to_string()),
+    }
 }
 
 fn number(n: Option<u64>, word: &str) -> String {
@@ -198,8 +222,11 @@ fn cap_words(cap: &CapView, expected: &Expected) -> String {
     };
     let left = (cap.most - cap.used).max(0);
     let expected = match expected.of_cap(cap) {
-        Some(expected) if expected > left => format!("; {} expected, so the rest waits", amount(expected)),
-        Some(expected) => format!("; {} expected", amount(expected)),
+        Some((least, most)) => {
+            let words = if most > least { format!("{} to {}", amount(least), amount(most)) } else { amount(least) };
+            let rest = if least > left { ", so the rest waits" } else { "" };
+            format!("; {words} expected{rest}")
+        }
         None => String::new(),
     };
     format!("{} of {}{unit} left in {}{expected}", amount(left), amount(cap.most), cap.window)

@@ -3,6 +3,10 @@
 //! There are two honest sources. The last cycle's journal says what each step really asked for, so the next one is expected to
 //! ask for as much, plus what a change makes it do again. Where a step has not run yet, caps say how much it may ask for at
 //! most. Where there is neither, nothing is claimed. Caps bound both: what is over a cap is not asked for.
+//!
+//! A change can bring more than the last cycle had, and what it changes in one step reaches every step behind it: a higher cap on outlines is
+//! more drafts and more sends. How much more is not knowable before it is asked, so such a step has a range, from the last cycle's amount to
+//! what can come through to it.
 
 use crate::base::{CycleNo, Money, StepId, TaskId};
 use crate::engine::{Carry, Entry, Reruns};
@@ -40,6 +44,20 @@ pub struct StepExpected {
     pub sends: Option<u64>,
     /// It writes without a model.
     pub by_template: bool,
+    /// What it may come to because of a change, here or in a step before it; None when the numbers above are the whole estimate.
+    pub at_most: Option<Amounts>,
+    /// A change reaches it, and nothing bounds what that brings.
+    pub open_ended: bool,
+}
+
+/// The upper end of an estimate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Amounts {
+    pub pieces: Option<u64>,
+    pub calls: Option<u64>,
+    pub tokens: Option<u64>,
+    pub cost: Option<Money>,
+    pub sends: Option<u64>,
 }
 
 /// The whole cycle.
@@ -55,6 +73,10 @@ pub struct Expected {
     pub sends: u64,
     /// Some step has [`Basis::Unknown`], so that the sums are too small.
     pub incomplete: bool,
+    /// What the sums may come to because of a change.
+    pub at_most: Option<Amounts>,
+    /// Some step is open-ended.
+    pub open_ended: bool,
 }
 
 /// What there is to go by.
@@ -69,6 +91,8 @@ pub struct Evidence<'a> {
     pub under_way: &'a [Entry],
     /// What a change since then makes it do again.
     pub reruns: &'a Reruns,
+    /// The steps in which something is different since then, new ones included.
+    pub changed: &'a BTreeSet<StepId>,
 }
 
 /// What one step asked for in a cycle.
@@ -93,15 +117,41 @@ impl Expected {
             *remembered.entry(&task.step).or_default() += 1;
         }
         let mut flow = Flow { evidence, given: BTreeMap::new(), under_way: under_way(evidence.under_way), remembered };
+        let mut reached: BTreeSet<&StepId> = BTreeSet::new();
         for at in &plan.order {
             let step = &evidence.workflow.steps[*at];
             let Some(kind) = evidence.registry.find(&step.verb, step.connector.as_deref()) else { continue };
             let most = flow.through(step, kind.spec());
+            let Reruns { after, .. } = evidence.reruns;
+            let own = evidence.changed.contains(&step.id) || evidence.reruns.of(&step.id).is_some() || after.contains(&step.id);
+            // The open cycle keeps the version that it began with.
+            if evidence.under_way.is_empty() && (own || step.from.iter().any(|wire| reached.contains(&wire.from))) {
+                reached.insert(&step.id);
+            }
             if kind.spec().generates || kind.spec().publishes {
-                expected.add(one(evidence, step, kind.spec(), most, used.get(&step.id)));
+                expected.add(one(evidence, step, kind.spec(), most, used.get(&step.id), reached.contains(&step.id)));
             }
         }
+        expected.up_to();
         expected
+    }
+
+    /// The sums of the upper ends, when there are any.
+    fn up_to(&mut self) {
+        if self.steps.iter().all(|step| step.at_most.is_none()) {
+            return;
+        }
+        let mut all = Amounts::default();
+        let add = |sum: &mut Option<u64>, more: Option<u64>| *sum = Some(sum.unwrap_or(0) + more.unwrap_or(0));
+        for step in &self.steps {
+            let most = step.most();
+            add(&mut all.pieces, most.pieces);
+            add(&mut all.calls, most.calls);
+            add(&mut all.tokens, most.tokens);
+            add(&mut all.sends, most.sends);
+            all.cost = sum(all.cost.take(), most.cost);
+        }
+        self.at_most = Some(all);
     }
 
     fn add(&mut self, step: StepExpected) {
@@ -110,28 +160,43 @@ impl Expected {
         self.sends += step.sends.unwrap_or(0);
         self.cost = sum(self.cost.take(), step.cost.clone());
         self.incomplete |= step.basis == Basis::Unknown;
+        self.open_ended |= step.open_ended;
         self.steps.push(step);
     }
 
-    /// How much of a cap is expected to be used, in its unit; None where no cycle tells.
-    pub fn of_cap(&self, cap: &CapView) -> Option<i64> {
+    /// How much of a cap is expected to be used, in its unit, from and to; None where no cycle tells.
+    pub fn of_cap(&self, cap: &CapView) -> Option<(i64, i64)> {
         let of_step: Vec<&StepExpected> =
             self.steps.iter().filter(|step| cap.cap == "workflow" || cap.cap == step.step.as_str()).collect();
         // What the cap itself allows is no expectation.
         if of_step.is_empty() || of_step.iter().any(|step| step.basis != Basis::LastCycle) {
             return None;
         }
-        let amount = match &cap.unit {
-            CapUnit::Pieces if cap.cap == "workflow" => of_step.iter().filter_map(|step| step.sends).sum::<u64>() as i64,
-            CapUnit::Pieces => of_step.iter().filter_map(|step| step.pieces).sum::<u64>() as i64,
-            CapUnit::Tokens => of_step.iter().map(|step| step.tokens.map(|n| n as i64)).sum::<Option<i64>>()?,
-            CapUnit::Money(_) => {
-                let costs: Vec<&Money> = of_step.iter().filter_map(|step| step.cost.as_ref()).collect();
-                let free = of_step.iter().all(|step| step.cost.is_some() || step.calls.unwrap_or(0) == 0);
-                free.then(|| costs.iter().map(|cost| cost.micros).sum())?
-            }
+        let whole = |all: Vec<Amounts>| -> Option<i64> {
+            Some(match &cap.unit {
+                CapUnit::Pieces if cap.cap == "workflow" => all.iter().filter_map(|step| step.sends).sum::<u64>() as i64,
+                CapUnit::Pieces => all.iter().filter_map(|step| step.pieces).sum::<u64>() as i64,
+                CapUnit::Tokens => all.iter().map(|step| step.tokens.map(|n| n as i64)).sum::<Option<i64>>()?,
+                CapUnit::Money(_) => {
+                    let free = all.iter().all(|step| step.cost.is_some() || step.calls.unwrap_or(0) == 0);
+                    free.then(|| all.iter().filter_map(|step| step.cost.as_ref()).map(|cost| cost.micros).sum())?
+                }
+            })
         };
-        Some(amount)
+        let least = whole(of_step.iter().map(|step| step.least()).collect())?;
+        let most = whole(of_step.iter().map(|step| step.most()).collect())?;
+        Some((least, most.max(least)))
+    }
+}
+
+impl StepExpected {
+    fn least(&self) -> Amounts {
+        let StepExpected { pieces, calls, tokens, sends, cost, .. } = self;
+        Amounts { pieces: *pieces, calls: *calls, tokens: *tokens, cost: cost.clone(), sends: *sends }
+    }
+
+    fn most(&self) -> Amounts {
+        self.at_most.clone().unwrap_or_else(|| self.least())
     }
 }
 
@@ -199,7 +264,14 @@ fn channels_of(workflow: &Workflow, step: &Step) -> u64 {
     channels.len().max(1) as u64
 }
 
-fn one(evidence: &Evidence<'_>, step: &Step, spec: &KindSpec, most: Option<u64>, used: Option<&Used>) -> StepExpected {
+fn one(
+    evidence: &Evidence<'_>,
+    step: &Step,
+    spec: &KindSpec,
+    most: Option<u64>,
+    used: Option<&Used>,
+    is_reached: bool,
+) -> StepExpected {
     let provider = step.config.value("provider").and_then(Scalar::text);
     let by_template =
         spec.generates && provider.and_then(|name| evidence.workflow.providers.get(name)).is_some_and(|p| p.kind == "template");
@@ -212,6 +284,8 @@ fn one(evidence: &Evidence<'_>, step: &Step, spec: &KindSpec, most: Option<u64>,
         cost: None,
         sends: None,
         by_template,
+        at_most: None,
+        open_ended: false,
     };
     let was_there = evidence.last.is_some() && used.is_some_and(|used| !used.tasks.is_empty() || used.recalled > 0);
     let waiting = evidence.carry.deferred.get(&step.id).map_or(0, |items| items.len() as u64);
@@ -228,23 +302,38 @@ fn one(evidence: &Evidence<'_>, step: &Step, spec: &KindSpec, most: Option<u64>,
         }
         (None, None) => return expected,
     };
-    expected.pieces = Some(pieces);
-    // The last cycle's amounts, scaled to the number of pieces.
-    let asked = used.map_or(0, |used| used.tasks.len() as u64);
-    let scaled = |amount: u64| if asked == 0 { None } else { Some((amount * pieces).div_ceil(asked)) };
-    if spec.publishes {
-        expected.sends = Some(pieces);
+    // Caps say the most already.
+    let ranges = is_reached && expected.basis == Basis::LastCycle;
+    let amounts = |pieces: u64| {
+        let mut amounts = Amounts { pieces: Some(pieces), ..Amounts::default() };
+        // The last cycle's amounts, scaled to the number of pieces.
+        let asked = used.map_or(0, |used| used.tasks.len() as u64);
+        let scaled = |amount: u64| if asked == 0 { None } else { Some((amount * pieces).div_ceil(asked)) };
+        if spec.publishes {
+            amounts.sends = Some(pieces);
+        }
+        if spec.generates {
+            let used = used.cloned().unwrap_or_default();
+            amounts.calls = Some(if by_template { 0 } else { scaled(used.calls).unwrap_or(pieces) });
+            amounts.tokens = if by_template || pieces == 0 { Some(0) } else { scaled(used.tokens) };
+            amounts.cost = used.cost.filter(|_| !by_template && asked > 0).map(|cost| Money {
+                micros: (i128::from(cost.micros) * i128::from(pieces) / i128::from(asked)).try_into().unwrap_or(i64::MAX),
+                currency: cost.currency,
+            });
+        }
+        amounts
+    };
+    let likely = amounts(pieces);
+    StepExpected {
+        pieces: likely.pieces,
+        calls: likely.calls,
+        tokens: likely.tokens,
+        cost: likely.cost,
+        sends: likely.sends,
+        at_most: most.filter(|most| ranges && *most > pieces).map(amounts),
+        open_ended: ranges && most.is_none(),
+        ..expected
     }
-    if spec.generates {
-        let used = used.cloned().unwrap_or_default();
-        expected.calls = Some(if by_template { 0 } else { scaled(used.calls).unwrap_or(pieces) });
-        expected.tokens = if by_template || pieces == 0 { Some(0) } else { scaled(used.tokens) };
-        expected.cost = used.cost.filter(|_| !by_template && asked > 0).map(|cost| Money {
-            micros: (i128::from(cost.micros) * i128::from(pieces) / i128::from(asked)).try_into().unwrap_or(i64::MAX),
-            currency: cost.currency,
-        });
-    }
-    expected
 }
 
 fn used(entries: &[Entry]) -> BTreeMap<StepId, Used> {
@@ -352,8 +441,16 @@ workflow "small" {
         ledger.add("outlines", &window, used);
         let caps = crate::report::view::caps(&workflow, &ledger, now, CycleNo(5));
         let last = last.map(|entries| (CycleNo(4), entries));
-        let evidence =
-            Evidence { workflow: &workflow, registry: builtin::registry(), carry, caps: &caps, last, under_way: &[], reruns };
+        let evidence = Evidence {
+            workflow: &workflow,
+            registry: builtin::registry(),
+            carry,
+            caps: &caps,
+            last,
+            under_way: &[],
+            reruns,
+            changed: &BTreeSet::new(),
+        };
         let expected = Expected::new(&evidence);
         let step = |step: &StepExpected| {
             let cost = step.cost.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
@@ -397,6 +494,34 @@ workflow "small" {
         assert_eq!(told[1], "drafts LastCycle: 2 calls, 150 tokens, USD 0.0030, ? sends", "one piece is left under the cap");
         let told = expected(&Carry::default(), 3, Some(&entries), &Reruns::default());
         assert_eq!(told[1], "drafts LastCycle: 0 calls, 0 tokens, USD 0.00, ? sends");
+    }
+
+    #[test]
+    fn a_change_gives_a_range_to_every_step_behind_it() {
+        let workflow = workflow();
+        let entries = [replied("drafts", 1, 0, generated()), replied("drafts", 2, 0, generated()), replied("out", 1, 0, sent())];
+        let carry = Carry::default();
+        let range = |changed: &[&str], caps: &[CapView]| -> Vec<String> {
+            let changed = changed.iter().map(|step| StepId::new(*step)).collect();
+            let last = Some((CycleNo(4), entries.as_slice()));
+            let reruns = &Reruns::default();
+            let (workflow, carry) = (&workflow, &carry);
+            let registry = builtin::registry();
+            let evidence = Evidence { workflow, registry, carry, caps, last, under_way: &[], reruns, changed: &changed };
+            let expected = Expected::new(&evidence);
+            let told = expected.steps[1..].iter().map(|step| {
+                let most = step.at_most.as_ref().and_then(|most| most.pieces).map_or_else(String::new, |most| format!("-{most}"));
+                let open = if step.open_ended { "+" } else { "" };
+                format!("{} {}{most}{open}", step.step, step.pieces.unwrap_or(0))
+            });
+            told.collect()
+        };
+        let caps = crate::report::view::caps(&workflow, &carry.ledger, Timestamp(0), CycleNo(5));
+        assert_eq!(range(&[], &caps), ["drafts 2", "out 1"]);
+        // Three outlines may come, and each draft goes to two channels.
+        assert_eq!(range(&["outlines"], &caps), ["drafts 2-3", "out 1-6"]);
+        assert_eq!(range(&["places"], &caps), ["drafts 2", "out 1-6"]);
+        assert_eq!(range(&["press"], &[]), ["drafts 2+", "out 1+"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! now. With `--against` it is the one since a revision of the git repository; then the journal is only asked, where there is
 //! one, how much the steps asked for.
 
-use crate::base::{CycleNo, Timestamp};
+use crate::base::{CycleNo, StepId, Timestamp};
 use crate::builtin;
 use crate::cli::args::{Plan, PlanFormat};
 use crate::cli::exit::{Exit, Failure};
@@ -20,6 +20,7 @@ use crate::workspace::Findings;
 use crate::world::{GitFiles, SystemClock};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What the plan is compared with.
@@ -135,6 +136,10 @@ fn gather(project: &Project, against: Option<&str>) -> Result<Facts, Failure> {
         None => since_cycle(project, &past),
     };
     let none = Reruns::default();
+    let diff = changes.as_ref().map(|changes| &changes.diff);
+    let steps_of =
+        |diff: &WorkflowDiff| diff.added.iter().chain(diff.changed.iter().map(|change| &change.step)).cloned().collect();
+    let changed: BTreeSet<StepId> = diff.map(steps_of).unwrap_or_default();
     let expected = Expected::new(&Evidence {
         workflow: &project.workflow,
         registry: builtin::registry(),
@@ -143,6 +148,7 @@ fn gather(project: &Project, against: Option<&str>) -> Result<Facts, Failure> {
         last: past.closed.as_ref().map(|(cycle, entries)| (*cycle, entries.as_slice())),
         under_way: past.open.as_ref().map_or(&[], |(_, entries)| entries.as_slice()),
         reruns: changes.as_ref().map_or(&none, |changes| &changes.reruns),
+        changed: &changed,
     });
     Ok(Facts { cycle, now, open: past.open.map(|(view, _)| view), steps, caps, carry: past.carry, changes, expected })
 }

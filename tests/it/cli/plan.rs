@@ -154,6 +154,23 @@ fn the_last_cycle_says_what_the_next_one_asks_for() {
 }
 
 #[test]
+fn what_a_change_may_bring_reaches_every_step_behind_it_as_a_range() {
+    let place = Place::at(Stage::Closed);
+    place.edit(FIRST, "cap 3 per=\"week\"", "cap 5 per=\"week\"");
+    let told = place.run(&format!("plan {FIRST}")).exit(0);
+    for part in ["3 to 5 pieces by template, no model", "3 to 5 sends", "0 model calls, 3 to 5 sends", "; 3 to 5 expected"] {
+        assert!(told.out.contains(part), "{part}\n{}", told.told());
+    }
+    let expected = plan(&place)["expected"].clone();
+    let out = list(&expected["steps"]).into_iter().find(|step| step["step"] == "out").expect("it sends");
+    assert_eq!((&out["sends"], &out["at_most"]["sends"], &out["open_ended"]), (&3.into(), &5.into(), &false.into()), "{out}");
+    assert_eq!(expected["at_most"]["sends"], 5);
+    // Fewer is no range: the cap says it.
+    place.edit(FIRST, "cap 5 per=\"week\"", "cap 2 per=\"week\"");
+    place.run(&format!("plan {FIRST}")).exit(0).says("2 sends");
+}
+
+#[test]
 fn the_open_cycle_keeps_its_version_in_the_plan_too() {
     let place = Place::at(Stage::Parked);
     place.run(&format!("plan {FIRST}")).exit(0).says("Nothing: no step does anything again").says("at most 3 sends");
