@@ -1,7 +1,11 @@
-//! The language as JSON, for editors and other tools: every word of a workflow file, every step kind, provider and channel, with types,
+//! The language as JSON, for editors and other tools: every word of a workflow, a module and a test file, every step kind, provider and channel, with types,
 //! defaults, documentation and examples. It is made from the tables that the compiler itself reads by, so it cannot say anything else.
 
 use super::language::{CHANNEL, LAYERS, PROVIDER, SETTINGS, USE, WIRED, WORKFLOW, phase_of};
+use super::modules::words::{
+    MODULE, MODULE_SETTINGS, PARAM, PARAM_SETTINGS, STEP as EXPORT, STEP_SETTINGS, USE as USE_IN_MODULE,
+};
+use super::test_file::words::TEST;
 use crate::step::{ArgSpec, ConnectorSpec, KindSpec, Mode, NodeSpec, Occurs, PropSpec, Registry, ValueType};
 use serde_json::{Value, json};
 
@@ -20,9 +24,22 @@ pub fn schema(registry: &Registry) -> Value {
         "settings": nodes(SETTINGS),
         "doors": [door(&PROVIDER, registry.providers), door(&CHANNEL, registry.channels)],
         "modules": node(&USE),
+        "module_file": module_file(),
+        "test_file": node(&TEST),
         "layers": layers,
         "steps": registry.kinds.iter().map(|kind| step(kind.spec())).collect::<Vec<_>>(),
     })
+}
+
+/// The words of a module file, each inside the one that it stands in; steps stand inside `step` as in a layer.
+fn module_file() -> Value {
+    let mut param = node(&PARAM);
+    param["nodes"] = nodes(PARAM_SETTINGS);
+    let mut export = node(&EXPORT);
+    export["nodes"] = STEP_SETTINGS.iter().map(node).chain([param]).collect();
+    let mut module = node(&MODULE);
+    module["nodes"] = MODULE_SETTINGS.iter().map(node).chain([node(&USE_IN_MODULE), export]).collect();
+    module
 }
 
 fn step(spec: &KindSpec) -> Value {

@@ -1,7 +1,9 @@
 //! What the built-in kinds say about themselves is true: every default is a value of its type, and every example follows its own spec.
 
 use loopctl::base::files::MemoryFiles;
-use loopctl::compile::{compile, language, schema};
+use loopctl::compile::modules::words as module;
+use loopctl::compile::test_file::words::TEST;
+use loopctl::compile::{compile, language, schema, test_file};
 use loopctl::model::Layer;
 use loopctl::step::NodeSpec;
 use serde_json::Value;
@@ -29,9 +31,13 @@ const AGAINST_THE_SPEC: &[&str] = &[
 ];
 
 fn against_the_spec(text: &str) -> Vec<String> {
-    let files = MemoryFiles::new([("loop.kdl", text)]);
-    let compiled = compile(&files, "loop.kdl", loopctl::builtin::registry());
-    let findings = compiled.diagnostics.into_iter().filter(|finding| {
+    let files = MemoryFiles::new([("loop.kdl", text), ("it.test.kdl", text)]);
+    let registry = loopctl::builtin::registry();
+    let diagnostics = match text.starts_with("test ") {
+        true => test_file::read(&files, "it.test.kdl", registry).diagnostics,
+        false => compile(&files, "loop.kdl", registry).diagnostics,
+    };
+    let findings = diagnostics.into_iter().filter(|finding| {
         let slug = finding.code.trim_start_matches("loop::");
         finding.code.starts_with("kdl::") || AGAINST_THE_SPEC.contains(&slug)
     });
@@ -126,8 +132,19 @@ fn every_row_of_the_tables_has_words_and_an_example_that_compiles() {
     }
     let wired = "workflow \"example\" {\nintelligence {\naggregate \"it\" {";
     check(language::WIRED, wired, "}\n}\n}", "every step");
+    // The words of a module file and of a file of tests.
+    let head = "module \"acme/it\" version=\"1.0.0\" {";
+    check(module::MODULE_SETTINGS, head, "}", "module");
+    check(&[module::USE], head, "}", "module");
+    let step = format!("{head}\nstep \"it\" {{");
+    check(module::STEP_SETTINGS, &step, "}\n}", "module > step");
+    check(&[module::PARAM], &step, "}\n}", "module > step");
+    let [about, one_of] = module::PARAM_SETTINGS else { panic!("two words stand in a parameter") };
+    check(&[*about], &format!("{step}\nparam \"it\" {{"), "}\n}\n}", "module > step > param");
+    check(&[*one_of], &format!("{step}\nparam \"it\" type=\"choice\" {{"), "}\n}\n}", "module > step > param");
+    check(TEST.children, "test \"it\" {", "}", "test");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(seen > 100, "only {seen} rows");
+    assert!(seen > 200, "only {seen} rows");
 }
 
 #[test]
@@ -153,6 +170,10 @@ fn the_schema_holds_every_setting_and_every_kind() {
     let schema = schema::schema(registry);
     assert_eq!(schema["schema_version"], schema::VERSION);
     assert_eq!(count(&schema["settings"]), count_specs(language::SETTINGS));
+    assert_eq!(count(&schema["test_file"]["nodes"]), count_specs(TEST.children));
+    let words =
+        [module::MODULE_SETTINGS, module::STEP_SETTINGS, module::PARAM_SETTINGS, &[module::USE, module::STEP, module::PARAM]];
+    assert_eq!(count(&schema["module_file"]["nodes"]), words.into_iter().map(count_specs).sum::<usize>());
     let steps = schema["steps"].as_array().expect("a list");
     assert_eq!(steps.len(), registry.kinds.len());
     for (kind, step) in registry.kinds.iter().zip(steps) {
