@@ -2,6 +2,7 @@
 
 use super::args::ColorChoice;
 use super::exit::Failure;
+use crate::diag::formats::harmless;
 use crate::diag::{Diagnostic, Sources};
 use crate::report::style::{BAD, CODE, paint};
 use serde::Serialize;
@@ -82,7 +83,7 @@ impl Output {
     /// Writes `{"version":1,"KIND":…}`.
     pub fn facts<T: Serialize>(&self, kind: &str, value: &T) {
         let document = serde_json::json!({"version": JSON_VERSION, kind: value});
-        self.text(&format!("{document:#}"));
+        self.text(&harmless(format!("{document:#}")));
     }
 
     /// Writes `{"version":1,"event":"KIND",…}` on one line, for commands that go on talking. Nothing without `--json`.
@@ -90,7 +91,7 @@ impl Output {
         if self.json {
             facts["version"] = JSON_VERSION.into();
             facts["event"] = kind.into();
-            self.text(&facts.to_string());
+            self.text(&harmless(facts.to_string()));
         }
     }
 
@@ -100,7 +101,7 @@ impl Output {
         for (kind, value) in kinds {
             document[*kind] = value.clone();
         }
-        self.text(&format!("{document:#}"));
+        self.text(&harmless(format!("{document:#}")));
     }
 
     /// Writes facts as JSON with `--json`, else the text.
@@ -143,7 +144,7 @@ impl Output {
                 let mut value = crate::diag::formats::json_value(&findings.diagnostics, &findings.sources);
                 document["diagnostics"] = value["diagnostics"].take();
             }
-            self.text(&format!("{document:#}"));
+            self.text(&harmless(format!("{document:#}")));
             return;
         }
         self.findings(failure);

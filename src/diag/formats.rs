@@ -1,8 +1,10 @@
 //! Diagnostics for machines: our own JSON, annotations of GitHub Actions, and SARIF 2.1.0.
 //!
 //! Lines and columns count from 1, columns in characters; `start` and `end` are byte offsets. The JSON has a version number, which grows
-//! when a field changes its meaning or goes away.
+//! when a field changes its meaning or goes away. What a terminal would obey, or what turns a line around, is written so that it does
+//! neither: as an escape in JSON, which keeps the text, and as a visible character in a line for people.
 
+use super::miniature::{clean, is_obeyed};
 use super::render::severity_word;
 use super::{Diagnostic, Severity, Sources, Span, catalog};
 use serde_json::{Value, json};
@@ -14,7 +16,23 @@ pub const JSON_VERSION: u32 = 1;
 
 /// `{"version":1,"diagnostics":[…]}` on one line. A finding without a place has `null` for file, line and column.
 pub fn render_json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    json_value(diagnostics, sources).to_string()
+    harmless(json_value(diagnostics, sources).to_string())
+}
+
+/// The same JSON, in which characters that a terminal obeys are escapes. Those of ASCII are so already; the others only stand in texts.
+pub fn harmless(json: String) -> String {
+    if json.is_ascii() || !json.chars().any(|c| !c.is_ascii() && is_obeyed(c)) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        match !character.is_ascii() && is_obeyed(character) {
+            // All of them are in the first plane.
+            true => drop(write!(out, "\\u{:04x}", character as u32)),
+            false => out.push(character),
+        }
+    }
+    out
 }
 
 /// The same as a value, to stand inside a larger answer.
@@ -76,17 +94,17 @@ pub fn render_github(diagnostics: &[Diagnostic], sources: &Sources) -> String {
         if let Some((span, file)) = diagnostic.span().and_then(|span| Some((span, sources.get(span.file)?))) {
             let (line, column) = file.position(span.start as usize);
             let (end_line, end_column) = file.position(span.end as usize);
-            let name = property(&file.name);
+            let name = property(&clean(&file.name, true));
             let _ = write!(properties, "file={name},line={line},endLine={end_line},col={column},");
             // GitHub takes the last column as part of the range, and only on one line.
             if end_line == line {
                 let _ = write!(properties, "endColumn={},", end_column.saturating_sub(1).max(column));
             }
         }
-        let mut message = diagnostic.message.clone();
+        let mut message = clean(&diagnostic.message, true);
         if let Some(help) = &diagnostic.help {
             message.push_str("\nhelp: ");
-            message.push_str(help);
+            message.push_str(&clean(help, true));
         }
         let _ = writeln!(out, "::{command} {properties}title={}::{}", property(diagnostic.code), escape(&message));
     }
@@ -115,7 +133,7 @@ pub fn render_sarif(diagnostics: &[Diagnostic], sources: &Sources) -> String {
         })
         .collect();
     let results: Vec<Value> = diagnostics.iter().map(|diagnostic| result(diagnostic, sources, &rules)).collect();
-    json!({
+    let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
@@ -123,8 +141,8 @@ pub fn render_sarif(diagnostics: &[Diagnostic], sources: &Sources) -> String {
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
-    })
-    .to_string()
+    });
+    harmless(log.to_string())
 }
 
 fn result(diagnostic: &Diagnostic, sources: &Sources, rules: &BTreeMap<&str, usize>) -> Value {

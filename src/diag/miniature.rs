@@ -239,6 +239,11 @@ fn visible(character: char, unicode: bool) -> char {
     }
 }
 
+/// Whether a terminal would obey or hide a character, or turn the text around it.
+pub(super) fn is_obeyed(character: char) -> bool {
+    visible(character, true) != character
+}
+
 pub(super) fn clean(text: &str, unicode: bool) -> String {
     text.chars().map(|character| if character == '\n' { '\n' } else { visible(character, unicode) }).collect()
 }

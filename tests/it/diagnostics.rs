@@ -4,7 +4,7 @@
 //! top names codes that a short example cannot avoid; everything else that is said must be annotated.
 
 use loopctl::base::files::MemoryFiles;
-use loopctl::compile::{Compiled, compile, testing};
+use loopctl::compile::{Compiled, compile, mending, testing};
 use loopctl::diag::{Severity, catalog};
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,7 +58,11 @@ module "acme/gone" version="1.0.0" sha256="1111111111111111111111111111111111111
 
 /// A small world around every example.
 fn compiled(text: &str) -> Compiled {
-    let files = MemoryFiles::new([
+    compile(&world(text), "loop.kdl", &testing::registry())
+}
+
+fn world(text: &str) -> MemoryFiles {
+    MemoryFiles::new([
         ("loop.kdl", text),
         ("data/press.csv", "Title,Clicks\nA,1\n"),
         ("data/events.jsonl", "{}\n"),
@@ -70,8 +74,7 @@ fn compiled(text: &str) -> Compiled {
         ("modules/acme/old/module.kdl", OLD),
         ("vendor/acme/changed/module.kdl", VOICE),
         ("loop.lock", LOCK),
-    ]);
-    compile(&files, "loop.kdl", &testing::registry())
+    ])
 }
 
 /// Severity, code, line and message of each finding; the line is that of the first label inside the workflow itself.
@@ -204,6 +207,53 @@ fn every_page_has_a_wrong_example_that_shows_the_code_and_a_right_one_that_does_
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The codes whose findings can offer a fix, as the fixtures and the wrong examples of the pages show them.
+const FIXABLE: &[&str] = &[];
+
+#[test]
+fn every_fix_that_is_offered_takes_its_fault_away_once_and_for_all() {
+    let mut fixable = BTreeSet::new();
+    let mut wrong = Vec::new();
+    let mut texts: Vec<String> = Vec::new();
+    for code in codes() {
+        let fixture = root().join(format!("tests/fixtures/diagnostics/{}.kdl", slug(code)));
+        texts.extend(fixture.exists().then(|| read(&fixture)));
+    }
+    for entry in catalog::KDL.iter().chain(catalog::LOOP) {
+        let page = read(&root().join(format!("docs/errors/{}.md", slug(entry.code))));
+        let examples = examples(&page).into_iter().filter(|(must_fail, _)| *must_fail);
+        texts.extend(examples.map(|(_, text)| match text.contains("workflow \"") || text.starts_with("module ") {
+            true => text,
+            false => format!("workflow \"example\" phase=1 {{\n{text}\n}}\n"),
+        }));
+    }
+    for text in texts {
+        let before = compiled(&text);
+        let offered: BTreeSet<&str> =
+            before.diagnostics.iter().filter(|found| found.fix.is_some()).map(|found| found.code).collect();
+        for code in offered {
+            fixable.insert(code.to_owned());
+            let count = |found: &[loopctl::diag::Diagnostic]| {
+                found.iter().filter(|found| found.code == code && found.fix.is_some()).count()
+            };
+            let mended = mending::mended(&world(&text), "loop.kdl", &testing::registry(), |found| found.code == code);
+            let left = count(&mended.compiled.diagnostics);
+            if left > 0 || mended.fixed.is_empty() {
+                wrong.push(format!("{code}: {left} left in\n{text}"));
+            }
+            // What was mended is as it was mended.
+            if let Some((_, after)) = mended.changes.get("loop.kdl") {
+                let again = mending::mended(&world(after), "loop.kdl", &testing::registry(), |found| found.code == code);
+                if !again.changes.is_empty() {
+                    wrong.push(format!("{code}: mended twice in\n{after}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(fixable.iter().map(String::as_str).collect::<Vec<_>>(), FIXABLE);
 }
 
 /// The `kdl` blocks of a page: whether it is marked `must-fail`, and its text.

@@ -54,6 +54,88 @@ fn machines_get_json_sarif_and_github_annotations() {
     );
 }
 
+/// What SARIF 2.1.0 requires of a log (its public JSON schema, the parts under `required` and the bounds of numbers), for what we write.
+fn follows_sarif(log: &Value) {
+    assert_eq!(log["version"], "2.1.0");
+    assert!(log["$schema"].as_str().is_some_and(|schema| schema.contains("sarif-2.1.0")), "{log}");
+    for run in list(&log["runs"]) {
+        let driver = &run["tool"]["driver"];
+        assert!(driver["name"].is_string(), "{driver}");
+        let rules = list(&driver["rules"]);
+        let message = |value: &Value| assert!(value["text"].as_str().is_some_and(|text| !text.is_empty()), "{value}");
+        let region = |value: &Value| {
+            for key in ["startLine", "startColumn", "endLine", "endColumn"] {
+                assert!(value[key].as_u64().is_some_and(|number| number >= 1), "{key}: {value}");
+            }
+            for key in ["byteOffset", "byteLength"] {
+                assert!(value[key].as_u64().is_some(), "{key}: {value}");
+            }
+        };
+        let artifact = |value: &Value| {
+            let uri = value["uri"].as_str().expect("a reference");
+            assert!(uri.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte)), "{uri}");
+        };
+        for rule in &rules {
+            assert!(rule["id"].is_string(), "{rule}");
+            message(&rule["shortDescription"]);
+            message(&rule["help"]);
+        }
+        assert!(["utf16CodeUnits", "unicodeCodePoints"].contains(&run["columnKind"].as_str().expect("a word")), "{run}");
+        for result in list(&run["results"]) {
+            message(&result["message"]);
+            let rule = &rules[result["ruleIndex"].as_u64().expect("a number") as usize];
+            assert_eq!(rule["id"], result["ruleId"]);
+            assert!(["none", "note", "warning", "error"].contains(&result["level"].as_str().expect("a word")), "{result}");
+            let related = result.get("relatedLocations").map(list).unwrap_or_default();
+            for location in list(&result["locations"]).iter().chain(&related) {
+                artifact(&location["physicalLocation"]["artifactLocation"]);
+                region(&location["physicalLocation"]["region"]);
+            }
+            for fix in result.get("fixes").map(list).unwrap_or_default() {
+                message(&fix["description"]);
+                for change in list(&fix["artifactChanges"]) {
+                    artifact(&change["artifactLocation"]);
+                    let replacements = list(&change["replacements"]);
+                    assert!(!replacements.is_empty());
+                    for replacement in replacements {
+                        region(&replacement["deletedRegion"]);
+                        assert!(replacement["insertedContent"]["text"].is_string());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_format_is_whole_and_nothing_in_it_is_obeyed_by_a_terminal() {
+    let place = Place::new();
+    // A step that reads what a stranger named: escape sequences of both kinds, text that runs backwards, a new line.
+    place.edit(FIRST, "from \"market\"", "from \"mar\\u{1b}[31m\\u{9b}2Jket\\u{202e}\\nx%\"");
+    place.edit(FIRST, "timezone \"", "timezone = \"");
+    let strange = |c: char| {
+        c.is_control() && c != '\n' || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    for format in ["human", "json", "sarif", "github"] {
+        let ran = place.run(&format!("validate {FIRST} --format {format}")).exit(3);
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(all.contains("unknown-step") && !all.chars().any(strange), "{format}: {all:?}");
+        match format {
+            "json" => {
+                // What stands there is still told to the letter.
+                let found = list(&ran.json()["diagnostics"]);
+                assert!(
+                    found.iter().any(|found| found["message"].as_str().is_some_and(|text| text.contains("\u{9b}2Jket\u{202e}"))),
+                    "{all}"
+                );
+            }
+            "sarif" => follows_sarif(&serde_json::from_str(&ran.out).expect("SARIF is JSON")),
+            "github" => assert!(ran.out.lines().all(|line| line.starts_with("::error ")), "{all}"),
+            _ => {}
+        }
+    }
+}
+
 #[test]
 fn a_valid_file_is_an_empty_list() {
     let place = Place::new();
