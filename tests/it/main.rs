@@ -10,6 +10,7 @@ mod diagnostics;
 mod dispatch;
 mod docs;
 mod durability;
+mod editors;
 mod faults;
 mod fuzz;
 mod hostile;

@@ -1,9 +1,10 @@
-//! A cap above what can ever arrive caps nothing, and hides that another one is the limit.
+//! A cap above what can ever arrive caps nothing, and hides that another one is the limit: pieces in front of a step, money and tokens of
+//! the whole workflow.
 
 use super::CheckContext;
 use crate::compile::sketch::StepSketch;
 use crate::diag::{Diagnostic, Span};
-use crate::model::{CapUnit, Window};
+use crate::model::{Cap, CapUnit, Window};
 use crate::step::Mode;
 use std::time::Duration;
 
@@ -12,6 +13,19 @@ const DAY: u64 = 86_400_000;
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let every = cx.sketch.settings.duration("every");
     for step in cx.sketch.steps.iter().filter(|step| !step.broken) {
+        for (cap, span) in step.caps.iter().filter(|(cap, _)| cap.unit != CapUnit::Pieces) {
+            let is_above = |(other, _): &&(Cap, Span)| other.unit == cap.unit && other.per == cap.per && other.most < cap.most;
+            if let Some((other, place)) = cx.sketch.caps.iter().find(is_above) {
+                let (own, whole) = (amount(cap), amount(other));
+                let message = format!("a cap of {own} a {} can never be reached", cap.per);
+                sink.push(
+                    Diagnostic::warning("loop::unreachable-cap", message)
+                        .at(*span, format!("more than the {whole} that everything together may use"))
+                        .at(*place, "because of this limit")
+                        .help(format!("write less than {whole}, so that `{}` leaves something to other steps", step.id)),
+                );
+            }
+        }
         for (most, per, span) in pieces(step) {
             if let Some((reach, why, place)) = reach(cx, step, per, every)
                 && most > reach
@@ -23,6 +37,15 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
                 sink.push(finding.help(format!("write `cap {reach} per=\"{per}\"` or remove it")));
             }
         }
+    }
+}
+
+/// An amount as people write it.
+fn amount(cap: &Cap) -> String {
+    match &cap.unit {
+        CapUnit::Money(currency) => format!("{} {currency}", cap.most as f64 / 1e6),
+        CapUnit::Tokens => format!("{} tokens", cap.most),
+        CapUnit::Pieces => cap.most.to_string(),
     }
 }
 
