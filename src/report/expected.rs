@@ -116,7 +116,13 @@ impl Expected {
         for task in evidence.carry.memory.values().filter_map(|memory| memory.task.as_ref()) {
             *remembered.entry(&task.step).or_default() += 1;
         }
-        let mut flow = Flow { evidence, given: BTreeMap::new(), under_way: under_way(evidence.under_way), remembered };
+        let mut flow = Flow {
+            evidence,
+            given: BTreeMap::new(),
+            fresh: BTreeMap::new(),
+            under_way: under_way(evidence.under_way),
+            remembered,
+        };
         let mut reached: BTreeSet<&StepId> = BTreeSet::new();
         for at in &plan.order {
             let step = &evidence.workflow.steps[*at];
@@ -205,6 +211,8 @@ struct Flow<'a> {
     evidence: &'a Evidence<'a>,
     /// Pieces that a step gives at most; a step that is not in here may give any number.
     given: BTreeMap<StepId, u64>,
+    /// Of these, the ones that were not there in the last cycle.
+    fresh: BTreeMap<StepId, u64>,
     /// How many tasks a step has finished in the open cycle, and what they gave.
     under_way: BTreeMap<StepId, (u64, u64)>,
     /// How many tasks of a step the last cycle remembers.
@@ -230,12 +238,18 @@ impl Flow<'_> {
         let is_touched = reruns.of(&step.id).is_some() || reruns.after.contains(&step.id);
         let remembered = self.remembered.get(&step.id).copied().unwrap_or(0);
         let reused = if is_touched { 0 } else { remembered.min(coming.unwrap_or(remembered)) };
+        // A piece that was sent is not sent again: only new ones come to be sent.
+        let sent: Option<u64> = step.from.iter().map(|wire| self.fresh.get(&wire.from).copied()).sum();
+        let sent = sent.filter(|_| each && spec.publishes && self.under_way.is_empty()).map(|fresh| fresh + waiting);
+        let own = own.into_iter().chain(sent).min();
         let work = match (coming.map(|coming| coming - reused.min(coming)), own) {
             (Some(coming), Some(own)) => Some(coming.min(own)),
             (one, None) => one,
             (None, own) => own,
         };
         if let Some(work) = work {
+            let again = if is_touched { remembered.min(coming.unwrap_or(remembered)) } else { 0 };
+            self.fresh.insert(step.id.clone(), work.max(again) * channels_of(workflow, step));
             let given = work + if is_touched { remembered.min(coming.unwrap_or(remembered)) } else { reused };
             self.given.insert(step.id.clone(), given * channels_of(workflow, step) + made);
         }

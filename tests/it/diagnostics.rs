@@ -209,8 +209,41 @@ fn every_page_has_a_wrong_example_that_shows_the_code_and_a_right_one_that_does_
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The codes whose findings can offer a fix, as the fixtures and the wrong examples of the pages show them.
-const FIXABLE: &[&str] = &[];
+/// The codes whose findings can offer a fix, as the fixtures, the wrong examples of the pages and a few slips more show them.
+const FIXABLE: &[&str] = &[
+    "kdl::bad-escape",
+    "kdl::bad-number",
+    "kdl::bare-keyword",
+    "kdl::block-on-next-line",
+    "kdl::colon-value",
+    "kdl::hash-comment",
+    "kdl::old-raw-string",
+    "kdl::spaced-equals",
+    "loop::extra-argument",
+    "loop::malformed-value",
+    "loop::missing-file",
+    "loop::needless-without",
+    "loop::no-workflow",
+    "loop::undeclared-parameter",
+    "loop::unknown-channel",
+    "loop::unknown-choice",
+    "loop::unknown-connector",
+    "loop::unknown-export",
+    "loop::unknown-kind",
+    "loop::unknown-module",
+    "loop::unknown-node",
+    "loop::unknown-property",
+    "loop::unknown-provider",
+    "loop::unknown-step",
+    "loop::wrong-type",
+];
+
+/// Slips that the fixtures and pages do not show.
+const MORE_SLIPS: &[&str] = &[
+    "worklow \"example\" phase=1 {\n}\n",
+    "workflow \"example\" phase=1 {\n    without \"strategi\"\n}\n",
+    "module \"acme/example\" version=\"1.2\" {\n    about \"x\"\n    use \"std/rivals@1\" from=\"../rivals\"\n}\n",
+];
 
 #[test]
 fn every_fix_that_is_offered_takes_its_fault_away_once_and_for_all() {
@@ -229,6 +262,7 @@ fn every_fix_that_is_offered_takes_its_fault_away_once_and_for_all() {
             false => format!("workflow \"example\" phase=1 {{\n{text}\n}}\n"),
         }));
     }
+    texts.extend(MORE_SLIPS.iter().map(|text| (*text).to_owned()));
     for text in texts {
         let before = compiled(&text);
         let offered: BTreeSet<&str> =

@@ -8,7 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::project;
 use crate::cli::rewrite::{diff, replace};
 use crate::client_os::{self, Snapshot};
-use crate::diag::formats::json_value;
+use crate::diag::formats::{harmless, json_value};
 use crate::diag::{Diagnostic, FileId, Severity, Sources, Span, diagnostic, render_github, render_sarif};
 use crate::model::goods::Finding;
 use crate::report::style::{GOOD, count, paint};
@@ -84,7 +84,7 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failure> {
             let mut document = json_value(&findings, &sources);
             document["texts"] = json!(texts.len());
             document["fixed"] = json!(fixed);
-            output.text(&document.to_string());
+            output.text(&harmless(document.to_string()));
         }
         Format::Sarif => output.text(&render_sarif(&findings, &sources)),
         Format::Github => output.text(&render_github(&findings, &sources)),

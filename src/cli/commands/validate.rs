@@ -7,7 +7,7 @@ use crate::cli::project;
 use crate::cli::rewrite::{diff, replace};
 use crate::compile::mending::{Fixed, mended, mended_tests};
 use crate::compile::test_file;
-use crate::diag::formats::json_value;
+use crate::diag::formats::{harmless, json_value};
 use crate::diag::{Diagnostic, Severity, Sources, catalog, render_github, render_sarif};
 use crate::report::style::{DIM, GOOD, count, paint};
 use crate::world::DiskFiles;
@@ -114,7 +114,7 @@ fn tell(
                 };
                 document[if args.diff { "would_fix" } else { "fixed" }] = fixed.iter().map(facts).collect();
             }
-            output.text(&document.to_string());
+            output.text(&harmless(document.to_string()));
         }
         Format::Sarif => output.text(&render_sarif(&diagnostics, sources)),
         Format::Github => output.text(&render_github(&diagnostics, sources)),

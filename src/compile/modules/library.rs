@@ -322,8 +322,7 @@ impl<'l> Library<'l> {
     /// Takes a module that was read elsewhere, with those that it is made of.
     pub fn take(&mut self, file: &str, mut module: Module, sink: &mut Vec<Diagnostic>) -> usize {
         module.home = paths::relative(&self.root, &module.folder);
-        let called = if module.name.is_empty() { shown(file) } else { module.name.clone() };
-        let aliases = self.parts(file, called, &mut module, sink);
+        let aliases = self.parts(file, shown(file), &mut module, sink);
         self.modules.push(module);
         self.aliases.push(aliases);
         self.modules.len() - 1

@@ -54,7 +54,7 @@ fn what_a_module_is_made_of_comes_with_it_and_goes_with_it() {
     use_it(&place);
     place.run(&format!("validate {FIRST}")).exit(0);
     let plan = place.run(&format!("plan {FIRST} --json")).exit(0).json();
-    assert!(list(&plan["steps"]).iter().any(|step| step["step"] == "second"), "{plan}");
+    assert!(list(&plan["plan"]["steps"]).iter().any(|step| step["step"] == "second"), "{plan}");
     // A machine that has the lock alone fetches both; a folder beside the workflow holds both.
     fs::remove_dir_all(place.path(".cache")).expect("it is there");
     place.run(&format!("validate {FIRST}")).exit(3);
