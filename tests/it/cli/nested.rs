@@ -64,7 +64,7 @@ fn what_a_module_is_made_of_comes_with_it_and_goes_with_it() {
     fs::remove_dir_all(place.path(".cache")).expect("it is there");
     place.run(&format!("validate {FIRST}")).exit(0);
     // What was changed in the inner one is noticed as in the outer one.
-    place.edit("workflows/vendor/acme/words/module.kdl", "its volume", "their volume");
+    place.edit("workflows/vendor/acme/words/module.kdl", "their volume", "its volume");
     place.run(&format!("validate {FIRST}")).exit(3).warns("loop::module-changed").warns("acme/words");
     place.run("vendor --force").exit(0);
     place.edit(FIRST, "        voice.few \"second\" { from \"market\" }\n", "");
