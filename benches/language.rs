@@ -1,15 +1,18 @@
 //! The language at sizes nobody writes by hand: the reader beside the `kdl` crate on the same text, and validation of generated
 //! workflows, as a call and as a whole process.
 //!
-//! `cargo bench --bench language`
+//! `cargo bench --bench language`, or only some sections: `cargo bench --bench language -- keystrokes calls`
 
 mod common;
+#[path = "common/hostile.rs"]
+mod hostile;
 
 use common::{folder, heading, line, median_of, spend_often};
 use loopctl::base::files::MemoryFiles;
 use loopctl::builtin;
 use loopctl::compile::compile;
-use loopctl::diag::FileId;
+use loopctl::diag::render::Style;
+use loopctl::diag::{FileId, Sources, render};
 use loopctl::engine::Reruns;
 use loopctl::runtime::{ReloadOutcome, Reloader, reload};
 use loopctl::syntax;
@@ -298,10 +301,69 @@ fn saves() {
     }
 }
 
+/// Findings that a person would never read to the end, in a file that nobody would write by hand.
+const FINDINGS: usize = 1_000;
+
+fn rendering() {
+    heading("1,000 findings in a file of 1 MB, drawn for people (limit 50 ms)");
+    // One wire of each loop is broken until there are enough, so they stand all over the file.
+    let mut text = String::new();
+    let mut broken = 0;
+    for line in workflow(7_000).split_inclusive('\n') {
+        let breaks = broken < FINDINGS && line.trim_start().starts_with("from \"opportunities-") && !line.contains(" \"out-");
+        broken += usize::from(breaks);
+        text.push_str(&if breaks { line.replacen("opportunities", "missing", 1) } else { line.to_owned() });
+    }
+    let files = MemoryFiles::new(TEMPLATES.into_iter().chain([("large.kdl", text.as_str())]));
+    let compiled = compile(&files, "large.kdl", builtin::registry());
+    let shown = &compiled.diagnostics[..FINDINGS];
+    for (name, style) in [("plain", Style::default()), ("coloured", Style { color: true, ..Style::default() })] {
+        let drawn = render(shown, &compiled.sources, &style);
+        let time = median_of(9, || assert!(render(shown, &compiled.sources, &style).len() == drawn.len()));
+        let beside = format!("{:.0} kB drawn from {:.2} MB", drawn.len() as f64 / 1e3, text.len() as f64 / 1e6);
+        line(&format!("{FINDINGS} findings, {name}"), time * 1e3, "ms", &beside);
+    }
+    let table = median_of(9, || drop(Sources::default().add("large.kdl", text.as_str())));
+    line("its line table alone", table * 1e3, "ms", "");
+}
+
+/// The worst that a file can be, to the whole program: it says what is wrong, within a second.
+fn hostiles() {
+    heading("`loopctl validate` on hostile files, the whole process (limit 1 s each)");
+    let folder = folder();
+    let files = hostile::files().into_iter().map(|(name, text)| (name, text.into_bytes())).chain(hostile::bytes());
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join("large.kdl"), &bytes).expect("writable");
+        let process = spend_often(3, || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_loopctl"));
+            command.current_dir(folder.path()).args(["validate", "large.kdl"]);
+            command
+        });
+        assert_eq!(process.exit, 3, "{name}: it is refused, and nothing else happens");
+        let beside = format!(
+            "{:.2} MB, {:.0} MiB, {:.1} ms of processor",
+            bytes.len() as f64 / 1e6,
+            process.memory,
+            process.processor * 1e3
+        );
+        line(name, process.wall * 1e3, "ms", &beside);
+    }
+}
+
 fn main() {
-    processes();
-    keystrokes();
-    reader();
-    calls();
-    saves();
+    let sections: [(&str, fn()); 7] = [
+        ("processes", processes),
+        ("hostile", hostiles),
+        ("keystrokes", keystrokes),
+        ("rendering", rendering),
+        ("reader", reader),
+        ("calls", calls),
+        ("saves", saves),
+    ];
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    for (name, section) in sections {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            section();
+        }
+    }
 }

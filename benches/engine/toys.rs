@@ -132,7 +132,7 @@ fn hold(cx: &StepContext<'_>) -> Turn {
 }
 
 fn step(verb: &str, name: String, from: Vec<StepId>, count: Option<i64>) -> Step {
-    let node = |count| Config { name: "count".to_owned(), args: vec![Scalar::Integer(count)], ..Config::default() };
+    let node = |count| Config { name: "count".into(), args: [Scalar::Integer(count)].into(), ..Config::default() };
     let children = count.map(node).into_iter().collect();
     Step {
         id: StepId::new(&name),

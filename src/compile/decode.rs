@@ -43,11 +43,17 @@ pub(super) struct Decoder<'s> {
     pub references: Vec<Reference>,
     /// Needed settings whose absence a rule of `check` tells better.
     pub said_elsewhere: &'static [&'static str],
+    /// Whether this is the block of a step: then its `from` holds wires, and these are no references.
+    pub is_step: bool,
+    /// How many nodes the block that is being read lies within.
+    depth: usize,
+    /// Inside of a step's `from`.
+    in_from: bool,
 }
 
 impl<'s> Decoder<'s> {
     pub fn new(sink: &'s mut Vec<Diagnostic>) -> Decoder<'s> {
-        Decoder { sink, references: Vec::new(), said_elsewhere: &[] }
+        Decoder { sink, references: Vec::new(), said_elsewhere: &[], is_step: false, depth: 0, in_from: false }
     }
 
     /// A node with its arguments, properties and children.
@@ -59,7 +65,7 @@ impl<'s> Decoder<'s> {
 
     /// Arguments and properties without the block.
     pub fn head(&mut self, node: Node<'_>, spec: &NodeSpec) -> Config {
-        let mut config = Config { name: spec.name.to_owned(), span: node.span(), ..Config::default() };
+        let mut config = Config { name: spec.name.into(), span: node.span(), ..Config::default() };
         if let Some((word, span)) = node.annotation() {
             self.sink.push(
                 Diagnostic::error("loop::unknown-annotation", format!("`{}` takes no annotation, found `({word})`", spec.name))
@@ -74,9 +80,6 @@ impl<'s> Decoder<'s> {
 
     fn arguments(&mut self, node: Node<'_>, spec: &NodeSpec, config: &mut Config) {
         let mut extra: Option<(Span, usize)> = None;
-        let most = node.args().count().min(if spec.rest.is_some() { usize::MAX } else { spec.args.len() });
-        config.args.reserve_exact(most);
-        config.arg_spans.reserve_exact(most);
         for (number, entry) in node.args().enumerate() {
             let Some(ty) = spec.args.get(number).map(|arg| arg.ty).or(spec.rest) else {
                 let (span, count) = extra.unwrap_or((entry.span(), 0));
@@ -181,6 +184,7 @@ impl<'s> Decoder<'s> {
                     );
                 }
                 if names_something(ty)
+                    && !self.in_from
                     && let Scalar::Text(text) = &value
                 {
                     self.references.push(Reference {
@@ -235,11 +239,20 @@ impl<'s> Decoder<'s> {
         groups: &[&'static [NodeSpec]],
         inside: &str,
     ) -> Vec<Config> {
-        let specs: Vec<&'static NodeSpec> = groups.iter().flat_map(|group| group.iter()).collect();
-        let mut found: Vec<(usize, Config)> = Vec::new();
-        let mut first: Vec<Option<Span>> = vec![None; specs.len()];
+        let specs = || groups.iter().flat_map(|group| group.iter());
+        let mut found: Vec<(usize, Config)> = Vec::with_capacity(nodes.len());
+        // Most blocks know few names, and these need no memory of their own.
+        let (mut few, mut many) = ([None; 32], Vec::new());
+        let count: usize = groups.iter().map(|group| group.len()).sum();
+        let first: &mut [Option<Span>] = match few.get_mut(..count) {
+            Some(few) => few,
+            None => {
+                many.resize(count, None);
+                &mut many
+            }
+        };
         for (child, number) in nodes.iter().copied() {
-            let Some(spec) = specs.get(number).copied() else { continue };
+            let Some(spec) = specs().nth(number) else { continue };
             if matches!(spec.occurs, Occurs::Once | Occurs::Optional)
                 && let Some(first) = first[number]
             {
@@ -248,9 +261,14 @@ impl<'s> Decoder<'s> {
             }
             first[number].get_or_insert(child.head_span());
             let annotated = child.arg(0).is_some_and(|entry| entry.annotation().is_some());
+            let was_in_from = self.in_from;
+            self.in_from |= self.is_step && self.depth == 0 && spec.name == "from";
+            self.depth += 1;
             found.push((number, self.node(child, language::variant(spec, annotated))));
+            self.depth -= 1;
+            self.in_from = was_in_from;
         }
-        for (number, spec) in specs.iter().copied().enumerate() {
+        for (number, spec) in specs().enumerate() {
             if first[number].is_some() {
                 continue;
             }
@@ -264,8 +282,10 @@ impl<'s> Decoder<'s> {
             }
         }
         found.sort_by_key(|(number, _)| *number);
-        found.shrink_to_fit();
-        found.into_iter().map(|(_, config)| config).collect()
+        // Exactly as many as there are: they stay, and there are very many such blocks.
+        let mut block = Vec::with_capacity(found.len());
+        block.extend(found.into_iter().map(|(_, config)| config));
+        block
     }
 }
 
@@ -317,7 +337,7 @@ fn default_node(spec: &NodeSpec, span: Span) -> Option<Config> {
     let value = scalar::from_default(written, ty)?;
     let props = spec.props.iter().filter_map(|prop| Some((prop.name, default_of(prop)?))).collect();
     let children = spec.children.iter().filter_map(|child| default_node(child, span)).collect();
-    Some(Config { name: spec.name.to_owned(), args: vec![value], props, children, span, arg_spans: vec![span] })
+    Some(Config { name: spec.name.into(), args: [value].into(), props, children, span, arg_spans: [span].into() })
 }
 
 fn example_help(spec: &NodeSpec) -> String {

@@ -1,7 +1,7 @@
 //! What flows where: wires run forward, never in a circle, and carry only what both ends know.
 
 use super::scalar::one_of;
-use super::sketch::Sketch;
+use super::sketch::{Lists, Sketch};
 use crate::diag::Diagnostic;
 use crate::model::GoodKind;
 use crate::step::{KindSpec, Registry};
@@ -20,13 +20,13 @@ pub(super) fn flow(sketch: &mut Sketch, registry: &Registry, sink: &mut Vec<Diag
 fn order(sketch: &Sketch) -> (Vec<usize>, Vec<bool>) {
     let count = sketch.steps.len();
     let mut waiting: Vec<usize> = vec![0; count];
-    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for (at, step) in sketch.steps.iter().enumerate() {
-        for from in step.wires.iter().filter_map(|wire| wire.from) {
-            waiting[at] += 1;
-            readers[from].push(at);
-        }
-    }
+    let wires = sketch
+        .steps
+        .iter()
+        .enumerate()
+        .flat_map(|(at, step)| step.wires.iter().filter_map(|wire| wire.from).map(move |from| (from, at)));
+    wires.clone().for_each(|(_, at)| waiting[at] += 1);
+    let readers = Lists::new(count, wires);
     let mut order: Vec<usize> = (0..count).filter(|at| waiting[*at] == 0).collect();
     let mut next = 0;
     while let Some(at) = order.get(next).copied() {
@@ -151,6 +151,41 @@ fn backward(sketch: &Sketch, circles: &[(usize, usize)], sink: &mut Vec<Diagnost
     }
 }
 
+/// Sorts of goods as bits, so that asking what fits costs no memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Goods(u32);
+
+const _: () = assert!(GoodKind::ALL.len() <= 32, "each sort has a bit");
+
+impl Goods {
+    const NONE: Goods = Goods(0);
+
+    fn of(kinds: &[GoodKind]) -> Goods {
+        kinds.iter().fold(Goods::NONE, |goods, kind| Goods(goods.0 | 1 << *kind as u32))
+    }
+
+    fn both(self, other: Goods) -> Goods {
+        Goods(self.0 & other.0)
+    }
+
+    fn either(self, other: Goods) -> Goods {
+        Goods(self.0 | other.0)
+    }
+
+    fn without(self, other: Goods) -> Goods {
+        Goods(self.0 & !other.0)
+    }
+
+    /// Those of `kinds` that are among them, in the order of `kinds`.
+    fn listed(self, kinds: &[GoodKind]) -> Vec<GoodKind> {
+        let here = |kind: &&GoodKind| self.0 & (1 << **kind as u32) != 0;
+        // Counted first: nearly always there is one, and there is such a list for every wire.
+        let mut listed = Vec::with_capacity(kinds.iter().filter(here).count());
+        listed.extend(kinds.iter().filter(here));
+        listed
+    }
+}
+
 /// A gate or a check hands on what it was handed: its spec lists all that it can take. What it gives beside that, it may always give.
 fn hands_on(spec: &KindSpec) -> bool {
     !spec.takes.is_empty() && spec.takes.iter().all(|kind| spec.gives.contains(kind))
@@ -158,38 +193,38 @@ fn hands_on(spec: &KindSpec) -> bool {
 
 fn carry(sketch: &mut Sketch, order: &[usize], registry: &Registry, sink: &mut Vec<Diagnostic>) {
     // What each step really gives; `None` when that cannot be known.
-    let mut gives: Vec<Option<Vec<GoodKind>>> = vec![None; sketch.steps.len()];
+    let mut gives: Vec<Option<Goods>> = vec![None; sketch.steps.len()];
     for at in order.iter().copied() {
-        let step = &sketch.steps[at];
-        let Some(spec) = step.spec() else { continue };
-        let mut carried: Vec<Option<Vec<GoodKind>>> = Vec::with_capacity(step.wires.len());
-        for wire in &step.wires {
-            let given = wire.from.filter(|_| !wire.guessed).and_then(|from| gives[from].as_ref().map(|given| (from, given)));
-            let Some((from, given)) = given else {
-                carried.push(None);
-                continue;
-            };
-            let fits: Vec<GoodKind> = given.iter().copied().filter(|kind| spec.takes.contains(kind)).collect();
-            if fits.is_empty() {
-                sink.push(mismatch(sketch, at, wire, from, given, registry));
-                carried.push(None);
-            } else {
-                carried.push(Some(fits));
+        let Some(spec) = sketch.steps[at].spec() else { continue };
+        let takes = Goods::of(spec.takes);
+        // What arrives over all wires; `None` when that of one cannot be known.
+        let mut arrives = Some(Goods::NONE);
+        for number in 0..sketch.steps[at].wires.len() {
+            let wire = &sketch.steps[at].wires[number];
+            let giver =
+                wire.from.filter(|_| !wire.guessed).and_then(|from| Some((from, gives[from]?, sketch.steps[from].spec()?)));
+            let carries = giver.and_then(|(from, given, giver)| {
+                let fits = given.both(takes);
+                if fits == Goods::NONE {
+                    sink.push(mismatch(sketch, at, wire, from, &given.listed(giver.gives), registry));
+                    return None;
+                }
+                arrives = arrives.map(|others| others.either(fits));
+                Some(fits.listed(giver.gives))
+            });
+            let step = &mut sketch.steps[at];
+            if carries.is_none() {
+                arrives = None;
+                step.broken = true;
             }
+            step.wires[number].carries = carries;
         }
+        let all = Goods::of(spec.gives);
         gives[at] = match hands_on(spec) {
-            true if carried.iter().any(Option::is_none) || carried.is_empty() => None,
-            true => {
-                let may = |kind: &GoodKind| !spec.takes.contains(kind) || carried.iter().flatten().flatten().any(|c| c == kind);
-                Some(spec.gives.iter().copied().filter(may).collect())
-            }
-            false => Some(spec.gives.to_vec()),
+            true if sketch.steps[at].wires.is_empty() => None,
+            true => arrives.map(|arrives| all.without(takes).either(all.both(arrives))),
+            false => Some(all),
         };
-        let step = &mut sketch.steps[at];
-        for (wire, carried) in step.wires.iter_mut().zip(carried) {
-            step.broken |= carried.is_none();
-            wire.carries = carried;
-        }
     }
 }
 

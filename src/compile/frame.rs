@@ -4,13 +4,13 @@ use super::check;
 use super::decode::{Decoder, number_of, repeated_node, unknown_node};
 use super::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WORKFLOW};
 use super::scalar::one_of;
-use super::sketch::{DoorSketch, LayerSketch, Sketch, StepSketch, WireSketch};
+use super::sketch::{DoorSketch, LayerSketch, Lists, Names, Sketch, StepSketch, WireSketch};
 use crate::base::StepId;
 use crate::diag::{Diagnostic, Span, nearest};
 use crate::model::{Cap, CapUnit, Config, Cron, Except, Layer, Scalar, Window};
 use crate::step::{ConnectorSpec, Mode, NodeSpec, Registry, StepKind};
 use crate::syntax::{Node, Tree};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 /// Kinds by verb, in registry order: one look instead of a search for each step.
@@ -54,11 +54,11 @@ pub(super) fn read(tree: &Tree, registry: &Registry, sink: &mut Vec<Diagnostic>)
         caps: Vec::new(),
         layers: Vec::new(),
         steps: Vec::new(),
-        by_name: BTreeMap::new(),
+        by_name: Names::default(),
         providers: BTreeMap::new(),
         channels: BTreeMap::new(),
         templates: BTreeMap::new(),
-        readers: Vec::new(),
+        readers: Lists::default(),
         order: Vec::new(),
     };
     if let Some(phase) = sketch.phase
@@ -157,7 +157,7 @@ impl Frame<'_> {
         let children = decoder.block(root, &settings, &[SETTINGS], WORKFLOW.name);
         let references = decoder.references;
         self.sketch.references.extend(references);
-        self.sketch.settings = Config { name: WORKFLOW.name.to_owned(), children, span: root.span(), ..Config::default() };
+        self.sketch.settings = Config { name: WORKFLOW.name.into(), children, span: root.span(), ..Config::default() };
         self.schedule();
         self.limits();
         for (node, is_provider) in doors {
@@ -258,7 +258,7 @@ impl Frame<'_> {
 
     fn limits(&mut self) {
         let Some(limit) = self.sketch.settings.child("limit").cloned() else { return };
-        for spend in limit.children.iter().filter(|child| matches!(child.name.as_str(), "spend" | "tokens")) {
+        for spend in limit.children.iter().filter(|child| matches!(&*child.name, "spend" | "tokens")) {
             let unit_of_integer = CapUnit::Tokens;
             if let Some(cap) = self.cap(spend, "workflow", unit_of_integer) {
                 self.sketch.caps.push((cap, spend.span));
@@ -377,7 +377,7 @@ impl Frame<'_> {
             }
             false => Decoder::new(self.sink).head(node, &line),
         };
-        config.name = verb.to_owned();
+        config.name = kinds.first().map_or_else(|| verb.to_owned().into(), |kind| kind.spec().verb.into());
         let connector = config.props.remove("kind").as_ref().and_then(Scalar::text).map(str::to_owned);
         let mut kind = kinds.iter().copied().find(|kind| kind.spec().connector == connector.as_deref());
         if kind.is_none()
@@ -410,42 +410,21 @@ impl Frame<'_> {
             };
             let mut decoder = Decoder::new(self.sink);
             decoder.said_elsewhere = check::said_by_rules(spec);
+            decoder.is_step = true;
             config.children = decoder.children(node, &[spec.nodes, wired], line.props, verb);
             references = decoder.references;
+            references.shrink_to_fit();
         }
         let name = config.arg().and_then(Scalar::text).unwrap_or("").to_owned();
         let name_span = config.arg_spans.first().copied().unwrap_or(node.head_span());
         let what = if name == "workflow" { "reserved" } else { "step" };
         self.check_name(&name, name_span, what);
-        if let Some(first) = self.sketch.by_name.get(&name).map(|first| self.sketch.steps[*first].name_span) {
+        if let Some(first) = self.sketch.by_name.get(&name).map(|first| self.sketch.steps[first].name_span) {
             self.sink.push(repeated_name("step", &name, name_span, first));
         } else if !name.is_empty() {
             self.sketch.by_name.insert(name.clone(), self.sketch.steps.len());
         }
-        let mut wires: Vec<WireSketch> = Vec::new();
-        let mut named: BTreeMap<&str, Span> = BTreeMap::new();
-        let from_nodes: BTreeSet<Span> = config.all("from").map(|from| from.span).collect();
-        references.retain(|reference| !from_nodes.contains(&reference.node));
-        for from in config.all("from") {
-            for (arg, span) in from.args.iter().zip(&from.arg_spans) {
-                let name = arg.text().unwrap_or("");
-                if name.is_empty() {
-                    continue;
-                }
-                if let Some(first) = named.get(name) {
-                    self.sink.push(
-                        Diagnostic::warning("loop::repeated-wire", format!("`{name}` is named twice after `from`"))
-                            .at(*span, "named again here")
-                            .at(*first, "first named here")
-                            .help("remove one: what it gives flows once"),
-                    );
-                    continue;
-                }
-                named.insert(name, *span);
-                let wire = WireSketch { name: name.to_owned(), span: *span, from: None, guessed: false, carries: None };
-                wires.push(wire);
-            }
-        }
+        let wires = wires(&config, self.sink);
         let mut caps = Vec::new();
         for node in config.all("cap") {
             caps.extend(self.cap(node, &name, CapUnit::Pieces).map(|cap| (cap, node.span)));
@@ -526,6 +505,35 @@ impl Frame<'_> {
     fn has_errors_since(&self, before: usize) -> bool {
         self.sink[before..].iter().any(Diagnostic::is_error)
     }
+}
+
+/// A wire for each name after `from`.
+fn wires(config: &Config, sink: &mut Vec<Diagnostic>) -> Vec<WireSketch> {
+    // Of a few a look at all is cheaper than a map.
+    const FEW: usize = 8;
+    let mut wires: Vec<WireSketch> = Vec::new();
+    let mut others: HashMap<&str, Span> = HashMap::new();
+    let named = config.all("from").flat_map(|from| from.args.iter().zip(&from.arg_spans));
+    for (name, span) in named.filter_map(|(arg, span)| Some((arg.text().filter(|name| !name.is_empty())?, *span))) {
+        let first = wires.iter().take(FEW).find(|wire| wire.name == name).map(|wire| wire.span);
+        if let Some(first) = first.or_else(|| others.get(name).copied()) {
+            sink.push(
+                Diagnostic::warning("loop::repeated-wire", format!("`{name}` is named twice after `from`"))
+                    .at(span, "named again here")
+                    .at(first, "first named here")
+                    .help("remove one: what it gives flows once"),
+            );
+            continue;
+        }
+        if wires.len() >= FEW {
+            others.insert(name, span);
+        }
+        if wires.capacity() == 0 {
+            wires.reserve_exact(1);
+        }
+        wires.push(WireSketch { name: name.to_owned(), span, from: None, guessed: false, carries: None });
+    }
+    wires
 }
 
 fn unknown_connector(verb: &str, kind: &str, span: Span, known: impl Iterator<Item = &'static str> + Clone) -> Diagnostic {

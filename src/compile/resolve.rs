@@ -4,7 +4,7 @@
 use super::decode::Reference;
 use super::paths;
 use super::scalar::{one_of, shorten};
-use super::sketch::{DoorSketch, Sketch, StepSketch};
+use super::sketch::{DoorSketch, Lists, Names, Sketch, StepSketch};
 use super::texts;
 use crate::base::Digest;
 use crate::base::files::{FileError, Files};
@@ -104,24 +104,23 @@ impl<'s> Resolver<'s> {
             }
             sketch.steps[at].references = references;
         }
-        sketch.readers = vec![Vec::new(); sketch.steps.len()];
-        for (at, step) in sketch.steps.iter().enumerate() {
-            for from in step.wires.iter().filter_map(|wire| wire.from).chain(step.reads.iter().copied()) {
-                sketch.readers[from].push(at);
-            }
-        }
+        let steps = &sketch.steps;
+        let pairs = steps.iter().enumerate().flat_map(|(at, step)| {
+            step.wires.iter().filter_map(|wire| wire.from).chain(step.reads.iter().copied()).map(move |from| (from, at))
+        });
+        sketch.readers = Lists::new(steps.len(), pairs);
     }
 
     fn wires(&mut self, sketch: &mut Sketch) {
         let Sketch { steps, by_name, providers, channels, .. } = sketch;
         for step in steps {
             for wire in &mut step.wires {
-                wire.from = by_name.get(&wire.name).copied();
+                wire.from = by_name.get(&wire.name);
                 if wire.from.is_some() {
                     continue;
                 }
                 step.broken = true;
-                let near = near(&mut self.looked_at, &wire.name, by_name).map(str::to_owned);
+                let near = near_step(&mut self.looked_at, &wire.name, by_name).map(str::to_owned);
                 let elsewhere = match (providers.contains_key(&wire.name), channels.contains_key(&wire.name)) {
                     (true, _) => Some("a provider"),
                     (_, true) => Some("a channel"),
@@ -129,7 +128,7 @@ impl<'s> Resolver<'s> {
                 };
                 self.sink.push(unknown_step(&wire.name, wire.span, near.as_deref(), elsewhere));
                 if elsewhere.is_none() {
-                    wire.from = near.and_then(|near| by_name.get(&near).copied());
+                    wire.from = near.and_then(|near| by_name.get(&near));
                     wire.guessed = true;
                 }
             }
@@ -178,9 +177,9 @@ impl<'s> Resolver<'s> {
     }
 
     fn step(&mut self, sketch: &Sketch, name: &str, span: Span) -> Option<usize> {
-        let found = sketch.by_name.get(name).copied();
+        let found = sketch.by_name.get(name);
         if found.is_none() {
-            let near = near(&mut self.looked_at, name, &sketch.by_name);
+            let near = near_step(&mut self.looked_at, name, &sketch.by_name);
             self.sink.push(unknown_step(name, span, near, None));
         }
         found
@@ -285,12 +284,19 @@ impl<'s> Resolver<'s> {
     }
 }
 
-/// The known name that was meant. In a file with very many wrong names the later ones are no longer compared with all that there are: by
-/// then the person has enough to do.
+/// How many names a file with very many wrong ones is compared with; by then the person has enough to do.
+const LOOKED_AT_MOST: usize = 2_000_000;
+
+/// The known name that was meant.
 fn near<'n, V>(looked_at: &mut usize, name: &str, known: &'n BTreeMap<String, V>) -> Option<&'n str> {
-    const MOST: usize = 2_000_000;
     *looked_at = looked_at.saturating_add(known.len());
-    if *looked_at > MOST { None } else { nearest(name, known.keys().map(String::as_str)) }
+    if *looked_at > LOOKED_AT_MOST { None } else { nearest(name, known.keys().map(String::as_str)) }
+}
+
+/// The step that was meant.
+fn near_step<'n>(looked_at: &mut usize, name: &str, known: &'n Names) -> Option<&'n str> {
+    *looked_at = looked_at.saturating_add(known.len());
+    if *looked_at > LOOKED_AT_MOST { None } else { nearest(name, known.sorted()) }
 }
 
 /// A misspelled door counts as used, so that it is not also reported as unused.

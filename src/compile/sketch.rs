@@ -6,7 +6,8 @@ use crate::base::{Digest, StepId};
 use crate::diag::Span;
 use crate::model::{Cap, Config, GoodKind, Layer};
 use crate::step::{ConnectorSpec, KindSpec, Mode, StepKind};
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
 
 /// One name after `from`.
 #[derive(Clone, Debug)]
@@ -77,6 +78,76 @@ pub(super) struct DoorSketch {
     pub broken: bool,
 }
 
+/// Step numbers by name; the first of two with one name. Looked up for every wire, so it is hashed; whoever wants to see them all gets them
+/// in the order of the alphabet.
+#[derive(Default)]
+pub(super) struct Names {
+    numbers: HashMap<String, usize>,
+    sorted: OnceCell<Vec<String>>,
+}
+
+impl Names {
+    pub fn get(&self, name: &str) -> Option<usize> {
+        self.numbers.get(name).copied()
+    }
+
+    /// Nothing may have looked at [`Names::sorted`] yet.
+    pub fn insert(&mut self, name: String, number: usize) {
+        self.numbers.insert(name, number);
+    }
+
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    pub fn sorted(&self) -> impl Iterator<Item = &str> {
+        let sorted = self.sorted.get_or_init(|| {
+            let mut names: Vec<String> = self.numbers.keys().cloned().collect();
+            names.sort_unstable();
+            names
+        });
+        sorted.iter().map(String::as_str)
+    }
+}
+
+/// A list of step numbers for each step, all in one piece of memory.
+#[derive(Default)]
+pub(super) struct Lists {
+    /// Where the list of each step ends; it starts where the one before it ends.
+    ends: Vec<usize>,
+    numbers: Vec<usize>,
+}
+
+impl Lists {
+    /// From pairs of a step and a number of its list; each list has the order of the pairs.
+    pub fn new(count: usize, pairs: impl Iterator<Item = (usize, usize)> + Clone) -> Lists {
+        let mut ends = vec![0; count + 1];
+        pairs.clone().for_each(|(step, _)| ends[step + 1] += 1);
+        (0..count).for_each(|step| ends[step + 1] += ends[step]);
+        let mut numbers = vec![0; ends[count]];
+        for (step, number) in pairs {
+            // Until the list is full this is where its next number goes; then it is where it ends.
+            numbers[ends[step]] = number;
+            ends[step] += 1;
+        }
+        ends.pop();
+        Lists { ends, numbers }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &[usize]> {
+        (0..self.ends.len()).map(|step| &self[step])
+    }
+}
+
+impl std::ops::Index<usize> for Lists {
+    type Output = [usize];
+
+    fn index(&self, step: usize) -> &[usize] {
+        let start = step.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.numbers[start..self.ends[step]]
+    }
+}
+
 /// A layer block.
 pub(super) struct LayerSketch {
     pub layer: Layer,
@@ -96,13 +167,12 @@ pub(super) struct Sketch {
     pub caps: Vec<(Cap, Span)>,
     pub layers: Vec<LayerSketch>,
     pub steps: Vec<StepSketch>,
-    /// Step numbers by name; the first of two with one name.
-    pub by_name: BTreeMap<String, usize>,
+    pub by_name: Names,
     pub providers: BTreeMap<String, DoorSketch>,
     pub channels: BTreeMap<String, DoorSketch>,
     pub templates: BTreeMap<String, String>,
     /// Who reads each step: wires the other way round, and names in settings. Filled by `resolve`.
-    pub readers: Vec<Vec<usize>>,
+    pub readers: Lists,
     /// Step numbers so that a step stands behind those it takes from, but for the wire that closes a circle. Filled by `flow`.
     pub order: Vec<usize>,
 }
@@ -125,5 +195,27 @@ impl Sketch {
     /// Some name could not be resolved at all, so a step that seems to be read by nobody may have been meant.
     pub fn has_loose_wires(&self) -> bool {
         self.has_unknown_kinds() || self.steps.iter().any(|step| step.wires.iter().any(|wire| wire.from.is_none()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_has_its_list_in_order() {
+        let pairs = [(3, 1), (0, 2), (3, 0), (1, 4), (3, 9)];
+        let lists = Lists::new(5, pairs.into_iter());
+        let all: Vec<&[usize]> = lists.iter().collect();
+        assert_eq!(all, [&[2][..], &[4], &[], &[1, 0, 9], &[]]);
+        assert_eq!(Lists::new(0, std::iter::empty()).iter().count(), 0);
+    }
+
+    #[test]
+    fn names_are_seen_in_the_order_of_the_alphabet() {
+        let mut names = Names::default();
+        ["b", "c", "a"].into_iter().enumerate().for_each(|(number, name)| names.insert(name.to_owned(), number));
+        assert_eq!(names.sorted().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!((names.get("c"), names.get("d"), names.len()), (Some(1), None, 3));
     }
 }

@@ -103,7 +103,7 @@ fn a_sound_workflow_becomes_a_value() {
     assert_eq!(source.config.value("most"), Some(&Scalar::Size(64 << 20)));
     assert!(source.config.flag("header"));
     let score = step("opportunities");
-    let names: Vec<&str> = score.config.children.iter().map(|child| child.name.as_str()).collect();
+    let names: Vec<&str> = score.config.children.iter().map(|child| &*child.name).collect();
     assert_eq!(names, ["rule", "keep"], "children stand in the order of their specs, without `from`");
     assert_eq!(score.config.child("keep").and_then(|keep| keep.prop("above")), Some(&Scalar::Number(0.0)));
     assert_eq!(score.from[0].carries, [GoodKind::Signal]);

@@ -1,7 +1,8 @@
-//! The texts that spans point into, with a line table each, so that a line number costs a binary search.
+//! The texts that spans point into, with a line table each, so that a line number costs a binary search. A text that nobody asks about
+//! has none.
 
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The number of a file in [`Sources`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -49,10 +50,29 @@ pub struct SourceFile {
     /// As the user would type it.
     pub name: String,
     pub text: Arc<str>,
+    table: OnceLock<Table>,
+}
+
+/// Where lines and characters are in a text.
+#[derive(Clone, Debug)]
+struct Table {
     /// Byte offset of the start of each line; the first is 0.
     lines: Vec<u32>,
     /// How many characters begin before each block of [`BLOCK`] bytes, so that a column on a very long line costs no walk along it.
-    marks: Arc<[u32]>,
+    marks: Vec<u32>,
+}
+
+impl Table {
+    fn of(text: &str) -> Table {
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1);
+        let mut seen = 0;
+        // One more than there are blocks, for the offset behind the last byte.
+        let marks = std::iter::once(0).chain(text.as_bytes().chunks(BLOCK).map(|block| {
+            seen += characters(block) as u32;
+            seen
+        }));
+        Table { lines: std::iter::once(0).chain(starts).collect(), marks: marks.collect() }
+    }
 }
 
 /// Bytes between two marks.
@@ -64,27 +84,33 @@ fn characters(bytes: &[u8]) -> usize {
 }
 
 impl SourceFile {
+    fn table(&self) -> &Table {
+        self.table.get_or_init(|| Table::of(&self.text))
+    }
+
     /// Line and column of a byte offset, both from 1; columns count characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
-        let line = self.lines.partition_point(|start| *start as usize <= offset) - 1;
-        (line + 1, self.characters_before(offset) - self.characters_before(self.lines[line] as usize) + 1)
+        let lines = &self.table().lines;
+        let line = lines.partition_point(|start| *start as usize <= offset) - 1;
+        (line + 1, self.characters_before(offset) - self.characters_before(lines[line] as usize) + 1)
     }
 
     fn characters_before(&self, offset: usize) -> usize {
         let block = offset / BLOCK;
-        self.marks[block] as usize + characters(&self.text.as_bytes()[block * BLOCK..offset])
+        self.table().marks[block] as usize + characters(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
     /// The byte offset where a line starts, counted from 1; beyond the last line the end of the text.
     pub fn line_start(&self, number: usize) -> usize {
-        self.lines.get(number.wrapping_sub(1)).map_or(self.text.len(), |start| *start as usize)
+        self.table().lines.get(number.wrapping_sub(1)).map_or(self.text.len(), |start| *start as usize)
     }
 
     /// The text of a line, counted from 1, without its line break.
     pub fn line(&self, number: usize) -> &str {
-        let Some(start) = self.lines.get(number.wrapping_sub(1)) else { return "" };
-        let end = self.lines.get(number).map_or(self.text.len(), |next| *next as usize);
+        let lines = &self.table().lines;
+        let Some(start) = lines.get(number.wrapping_sub(1)) else { return "" };
+        let end = lines.get(number).map_or(self.text.len(), |next| *next as usize);
         self.text[*start as usize..end].trim_end_matches(['\n', '\r'])
     }
 }
@@ -95,18 +121,7 @@ pub struct Sources(Vec<SourceFile>);
 
 impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
-        let text = text.into();
-        let lines = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1))
-            .collect();
-        let mut seen = 0;
-        // One more than there are blocks, for the offset behind the last byte.
-        let marks = std::iter::once(0).chain(text.as_bytes().chunks(BLOCK).map(|block| {
-            seen += characters(block) as u32;
-            seen
-        }));
-        let marks = marks.collect();
-        self.0.push(SourceFile { name: name.into(), text, lines, marks });
+        self.0.push(SourceFile { name: name.into(), text: text.into(), table: OnceLock::new() });
         FileId(self.0.len() as u32 - 1)
     }
 

@@ -165,7 +165,7 @@ mod tests {
             testing::step("learn", "aim", &["drafts"], &[]),
         ]);
         let mut new = old.clone();
-        new.steps[2].config.children.push(crate::model::Config { name: "more".to_owned(), ..Default::default() });
+        new.steps[2].config.children.push(crate::model::Config { name: "more".into(), ..Default::default() });
         let (client_os, sources) = (Snapshot::default(), Sources::default());
         let version = |workflow| Version { workflow, texts: &sources, client_os: &client_os };
         let diff = WorkflowDiff::between(version(&old), version(&new));

@@ -242,7 +242,7 @@ mod tests {
     fn provider(kind: &str, price: Option<f64>) -> Provider {
         let node = price.map(|dollars| {
             let props = ["input", "output"].map(|name| (name.to_owned(), Scalar::Number(dollars))).into();
-            Config { name: "price".to_owned(), props, ..Config::default() }
+            Config { name: "price".into(), props, ..Config::default() }
         });
         let config = Config { children: node.into_iter().collect(), ..Config::default() };
         Provider { name: "drafter".to_owned(), kind: kind.to_owned(), config }

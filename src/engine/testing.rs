@@ -301,16 +301,17 @@ fn pause(cx: &StepContext<'_>) -> Result<Turn, StepError> {
 
 /// A gate that may send back to a step.
 pub(crate) fn sending_back(mut step: Step, to: &str) -> Step {
-    let args = vec![Scalar::Text(to.to_owned())];
-    step.config.children.push(Config { name: SEND_BACK.to_owned(), args, ..Config::default() });
+    let args = [Scalar::Text(to.to_owned())].into();
+    step.config.children.push(Config { name: SEND_BACK.into(), args, ..Config::default() });
     step
 }
 
 /// A step with whole-number and flag settings: `step("read", "a", &[], &[("count", 3)])`; a flag is any name with 1.
 pub(crate) fn step(verb: &str, name: &str, from: &[&str], settings: &[(&str, i64)]) -> Step {
     let node = |(name, value): &(&str, i64)| Config {
-        name: (*name).to_owned(),
-        args: vec![if ["twice", "picky", "breaks"].contains(name) { Scalar::Bool(*value == 1) } else { Scalar::Integer(*value) }],
+        name: (*name).to_owned().into(),
+        args: [if ["twice", "picky", "breaks"].contains(name) { Scalar::Bool(*value == 1) } else { Scalar::Integer(*value) }]
+            .into(),
         ..Config::default()
     };
     Step {
@@ -318,7 +319,7 @@ pub(crate) fn step(verb: &str, name: &str, from: &[&str], settings: &[(&str, i64
         layer: Layer::Production,
         verb: verb.to_owned(),
         connector: None,
-        config: Config { name: verb.to_owned(), children: settings.iter().map(node).collect(), ..Config::default() },
+        config: Config { name: verb.to_owned().into(), children: settings.iter().map(node).collect(), ..Config::default() },
         from: from.iter().map(|from| Wire { from: StepId::new(from), carries: GoodKind::ALL.to_vec() }).collect(),
         caps: Vec::new(),
         files: BTreeMap::new(),

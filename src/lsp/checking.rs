@@ -161,7 +161,7 @@ fn is_unneeded(finding: &Diagnostic) -> bool {
     matches!(finding.code, "loop::unused-definition" | "loop::repeated-wire")
 }
 
-/// A line table for each text that a finding points into, made when it is first needed.
+/// A line table for each text that a finding points into and that is not open, made when it is first needed.
 struct LineTables<'c> {
     checked: &'c Checked,
     documents: &'c Documents,
@@ -172,6 +172,11 @@ struct LineTables<'c> {
 impl LineTables<'_> {
     fn range(&mut self, span: crate::diag::Span) -> Option<Range> {
         let source = self.checked.sources.get(span.file)?;
+        // What is open has its table already.
+        let open = self.checked.path(span.file).and_then(|path| self.documents.get(&path)).map(|document| &document.source);
+        if let Some(open) = open.filter(|open| Arc::ptr_eq(&open.text, &source.text)) {
+            return Some(open.lines.range(&source.text, span.range()));
+        }
         let lines = self.made.entry(span.file).or_insert_with(|| Lines::new(&source.text, self.encoding));
         Some(lines.range(&source.text, span.range()))
     }

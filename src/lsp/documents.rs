@@ -53,19 +53,16 @@ impl Document {
     pub fn apply(&mut self, changes: Vec<TextDocumentContentChangeEvent>, version: i32) {
         let encoding = self.source.lines.encoding();
         for change in changes {
-            let text: Arc<str> = match change.range {
-                None => change.text.into(),
-                Some(range) => {
-                    let bytes = self.source.lines.bytes(&self.source.text, range);
-                    let old = &self.source.text;
-                    let mut text = String::with_capacity(old.len() - bytes.len() + change.text.len());
-                    text.push_str(&old[..bytes.start]);
-                    text.push_str(&change.text);
-                    text.push_str(&old[bytes.end..]);
-                    text.into()
-                }
+            let Some(range) = change.range else {
+                self.source = Source::new(std::mem::take(&mut self.source.path), change.text.into(), encoding);
+                continue;
             };
-            self.source = Source::new(std::mem::take(&mut self.source.path), text, encoding);
+            let source = &mut self.source;
+            let bytes = source.lines.bytes(&source.text, range);
+            let old = &source.text;
+            source.text = [&old[..bytes.start], &change.text, &old[bytes.end..]].concat().into();
+            source.lines.edit(&source.text, bytes, change.text.len());
+            source.tree = OnceCell::new();
         }
         self.version = version;
     }

@@ -71,17 +71,34 @@ pub struct Lines {
     encoding: Encoding,
 }
 
+/// Whether a line ends with this byte.
+fn ends_line(bytes: &[u8], at: usize) -> bool {
+    bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+}
+
 impl Lines {
     pub fn new(text: &str, encoding: Encoding) -> Lines {
         let bytes = text.as_bytes();
         let mut starts = Vec::with_capacity(bytes.len() / 24 + 1);
         starts.push(0);
-        for (at, byte) in bytes.iter().enumerate() {
-            if *byte == b'\n' || (*byte == b'\r' && bytes.get(at + 1) != Some(&b'\n')) {
-                starts.push(at as u32 + 1);
-            }
-        }
+        starts.extend((0..bytes.len()).filter(|at| ends_line(bytes, *at)).map(|at| at as u32 + 1));
         Lines { starts, encoding }
+    }
+
+    /// Follows an edit: the bytes of `range` became `inserted` others, and the whole is `text` now. Of a large file only the surroundings
+    /// are looked at.
+    pub fn edit(&mut self, text: &str, range: std::ops::Range<usize>, inserted: usize) {
+        let bytes = text.as_bytes();
+        // A line starts at a place because of the byte before it and, when that is `\r`, the one at it.
+        let kept = self.starts.partition_point(|start| (*start as usize) < range.start).max(1);
+        let behind = self.starts.partition_point(|start| (*start as usize) <= range.end).max(kept);
+        let looked_at = range.start.saturating_sub(1)..(range.start + inserted).min(bytes.len());
+        let found: Vec<u32> = looked_at.filter(|at| ends_line(bytes, *at)).map(|at| at as u32 + 1).collect();
+        let count = found.len();
+        self.starts.splice(kept..behind, found);
+        for start in &mut self.starts[kept + count..] {
+            *start = (*start as usize + inserted - range.len()) as u32;
+        }
     }
 
     pub fn encoding(&self) -> Encoding {
@@ -181,6 +198,22 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_table_that_was_edited_is_that_of_the_new_text(
+            parts in prop::collection::vec(prop::sample::select(&["a", "é", "\n", "\r\n", "\r"][..]), 0..20),
+            from in 0usize..20,
+            taken in 0usize..6,
+            put in prop::collection::vec(prop::sample::select(&["b", "\n", "\r"][..]), 0..4),
+        ) {
+            let (from, put) = (from.min(parts.len()), put.concat());
+            let behind = (from + taken).min(parts.len());
+            let (before, gone, after) = (parts[..from].concat(), parts[from..behind].concat(), parts[behind..].concat());
+            let mut lines = Lines::new(&parts.concat(), Encoding::Utf16);
+            let text = format!("{before}{put}{after}");
+            lines.edit(&text, before.len()..before.len() + gone.len(), put.len());
+            prop_assert_eq!(lines, Lines::new(&text, Encoding::Utf16));
+        }
 
         #[test]
         fn every_character_boundary_comes_back(parts in prop::collection::vec(prop::sample::select(&["a", "é", "😀", "\n", "\r\n", "\r", "\t"][..]), 0..30)) {

@@ -1,10 +1,11 @@
 //! A step's configuration after the compiler has checked it: the node tree of the file with typed values and without
 //! surprises. Names, types and required parts hold by the kind's spec, so readers use plain accessors.
 
-use super::Props;
+use super::{Few, Props};
 use crate::base::Money;
 use crate::diag::Span;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Where a secret is kept. The value is read by `world` when it is used and is never stored.
@@ -87,9 +88,10 @@ impl Scalar {
 /// One configuration node: `rule "demand" weight=0.4 { value "…" }` is the node `rule` with one argument, one property, one child.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Config {
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<Scalar>,
+    /// Nearly always a word of the language, which then is not copied.
+    pub name: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub args: Few<Scalar>,
     #[serde(default, skip_serializing_if = "Props::is_empty")]
     pub props: Props,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -99,7 +101,11 @@ pub struct Config {
     pub span: Span,
     /// One span per argument.
     #[serde(skip)]
-    pub arg_spans: Vec<Span>,
+    pub arg_spans: Few<Span>,
+}
+
+fn is_empty(args: &Few<Scalar>) -> bool {
+    args.is_empty()
 }
 
 impl Config {

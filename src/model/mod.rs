@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod config;
+mod few;
 pub mod goods;
 pub mod item;
 pub mod layer;
@@ -13,6 +14,7 @@ pub mod workflow;
 
 pub use calendar::{Calendar, Cron, Except};
 pub use config::{Config, Scalar, SecretRef};
+pub use few::Few;
 pub use goods::{Good, GoodKind};
 pub use item::Item;
 pub use layer::Layer;

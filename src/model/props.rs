@@ -42,7 +42,11 @@ impl Props {
 
     pub fn remove(&mut self, name: &str) -> Option<Scalar> {
         let at = self.place(name).ok()?;
-        Some(self.0.remove(at).1)
+        let (_, value) = self.0.remove(at);
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+        Some(value)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -292,7 +292,7 @@ mod tests {
 
     fn node(name: &str, args: &[&str], weight: Option<f64>) -> Config {
         Config {
-            name: name.to_owned(),
+            name: name.to_owned().into(),
             args: args.iter().map(|arg| Scalar::Text((*arg).to_owned())).collect(),
             props: weight.map(|weight| ("weight".to_owned(), Scalar::Number(weight))).into_iter().collect(),
             ..Config::default()

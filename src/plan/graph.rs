@@ -212,8 +212,8 @@ pub(crate) mod tests {
             (Layer::Learning, "attribute", "credit", &["outlines", "press"]),
         ]);
         workflow.steps[0].config.children.push(Config {
-            name: "tune".to_owned(),
-            args: vec![Scalar::Text("opportunities.demand".to_owned())],
+            name: "tune".into(),
+            args: [Scalar::Text("opportunities.demand".to_owned())].into(),
             ..Config::default()
         });
         workflow

@@ -74,13 +74,13 @@ fn subject(path: &[String]) -> String {
 /// Children by how people name them, such as `rule "demand"`; a node that stands once goes by its name alone.
 fn keyed(config: &Config) -> BTreeMap<(String, usize), &Config> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    config.children.iter().for_each(|child| *counts.entry(child.name.as_str()).or_default() += 1);
+    config.children.iter().for_each(|child| *counts.entry(&*child.name).or_default() += 1);
     let mut keyed = BTreeMap::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for child in &config.children {
         let name = match child.arg() {
-            Some(Scalar::Text(text)) if counts[child.name.as_str()] > 1 => format!("{} {text:?}", child.name),
-            _ => child.name.clone(),
+            Some(Scalar::Text(text)) if counts[&*child.name] > 1 => format!("{} {text:?}", child.name),
+            _ => child.name.to_string(),
         };
         let place = seen.entry(name.clone()).or_default();
         keyed.insert((name, *place), child);
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn node(name: &str, args: Vec<Scalar>, children: Vec<Config>) -> Config {
-        Config { name: name.to_owned(), args, children, ..Config::default() }
+        Config { name: name.to_owned().into(), args: args.into(), children, ..Config::default() }
     }
 
     fn words(old: Config, new: Config) -> Vec<String> {

@@ -257,10 +257,10 @@ fn asked_again(cycle: &Cycle, registry: &Registry, step: &Step, without: &[&str]
     let kind = registry.find(&step.verb, step.connector.as_deref())?;
     let mut open = step.clone();
     let limits = ["keep", "cooldown", "backtest"];
-    open.config.children.retain(|child| !limits.contains(&child.name.as_str()) && !without.contains(&child.name.as_str()));
+    open.config.children.retain(|child| !limits.contains(&&*child.name) && !without.contains(&&*child.name));
     open.config.children.push(Config {
-        name: "keep".to_owned(),
-        args: vec![Scalar::Integer(i64::from(u32::MAX))],
+        name: "keep".into(),
+        args: [Scalar::Integer(i64::from(u32::MAX))].into(),
         ..Config::default()
     });
     let mut inputs: Vec<Arc<Item>> = Vec::new();

@@ -236,7 +236,7 @@ pub mod tests {
     }
 
     fn node(name: &str, arg: Scalar) -> Config {
-        Config { name: name.into(), args: vec![arg], ..Config::default() }
+        Config { name: name.to_owned().into(), args: [arg].into(), ..Config::default() }
     }
 
     fn workflow() -> Workflow {

@@ -83,8 +83,11 @@ mod tests {
     use super::*;
 
     fn provider(kind: &str, base: Option<&str>, model: &str, price: Option<Config>) -> Provider {
-        let node =
-            |name: &str, text: &str| Config { name: name.into(), args: vec![Scalar::Text(text.into())], ..Config::default() };
+        let node = |name: &str, text: &str| Config {
+            name: name.to_owned().into(),
+            args: [Scalar::Text(text.into())].into(),
+            ..Config::default()
+        };
         let mut children = vec![node("model", model)];
         children.extend(base.map(|base| node("base-url", base)));
         children.extend(price);

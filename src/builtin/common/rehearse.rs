@@ -236,7 +236,7 @@ fn workflow() -> Workflow {
 }
 
 fn read_node(node: &KdlNode, spec: &NodeSpec) -> Config {
-    let mut config = Config { name: node.name().value().to_owned(), ..Config::default() };
+    let mut config = Config { name: node.name().value().to_owned().into(), ..Config::default() };
     for entry in node.entries() {
         let ty = match entry.name() {
             None => spec.args.get(config.args.len()).map(|arg| arg.ty).or(spec.rest),

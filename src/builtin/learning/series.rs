@@ -383,9 +383,9 @@ mod tests {
 
     #[test]
     fn an_ignored_time_makes_gaps_of_the_periods_it_touches() {
-        let mut node = Config { name: "ignore".into(), args: vec![Scalar::Text("2026-01-03".into())], ..Config::default() };
+        let mut node = Config { name: "ignore".into(), args: [Scalar::Text("2026-01-03".into())].into(), ..Config::default() };
         node.props.insert("to", Scalar::Text("2026-01-04".into()));
-        let wrong = Config { name: "ignore".into(), args: vec![Scalar::Text("soon".into())], ..Config::default() };
+        let wrong = Config { name: "ignore".into(), args: [Scalar::Text("soon".into())].into(), ..Config::default() };
         let config = Config { children: vec![node, wrong], ..Config::default() };
         let ignored = Ignored::read(&config, &TimeZone::UTC);
         assert_eq!(ignored.unread, ["soon"]);

@@ -394,7 +394,7 @@ impl Reader<'_> {
     }
 
     fn expectation(&mut self, line: &Line<'_>, workflow: &Workflow, cycles: u32) -> Option<Expectation> {
-        let what = match line.config.name.as_str() {
+        let what = match &*line.config.name {
             "expect" => self.items(line, workflow, cycles)?,
             "expect-published" => self.published(line, workflow)?,
             "expect-parameter" => self.parameter(line, workflow, cycles)?,

@@ -245,7 +245,7 @@ mod tests {
     fn exec(script: &str, trusted: bool, more: Vec<Config>) -> (tempfile::TempDir, Exec) {
         let folder = tempfile::tempdir().unwrap();
         let words = ["sh", "-c", script].map(|word| Scalar::Text(word.to_owned())).to_vec();
-        let mut children = vec![Config { name: "command".into(), args: words, ..Config::default() }];
+        let mut children = vec![Config { name: "command".into(), args: words.into(), ..Config::default() }];
         children.extend(more);
         let provider =
             model::Provider { name: "local".into(), kind: "exec".into(), config: Config { children, ..Config::default() } };
@@ -288,7 +288,7 @@ mod tests {
         let (_folder, writer) = exec("echo \"[$CARGO_MANIFEST_DIR]\"", true, Vec::new());
         let Reply::Generated(generated) = writer.generate(&request("")).await else { panic!("expected a text") };
         assert_eq!(generated.text, "[]");
-        let named = Config { name: "env".into(), args: vec![Scalar::Text("CARGO_MANIFEST_DIR".into())], ..Config::default() };
+        let named = Config { name: "env".into(), args: [Scalar::Text("CARGO_MANIFEST_DIR".into())].into(), ..Config::default() };
         let (_folder, writer) = exec("echo \"[$CARGO_MANIFEST_DIR]\"", true, vec![named]);
         let Reply::Generated(generated) = writer.generate(&request("")).await else { panic!("expected a text") };
         assert_ne!(generated.text, "[]");
@@ -300,7 +300,7 @@ mod tests {
         let told = failure(&writer).await.message;
         assert!(told.contains("3") && told.contains("“broken”"), "{told}");
         assert!(failure(&exec("true", true, Vec::new()).1).await.message.contains("printed nothing"));
-        let short = Config { name: "timeout".into(), args: vec![Scalar::Duration(100)], ..Config::default() };
+        let short = Config { name: "timeout".into(), args: [Scalar::Duration(100)].into(), ..Config::default() };
         assert!(failure(&exec("sleep 30", true, vec![short]).1).await.message.contains("was ended"));
     }
 }

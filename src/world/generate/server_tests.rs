@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const KEY: &str = "sk-very-secret";
 
 fn node(name: &str, arg: Scalar) -> Config {
-    Config { name: name.into(), args: vec![arg], ..Config::default() }
+    Config { name: name.to_owned().into(), args: [arg].into(), ..Config::default() }
 }
 
 fn provider(base_url: String, more: Vec<Config>) -> ModelServer {
@@ -436,7 +436,7 @@ async fn what_was_recorded_is_played_back_without_a_server_and_without_the_key()
     let tapes = |mode: &str| {
         let place = folder.path().join("tapes").display().to_string();
         let props = [("mode".to_owned(), Scalar::Text(mode.to_owned()))].into();
-        Config { name: "cassette".into(), args: vec![Scalar::Text(place)], props, ..Config::default() }
+        Config { name: "cassette".into(), args: [Scalar::Text(place)].into(), props, ..Config::default() }
     };
     for stream in [false, true] {
         let contract = contracts().remove(0);

@@ -148,7 +148,7 @@ mod tests {
 
     fn chat(body: fn(&Publish) -> Value, url: String) -> Chat {
         let node =
-            Config { name: "url".into(), args: vec![Scalar::Secret(SecretRef::Env("CHAT_URL".into()))], ..Config::default() };
+            Config { name: "url".into(), args: [Scalar::Secret(SecretRef::Env("CHAT_URL".into()))].into(), ..Config::default() };
         let config = Config { children: vec![node], ..Config::default() };
         let channel = model::Channel { name: "team".into(), kind: "slack".into(), config };
         Chat::new(body, &channel, quick_web(), Secrets::new("").with_environment(move |_| Some(url.clone())))

@@ -355,7 +355,7 @@ mod tests {
     }
 
     fn node(name: &str, arg: Scalar) -> Config {
-        Config { name: name.into(), args: vec![arg], ..Config::default() }
+        Config { name: name.to_owned().into(), args: [arg].into(), ..Config::default() }
     }
 
     fn channel_in(root: &Path, dir: &str, front_matter: Option<bool>) -> FilesChannel {

@@ -194,7 +194,7 @@ mod tests {
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     fn node(name: &str, arg: Scalar) -> Config {
-        Config { name: name.into(), args: vec![arg], ..Config::default() }
+        Config { name: name.to_owned().into(), args: [arg].into(), ..Config::default() }
     }
 
     fn channel(url: String, secret: &'static str) -> Webhook {
