@@ -415,19 +415,20 @@ impl Frame<'_> {
             references = decoder.references;
             references.shrink_to_fit();
         }
-        let name = config.arg().and_then(Scalar::text).unwrap_or("").to_owned();
+        let id = StepId::new(config.arg().and_then(Scalar::text).unwrap_or(""));
+        let name = id.as_str();
         let name_span = config.arg_spans.first().copied().unwrap_or(node.head_span());
         let what = if name == "workflow" { "reserved" } else { "step" };
-        self.check_name(&name, name_span, what);
-        if let Some(first) = self.sketch.by_name.get(&name).map(|first| self.sketch.steps[first].name_span) {
-            self.sink.push(repeated_name("step", &name, name_span, first));
-        } else if !name.is_empty() {
-            self.sketch.by_name.insert(name.clone(), self.sketch.steps.len());
+        self.check_name(name, name_span, what);
+        if !name.is_empty()
+            && let Some(first) = self.sketch.by_name.insert(id.clone(), self.sketch.steps.len())
+        {
+            self.sink.push(repeated_name("step", name, name_span, self.sketch.steps[first].name_span));
         }
         let wires = wires(&config, self.sink);
         let mut caps = Vec::new();
         for node in config.all("cap") {
-            caps.extend(self.cap(node, &name, CapUnit::Pieces).map(|cap| (cap, node.span)));
+            caps.extend(self.cap(node, name, CapUnit::Pieces).map(|cap| (cap, node.span)));
         }
         // From here on they live in the step itself.
         if kind.is_some_and(|kind| kind.spec().mode != Mode::Source) {
@@ -436,7 +437,7 @@ impl Frame<'_> {
         }
         let broken = self.has_errors_since(before);
         self.sketch.steps.push(StepSketch {
-            id: StepId::new(&name),
+            id,
             layer,
             verb: verb.to_owned(),
             connector: kind.and_then(|kind| kind.spec().connector).map(str::to_owned),

@@ -7,6 +7,7 @@ use crate::diag::Span;
 use crate::model::{Cap, Config, GoodKind, Layer};
 use crate::step::{ConnectorSpec, KindSpec, Mode, StepKind};
 use std::cell::OnceCell;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// One name after `from`.
@@ -82,8 +83,8 @@ pub(super) struct DoorSketch {
 /// in the order of the alphabet.
 #[derive(Default)]
 pub(super) struct Names {
-    numbers: HashMap<String, usize>,
-    sorted: OnceCell<Vec<String>>,
+    numbers: HashMap<StepId, usize>,
+    sorted: OnceCell<Vec<StepId>>,
 }
 
 impl Names {
@@ -91,9 +92,15 @@ impl Names {
         self.numbers.get(name).copied()
     }
 
-    /// Nothing may have looked at [`Names::sorted`] yet.
-    pub fn insert(&mut self, name: String, number: usize) {
-        self.numbers.insert(name, number);
+    /// Keeps a name; when it has been kept before, gives the number it has. Nothing may have looked at [`Names::sorted`] yet.
+    pub fn insert(&mut self, name: StepId, number: usize) -> Option<usize> {
+        match self.numbers.entry(name) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(number);
+                None
+            }
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -102,11 +109,11 @@ impl Names {
 
     pub fn sorted(&self) -> impl Iterator<Item = &str> {
         let sorted = self.sorted.get_or_init(|| {
-            let mut names: Vec<String> = self.numbers.keys().cloned().collect();
+            let mut names: Vec<StepId> = self.numbers.keys().cloned().collect();
             names.sort_unstable();
             names
         });
-        sorted.iter().map(String::as_str)
+        sorted.iter().map(StepId::as_str)
     }
 }
 
@@ -214,7 +221,10 @@ mod tests {
     #[test]
     fn names_are_seen_in_the_order_of_the_alphabet() {
         let mut names = Names::default();
-        ["b", "c", "a"].into_iter().enumerate().for_each(|(number, name)| names.insert(name.to_owned(), number));
+        for (number, name) in ["b", "c", "a"].into_iter().enumerate() {
+            assert_eq!(names.insert(name.into(), number), None);
+        }
+        assert_eq!(names.insert("c".into(), 9), Some(1));
         assert_eq!(names.sorted().collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!((names.get("c"), names.get("d"), names.len()), (Some(1), None, 3));
     }

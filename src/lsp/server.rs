@@ -328,7 +328,9 @@ impl<W: Write> Server<'_, W> {
         let session = &mut self.session;
         // What went wrong is in the log of the editor; the next keystroke tries again.
         let news = catch_unwind(AssertUnwindSafe(|| session.check_next())).unwrap_or_default();
-        self.tell(news)
+        let told = self.tell(news);
+        self.session.tidy();
+        told
     }
 
     fn tell(&mut self, news: Vec<Published>) -> io::Result<()> {

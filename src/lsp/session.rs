@@ -49,6 +49,8 @@ pub struct Session {
     /// By state folder: its head when it was read, and what was read.
     pasts: BTreeMap<PathBuf, (Option<Vec<u8>>, Option<Past>)>,
     to_read: Option<PathBuf>,
+    /// What was found before and no longer counts. Giving back its memory takes a while that nobody has to wait for.
+    spent: Vec<Unit>,
     /// The editor can fill in gaps.
     pub snippets: bool,
 }
@@ -73,6 +75,7 @@ impl Session {
             state: None,
             pasts: BTreeMap::new(),
             to_read: None,
+            spent: Vec::new(),
             snippets: false,
         }
     }
@@ -162,14 +165,20 @@ impl Session {
         let unit = self.source(&path, |source, session| {
             let checked = checking::check(source, &session.documents, session.registry);
             let shown = checking::shown(&checked, &path, &session.documents, session.encoding);
-            let before = session.units.get(&path).and_then(|unit| unit.sound.clone());
-            Unit { sound: checked.workflow.clone().or(before), checked, shown }
+            Unit { sound: checked.workflow.clone(), checked, shown }
         });
-        match unit {
-            Some(unit) => self.units.insert(path, unit),
-            None => self.units.remove(&path),
-        };
+        let before = self.units.remove(&path);
+        if let Some(mut unit) = unit {
+            unit.sound = unit.sound.or_else(|| before.as_ref()?.sound.clone());
+            self.units.insert(path, unit);
+        }
+        self.spent.extend(before);
         self.publish()
+    }
+
+    /// Gives back what no longer counts: when the editor has been told what is new.
+    pub fn tidy(&mut self) {
+        self.spent.clear();
     }
 
     /// What has changed since the editor was last told.
@@ -293,6 +302,7 @@ impl Session {
 mod tests {
     use super::*;
     use crate::builtin::registry;
+    use proptest::prelude::*;
     use std::str::FromStr as _;
 
     const WRONG: &str = "workflow \"w\" {\n    intelligence { sorce \"x\" }\n}\n";
@@ -331,6 +341,45 @@ mod tests {
         let told = session.publish();
         assert!(told.len() == 1 && told[0].diagnostics.is_empty() && told[0].version.is_none());
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn after_any_edits_the_findings_are_those_of_the_text(
+            edits in prop::collection::vec((0usize..5_000, 0usize..30, prop::sample::select(PIECES)), 1..6),
+        ) {
+            let (_folder, mut session) = session();
+            let uri = uri(&session, "w.kdl");
+            let mut text = include_str!("../../workflows/first-loop.kdl").to_owned();
+            session.open(uri.clone(), 0, text.clone());
+            all(&mut session);
+            for (version, (at, taken, put)) in (1..).zip(edits) {
+                let floor = |offset: usize| (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).expect("0 is one");
+                let range = floor(at)..floor(at + taken);
+                let lines = crate::lsp::positions::Lines::new(&text, session.encoding);
+                let change = TextDocumentContentChangeEvent {
+                    range: Some(lines.range(&text, range.clone())),
+                    range_length: None,
+                    text: put.to_owned(),
+                };
+                text.replace_range(range, put);
+                session.change(&uri, version, vec![change]);
+                all(&mut session);
+                session.tidy();
+                let mut fresh = Session::new(registry(), session.encoding, session.roots.clone());
+                fresh.open(uri.clone(), version, text.clone());
+                all(&mut fresh);
+                let (path, found) = session.units.first_key_value().expect("it is checked");
+                prop_assert_eq!(&*session.documents.get(path).expect("open").source.text, text.as_str());
+                prop_assert_eq!(&found.shown, &fresh.units[path].shown);
+                prop_assert_eq!(&found.checked.diagnostics, &fresh.units[path].checked.diagnostics);
+            }
+        }
+    }
+
+    /// What people type, and what breaks things.
+    const PIECES: &[&str] = &["", "x", "\"", "{", "}", "\n", "/*", "/-", "é😀", " from \"x\"\n", "score \"s\" { }\n", "weight=2"];
 
     #[test]
     fn a_template_alone_is_checked_by_the_workflow_that_names_it() {

@@ -225,8 +225,12 @@ impl<'s> Reader<'s> {
     fn white_space(&mut self) -> bool {
         let start = self.at;
         loop {
+            // Mostly it is the indentation of a line.
+            while self.peek() == Some(b' ') {
+                self.at += 1;
+            }
             match self.peek() {
-                Some(b' ' | b'\t') => self.at += 1,
+                Some(b'\t') => self.at += 1,
                 Some(b'/') if self.bytes.get(self.at + 1) == Some(&b'*') => self.block_comment(),
                 Some(byte) if !(b' '..0x7F).contains(&byte) => match blank_length(self.bytes, self.at) {
                     0 => break,

@@ -39,7 +39,10 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
         Some(module) => module.steps.len(),
         None => compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len()),
     };
-    Ok(tell(judged(compiled.diagnostics, args), &sources, &fixed, (&path, count(steps, "step")), args, output))
+    let exit = tell(judged(compiled.diagnostics, args), &sources, &fixed, (&path, count(steps, "step")), args, output);
+    // The program is about to end, which gives back the memory of a large workflow at once instead of piece by piece.
+    std::mem::forget(compiled.workflow);
+    Ok(exit)
 }
 
 /// The same for a file of tests, which is checked against the workflows it names.
