@@ -139,7 +139,7 @@ fn step(verb: &str, name: String, from: Vec<StepId>, count: Option<i64>) -> Step
         layer: Layer::Production,
         verb: verb.to_owned(),
         connector: None,
-        config: Config { name: verb.to_owned(), children, ..Config::default() },
+        config: Config { name: verb.to_owned().into(), children, ..Config::default() },
         from: from.into_iter().map(|from| Wire { from, carries: GoodKind::ALL.to_vec() }).collect(),
         caps: Vec::new(),
         files: BTreeMap::new(),

@@ -89,8 +89,8 @@ fn an_approval_is_void_when_where_it_goes_has_changed_meanwhile() {
     let mut changed = one_a_day(0);
     let channel = changed.channels.get_mut("blog").expect("the toy channel");
     channel.config.children.push(Config {
-        name: "dir".to_owned(),
-        args: vec![Scalar::Text("elsewhere".to_owned())],
+        name: "dir".into(),
+        args: [Scalar::Text("elsewhere".to_owned())].into(),
         ..Config::default()
     });
     let second = next(changed, Snapshot::default(), approved_and_waiting().carry(), 2);
@@ -193,7 +193,7 @@ fn items_that_wait_in_other_cycles_fill_the_queue_as_well() {
 
 fn deferring(mut step: Step, props: &[(&str, Scalar)]) -> Step {
     let props = props.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    step.config.children.push(Config { name: "defer".to_owned(), props, ..Config::default() });
+    step.config.children.push(Config { name: "defer".into(), props, ..Config::default() });
     step
 }
 
