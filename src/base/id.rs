@@ -34,12 +34,6 @@ macro_rules! name_id {
             }
         }
 
-        impl std::borrow::Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
-            }
-        }
-
         impl From<&str> for $name {
             fn from(text: &str) -> $name {
                 $name::new(text)

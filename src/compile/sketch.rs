@@ -6,9 +6,11 @@ use crate::base::{Digest, StepId};
 use crate::diag::Span;
 use crate::model::{Cap, Config, GoodKind, Layer};
 use crate::step::{ConnectorSpec, KindSpec, Mode, StepKind};
+use std::borrow::Borrow;
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 
 /// One name after `from`.
 #[derive(Clone, Debug)]
@@ -83,8 +85,24 @@ pub(super) struct DoorSketch {
 /// in the order of the alphabet.
 #[derive(Default)]
 pub(super) struct Names {
-    numbers: HashMap<StepId, usize>,
+    numbers: HashMap<Name, usize>,
     sorted: OnceCell<Vec<StepId>>,
+}
+
+/// An id that is found by its text.
+#[derive(PartialEq, Eq)]
+struct Name(StepId);
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_str().hash(state);
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        self.0.as_str()
+    }
 }
 
 impl Names {
@@ -94,7 +112,7 @@ impl Names {
 
     /// Keeps a name; when it has been kept before, gives the number it has. Nothing may have looked at [`Names::sorted`] yet.
     pub fn insert(&mut self, name: StepId, number: usize) -> Option<usize> {
-        match self.numbers.entry(name) {
+        match self.numbers.entry(Name(name)) {
             Entry::Occupied(first) => Some(*first.get()),
             Entry::Vacant(place) => {
                 place.insert(number);
@@ -109,7 +127,7 @@ impl Names {
 
     pub fn sorted(&self) -> impl Iterator<Item = &str> {
         let sorted = self.sorted.get_or_init(|| {
-            let mut names: Vec<StepId> = self.numbers.keys().cloned().collect();
+            let mut names: Vec<StepId> = self.numbers.keys().map(|name| name.0.clone()).collect();
             names.sort_unstable();
             names
         });
