@@ -85,7 +85,7 @@ impl Site {
     }
 
     fn channel(&self, password: &'static str) -> WordPress {
-        let node = |name: &str, arg: Scalar| Config { name: name.to_owned().into(), args: vec![arg], ..Config::default() };
+        let node = |name: &str, arg: Scalar| Config { name: name.to_owned().into(), args: [arg].into(), ..Config::default() };
         let children = vec![
             node("url", Scalar::Text(format!("http://127.0.0.1:{}", self.port))),
             node("user", Scalar::Text("editor".into())),

@@ -193,7 +193,7 @@ mod tests {
 
     fn ghost(url: String, key: &'static str) -> Ghost {
         let secret =
-            Config { name: "key".into(), args: vec![Scalar::Secret(SecretRef::Env("GHOST".into()))], ..Config::default() };
+            Config { name: "key".into(), args: [Scalar::Secret(SecretRef::Env("GHOST".into()))].into(), ..Config::default() };
         let config = Config { children: vec![node("url", &url), secret], ..Config::default() };
         let channel = model::Channel { name: "site".into(), kind: "ghost".into(), config };
         Ghost::new(&channel, quick_web(), Secrets::new("").with_environment(move |_| Some(key.to_owned())))

@@ -138,7 +138,7 @@ pub mod tests {
     use crate::model::Scalar;
 
     pub fn node(name: &str, arg: &str) -> Config {
-        Config { name: name.to_owned().into(), args: vec![Scalar::Text(arg.to_owned())], ..Config::default() }
+        Config { name: name.to_owned().into(), args: [Scalar::Text(arg.to_owned())].into(), ..Config::default() }
     }
 
     fn envelope(nodes: &[(&str, &str)]) -> Result<Envelope, Trouble> {
