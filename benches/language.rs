@@ -228,7 +228,11 @@ fn keystrokes() {
         let at = text.find("from \"press-0").expect("a wire") + "from \"".len();
         let (line_number, column) = (text[..at].matches('\n').count(), at - text[..at].rfind('\n').map_or(0, |end| end + 1));
         let mut times: Vec<f64> = Vec::new();
+        let mut before = 0.0;
         for stroke in 1..=KEYSTROKES + 10 {
+            if stroke == 11 {
+                before = processor(server.id());
+            }
             let typed = stroke % 2 == 1;
             let end = if typed { column } else { column + 1 };
             let range =
@@ -243,14 +247,26 @@ fn keystrokes() {
             let broken = found.iter().any(|finding| finding["code"] == "loop::unknown-step");
             assert_eq!(broken, typed, "a letter breaks the wire, and without it the wire is whole");
         }
+        let spent = (processor(server.id()) - before) / KEYSTROKES as f64;
         drop(to);
         server.wait().expect("it ends with its input");
         let mut times = times.split_off(10);
         times.sort_by(f64::total_cmp);
         let of_hundred = |share: usize| times[times.len() * share / 100] * 1e3;
-        let beside = format!("the middle {:.2} ms, the slowest {:.2} ms", of_hundred(50), times[times.len() - 1] * 1e3);
+        let (middle, slowest) = (of_hundred(50), times[times.len() - 1] * 1e3);
+        let beside = format!("the middle {middle:.2} ms, the slowest {slowest:.2} ms; {:.2} ms of processor each", spent * 1e3);
         line(&format!("{} lines, {:.2} MB", text.lines().count(), text.len() as f64 / 1e6), of_hundred(95), "ms", &beside);
     }
+}
+
+/// Seconds of processor time that a running process has used in all its threads; 0 where the system does not tell.
+fn processor(id: u32) -> f64 {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let spent = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    spent.sum::<f64>() / 1e9
 }
 
 fn say(to: &mut ChildStdin, message: &Value) {

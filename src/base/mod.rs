@@ -1,5 +1,6 @@
 //! Ids, names, time, money, digests and seeded chance: the small words every room speaks.
 
+pub mod both;
 pub mod digest;
 pub mod duration;
 pub mod files;

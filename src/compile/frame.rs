@@ -1,45 +1,27 @@
 //! Reads the file into a sketch: the workflow's settings, its doors, and its steps by layer, verb and connector.
 
-use super::check;
 use super::decode::{Decoder, number_of, repeated_node, unknown_node};
-use super::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WORKFLOW};
+use super::language::{self, CHANNEL, PROVIDER, SETTINGS, USE, WORKFLOW};
 use super::scalar::one_of;
-use super::sketch::{DoorSketch, LayerSketch, Lists, Names, Sketch, StepSketch, WireSketch};
-use crate::base::StepId;
+use super::sketch::{DoorSketch, LayerSketch, Lists, Names, Sketch};
+use super::steps::{self, Verbs};
+use crate::base::both::Both;
 use crate::diag::{Diagnostic, Span, nearest};
 use crate::model::{Cap, CapUnit, Config, Cron, Except, Layer, Scalar, Window};
-use crate::step::{ConnectorSpec, Mode, NodeSpec, Registry, StepKind};
+use crate::step::{ConnectorSpec, NodeSpec, Registry};
 use crate::syntax::{Node, Tree};
-use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
-
-/// Kinds by verb, in registry order: one look instead of a search for each step.
-type Verbs = HashMap<&'static str, Vec<&'static dyn StepKind>>;
+use std::collections::BTreeMap;
 
 struct Frame<'s> {
     registry: &'s Registry,
-    verbs: Rc<Verbs>,
-    /// Verbs in registry order, for messages.
-    verb_names: Vec<&'static str>,
+    verbs: Verbs,
     sink: &'s mut Vec<Diagnostic>,
     sketch: Sketch,
 }
 
 /// Reads the one workflow of a file; `None` when there is none, which has then been said.
-pub(super) fn read(tree: &Tree, registry: &Registry, sink: &mut Vec<Diagnostic>) -> Option<Sketch> {
+pub(super) fn read(tree: &Tree, registry: &Registry, both: Both<'_>, sink: &mut Vec<Diagnostic>) -> Option<Sketch> {
     let root = find_workflow(tree, sink)?;
-    let mut verbs = Verbs::new();
-    let mut verb_names = Vec::new();
-    for kind in &registry.kinds {
-        let verb = kind.spec().verb;
-        verbs
-            .entry(verb)
-            .or_insert_with(|| {
-                verb_names.push(verb);
-                Vec::new()
-            })
-            .push(*kind);
-    }
     let mut decoder = Decoder::new(sink);
     let head = decoder.head(root, &WORKFLOW);
     let references = std::mem::take(&mut decoder.references);
@@ -71,9 +53,9 @@ pub(super) fn read(tree: &Tree, registry: &Registry, sink: &mut Vec<Diagnostic>)
                 .help("1 is Intelligence and Learning, 2 adds Strategy and Conversion, 3 Production and Distribution"),
         );
     }
-    let mut frame = Frame { registry, verbs: Rc::new(verbs), verb_names, sink, sketch };
-    frame.check_name(&frame.sketch.name.clone(), frame.sketch.name_span, "workflow");
-    frame.workflow(root);
+    let mut frame = Frame { registry, verbs: Verbs::new(registry), sink, sketch };
+    check_name(&frame.sketch.name, frame.sketch.name_span, "workflow", frame.sink);
+    frame.workflow(root, both);
     Some(frame.sketch)
 }
 
@@ -132,7 +114,7 @@ fn find_workflow<'t>(tree: &'t Tree, sink: &mut Vec<Diagnostic>) -> Option<Node<
 }
 
 impl Frame<'_> {
-    fn workflow(&mut self, root: Node<'_>) {
+    fn workflow(&mut self, root: Node<'_>, both: Both<'_>) {
         let mut settings: Vec<(Node<'_>, usize)> = Vec::new();
         let mut layers: Vec<(Layer, Node<'_>)> = Vec::new();
         let mut doors: Vec<(Node<'_>, bool)> = Vec::new();
@@ -163,14 +145,16 @@ impl Frame<'_> {
         for (node, is_provider) in doors {
             self.door(node, is_provider);
         }
+        let mut nodes: Vec<(Layer, Node<'_>)> = Vec::new();
         for (layer, node) in layers {
-            self.layer(layer, node);
+            self.layer(layer, node, &mut nodes);
         }
+        self.steps(&nodes, both);
     }
 
     /// A node that does not belong directly into a workflow: often a step outside its layer.
     fn stray(&mut self, child: Node<'_>) -> Option<&'static str> {
-        if let Some(kinds) = self.verbs.get(child.name()) {
+        if let Some(kinds) = self.verbs.kinds(child.name()) {
             let home = kinds.first().and_then(|kind| kind.spec().layers.first()).copied().unwrap_or(Layer::Intelligence);
             self.sink.push(
                 Diagnostic::error("loop::wrong-layer", format!("step `{}` stands outside a layer", child.name()))
@@ -260,7 +244,7 @@ impl Frame<'_> {
         let Some(limit) = self.sketch.settings.child("limit").cloned() else { return };
         for spend in limit.children.iter().filter(|child| matches!(&*child.name, "spend" | "tokens")) {
             let unit_of_integer = CapUnit::Tokens;
-            if let Some(cap) = self.cap(spend, "workflow", unit_of_integer) {
+            if let Some(cap) = cap(spend, "workflow", unit_of_integer, self.sink) {
                 self.sketch.caps.push((cap, spend.span));
             }
         }
@@ -274,24 +258,6 @@ impl Frame<'_> {
                     .help("8 is a good start"),
             );
         }
-    }
-
-    fn cap(&mut self, config: &Config, key: &str, unit_of_integer: CapUnit) -> Option<Cap> {
-        let (unit, most) = match config.arg()? {
-            Scalar::Integer(most) => (unit_of_integer, *most),
-            Scalar::Money(money) => (CapUnit::Money(money.currency.clone()), money.micros),
-            _ => return None,
-        };
-        let per = config.prop("per").and_then(Scalar::text).and_then(Window::parse)?;
-        if most < 1 {
-            self.sink.push(
-                Diagnostic::error("loop::out-of-range", format!("a cap of {most} lets nothing through"))
-                    .at(config.arg_spans.first().copied().unwrap_or(config.span), "expected at least 1")
-                    .help("write how many may pass, or remove the step if none should"),
-            );
-            return None;
-        }
-        Some(Cap { key: key.to_owned(), unit, most, per })
     }
 
     fn door(&mut self, node: Node<'_>, is_provider: bool) {
@@ -314,9 +280,9 @@ impl Frame<'_> {
         }
         let name = config.arg().and_then(Scalar::text).unwrap_or("").to_owned();
         let name_span = config.arg_spans.first().copied().unwrap_or(node.head_span());
-        self.check_name(&name, name_span, spec.name);
+        check_name(&name, name_span, spec.name, self.sink);
         config.props.remove("kind");
-        let broken = self.has_errors_since(before);
+        let broken = self.sink[before..].iter().any(Diagnostic::is_error);
         let doors = if is_provider { &mut self.sketch.providers } else { &mut self.sketch.channels };
         if let Some(first) = doors.get(&name).map(|door| door.name_span) {
             self.sink.push(repeated_name(spec.name, &name, name_span, first));
@@ -325,219 +291,89 @@ impl Frame<'_> {
         }
     }
 
-    fn layer(&mut self, layer: Layer, node: Node<'_>) {
+    /// Reads the head of a layer, and adds its steps to `nodes`.
+    fn layer<'t>(&mut self, layer: Layer, node: Node<'t>, nodes: &mut Vec<(Layer, Node<'t>)>) {
         if let Some(first) = self.sketch.layers.iter().find(|block| block.layer == layer) {
             self.sink.push(repeated_node(node, layer.name(), first.head_span).help("put all its steps into one block"));
         }
         const BLOCK: NodeSpec = NodeSpec::EMPTY;
         // The annotation, argument and property rules of a node without any.
         Decoder::new(self.sink).head(node, &NodeSpec { name: layer.name(), ..BLOCK });
-        let mut steps = 0;
-        for child in node.children() {
-            if !child.name().is_empty() {
-                self.step(layer, child);
-                steps += 1;
-            }
-        }
-        self.sketch.layers.push(LayerSketch { layer, head_span: node.head_span(), steps });
+        let before = nodes.len();
+        nodes.extend(node.children().filter(|child| !child.name().is_empty()).map(|child| (layer, child)));
+        self.sketch.layers.push(LayerSketch { layer, head_span: node.head_span(), steps: nodes.len() - before });
     }
 
-    fn step(&mut self, layer: Layer, node: Node<'_>) {
-        let before = self.sink.len();
-        let mut verb = node.name();
-        if !self.verbs.contains_key(verb) {
-            // A step of a module that is still there could not be expanded, and why has been said.
-            let is_of_module = verb.contains('.');
-            let near = if is_of_module { None } else { nearest(verb, self.verb_names.iter().copied()) };
-            if !is_of_module {
-                self.sink.push(self.unknown_verb(node, layer, near));
+    /// The steps of all layers.
+    fn steps(&mut self, nodes: &[(Layer, Node<'_>)], both: Both<'_>) {
+        let sketch = &mut self.sketch;
+        steps::read(&self.verbs, nodes, both, self.sink, |mut step, sink| {
+            let number = sketch.steps.len();
+            if !step.id.as_str().is_empty()
+                && let Some(first) = sketch.by_name.insert(step.id.clone(), number)
+            {
+                step.broken = true;
+                sink.push(repeated_name("step", step.id.as_str(), step.name_span, sketch.steps[first].name_span));
             }
-            // Read on as if it had been spelled right.
-            verb = near.unwrap_or(verb);
-        }
-        let verbs = Rc::clone(&self.verbs);
-        let kinds = verbs.get(verb).map_or(&[][..], Vec::as_slice);
-        let has_connectors = kinds.iter().any(|kind| kind.spec().connector.is_some());
-        let line = if has_connectors { STEP_WITH_KIND } else { STEP };
-        let line = NodeSpec { name: kinds.first().map_or("step", |kind| kind.spec().verb), ..line };
-        let mut config = match kinds.is_empty() {
-            // Of an unknown verb only the name is known.
-            true => {
-                let name = node.arg(0);
-                Config {
-                    args: name
-                        .iter()
-                        .filter_map(|entry| entry.value().text())
-                        .map(|text| Scalar::Text(text.to_owned()))
-                        .collect(),
-                    arg_spans: name.iter().map(|entry| entry.span()).collect(),
-                    span: node.span(),
-                    ..Config::default()
-                }
-            }
-            false => Decoder::new(self.sink).head(node, &line),
-        };
-        config.name = kinds.first().map_or_else(|| verb.to_owned().into(), |kind| kind.spec().verb.into());
-        let connector = config.props.remove("kind").as_ref().and_then(Scalar::text).map(str::to_owned);
-        let mut kind = kinds.iter().copied().find(|kind| kind.spec().connector == connector.as_deref());
-        if kind.is_none()
-            && let Some(connector) = &connector
-        {
-            let span = node.prop("kind").map_or(node.head_span(), |entry| entry.value_span());
-            let known = kinds.iter().filter_map(|kind| kind.spec().connector);
-            self.sink.push(unknown_connector(verb, connector, span, known.clone()));
-            let near = nearest(connector, known);
-            kind = kinds.iter().copied().find(|kind| near.is_some() && kind.spec().connector == near);
-        }
-        let mut misplaced = false;
-        let mut references = Vec::new();
-        if let Some(kind) = kind {
-            let spec = kind.spec();
-            if !spec.layers.is_empty() && !spec.layers.contains(&layer) {
-                misplaced = true;
-                self.sink.push(
-                    Diagnostic::error(
-                        "loop::wrong-layer",
-                        format!("`{verb}` belongs to {}, not to {layer}", one_of(spec.layers.iter().map(|layer| layer.title()))),
-                    )
-                    .at(node.name_span(), format!("inside `{}`", layer.name()))
-                    .help(format!("move it into {}", one_of(spec.layers.iter().map(|layer| layer.name())))),
-                );
-            }
-            let wired = match spec.mode {
-                Mode::Source => &[],
-                _ => language::WIRED,
-            };
-            let mut decoder = Decoder::new(self.sink);
-            decoder.said_elsewhere = check::said_by_rules(spec);
-            decoder.is_step = true;
-            config.children = decoder.children(node, &[spec.nodes, wired], line.props, verb);
-            references = decoder.references;
-            references.shrink_to_fit();
-        }
-        let id = StepId::new(config.arg().and_then(Scalar::text).unwrap_or(""));
-        let name = id.as_str();
-        let name_span = config.arg_spans.first().copied().unwrap_or(node.head_span());
-        let what = if name == "workflow" { "reserved" } else { "step" };
-        self.check_name(name, name_span, what);
-        if !name.is_empty()
-            && let Some(first) = self.sketch.by_name.insert(id.clone(), self.sketch.steps.len())
-        {
-            self.sink.push(repeated_name("step", name, name_span, self.sketch.steps[first].name_span));
-        }
-        let wires = wires(&config, self.sink);
-        let mut caps = Vec::new();
-        for node in config.all("cap") {
-            caps.extend(self.cap(node, name, CapUnit::Pieces).map(|cap| (cap, node.span)));
-        }
-        // From here on they live in the step itself.
-        if kind.is_some_and(|kind| kind.spec().mode != Mode::Source) {
-            config.children.retain(|child| child.name != "from" && child.name != "cap");
-            config.children.shrink_to_fit();
-        }
-        let broken = self.has_errors_since(before);
-        self.sketch.steps.push(StepSketch {
-            id,
-            layer,
-            verb: verb.to_owned(),
-            connector: kind.and_then(|kind| kind.spec().connector).map(str::to_owned),
-            kind,
-            config,
-            caps,
-            wires,
-            references,
-            files: BTreeMap::new(),
-            reads: Vec::new(),
-            tunes: Vec::new(),
-            name_span,
-            head_span: node.head_span(),
-            span: node.span(),
-            broken,
-            misplaced,
+            sketch.steps.push(step);
         });
     }
-
-    fn unknown_verb(&self, node: Node<'_>, layer: Layer, near: Option<&str>) -> Diagnostic {
-        let verb = node.name();
-        let finding =
-            Diagnostic::error("loop::unknown-kind", format!("unknown step kind `{verb}`")).at(node.name_span(), "no such verb");
-        match near {
-            Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), node.name_span(), near),
-            None => {
-                let fitting = self.verb_names.iter().copied().filter(|verb| {
-                    let layers = self.verbs[verb].first().map_or(&[][..], |kind| kind.spec().layers);
-                    layers.is_empty() || layers.contains(&layer)
-                });
-                finding.help(format!("in `{}` you can use {}", layer.name(), one_of(fitting)))
-            }
-        }
-    }
-
-    /// Names are ids: they stand in paths of parameters, in keys of the store and in commands.
-    fn check_name(&mut self, name: &str, span: Span, what: &str) {
-        let reserved = what == "reserved";
-        let odd = name.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '.' | '/' | '\\' | '"'));
-        if name.is_empty() {
-            // A missing name has been reported; an empty one has not.
-            if span.len() == 2 {
-                self.sink.push(
-                    Diagnostic::error("loop::unusable-name", format!("the name of this {what} is empty"))
-                        .at(span, "empty")
-                        .help("write a short name of letters, digits and `-`"),
-                );
-            }
-        } else if reserved || odd.is_some() {
-            let why = match odd {
-                Some(c) if c.is_whitespace() => "a name has no spaces".to_owned(),
-                Some(c) => format!("a name has no `{}`", c.escape_default()),
-                None => "this name stands for the whole workflow".to_owned(),
-            };
-            let plain: String =
-                name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect::<String>().to_lowercase();
-            let finding =
-                Diagnostic::error("loop::unusable-name", format!("`{}` cannot be a name", name.escape_default())).at(span, why);
-            self.sink.push(match reserved {
-                true => finding.help("choose another name"),
-                false => finding.help(format!("write `\"{}\"`", plain.trim_matches('-'))),
-            });
-        }
-    }
-
-    fn has_errors_since(&self, before: usize) -> bool {
-        self.sink[before..].iter().any(Diagnostic::is_error)
-    }
 }
 
-/// A wire for each name after `from`.
-fn wires(config: &Config, sink: &mut Vec<Diagnostic>) -> Vec<WireSketch> {
-    // Of a few a look at all is cheaper than a map.
-    const FEW: usize = 8;
-    let mut wires: Vec<WireSketch> = Vec::new();
-    let mut others: HashMap<&str, Span> = HashMap::new();
-    let named = config.all("from").flat_map(|from| from.args.iter().zip(&from.arg_spans));
-    for (name, span) in named.filter_map(|(arg, span)| Some((arg.text().filter(|name| !name.is_empty())?, *span))) {
-        let first = wires.iter().take(FEW).find(|wire| wire.name == name).map(|wire| wire.span);
-        if let Some(first) = first.or_else(|| others.get(name).copied()) {
+/// A cap as its node says, when it lets anything through.
+pub(super) fn cap(config: &Config, key: &str, unit_of_integer: CapUnit, sink: &mut Vec<Diagnostic>) -> Option<Cap> {
+    let (unit, most) = match config.arg()? {
+        Scalar::Integer(most) => (unit_of_integer, *most),
+        Scalar::Money(money) => (CapUnit::Money(money.currency.clone()), money.micros),
+        _ => return None,
+    };
+    let per = config.prop("per").and_then(Scalar::text).and_then(Window::parse)?;
+    if most < 1 {
+        sink.push(
+            Diagnostic::error("loop::out-of-range", format!("a cap of {most} lets nothing through"))
+                .at(config.arg_spans.first().copied().unwrap_or(config.span), "expected at least 1")
+                .help("write how many may pass, or remove the step if none should"),
+        );
+        return None;
+    }
+    Some(Cap { key: key.to_owned(), unit, most, per })
+}
+
+/// Names are ids: they stand in paths of parameters, in keys of the store and in commands.
+pub(super) fn check_name(name: &str, span: Span, what: &str, sink: &mut Vec<Diagnostic>) {
+    let reserved = what == "reserved";
+    let odd = name.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '.' | '/' | '\\' | '"'));
+    if name.is_empty() {
+        // A missing name has been reported; an empty one has not.
+        if span.len() == 2 {
             sink.push(
-                Diagnostic::warning("loop::repeated-wire", format!("`{name}` is named twice after `from`"))
-                    .at(span, "named again here")
-                    .at(first, "first named here")
-                    .help("remove one: what it gives flows once"),
+                Diagnostic::error("loop::unusable-name", format!("the name of this {what} is empty"))
+                    .at(span, "empty")
+                    .help("write a short name of letters, digits and `-`"),
             );
-            continue;
         }
-        if wires.len() >= FEW {
-            others.insert(name, span);
-        }
-        if wires.capacity() == 0 {
-            wires.reserve_exact(1);
-        }
-        wires.push(WireSketch { name: name.to_owned(), span, from: None, guessed: false, carries: None });
+    } else if reserved || odd.is_some() {
+        let why = match odd {
+            Some(c) if c.is_whitespace() => "a name has no spaces".to_owned(),
+            Some(c) => format!("a name has no `{}`", c.escape_default()),
+            None => "this name stands for the whole workflow".to_owned(),
+        };
+        let plain: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect::<String>().to_lowercase();
+        let finding =
+            Diagnostic::error("loop::unusable-name", format!("`{}` cannot be a name", name.escape_default())).at(span, why);
+        sink.push(match reserved {
+            true => finding.help("choose another name"),
+            false => finding.help(format!("write `\"{}\"`", plain.trim_matches('-'))),
+        });
     }
-    wires
 }
 
-fn unknown_connector(verb: &str, kind: &str, span: Span, known: impl Iterator<Item = &'static str> + Clone) -> Diagnostic {
+pub(super) fn unknown_connector(
+    verb: &str,
+    kind: &str,
+    span: Span,
+    known: impl Iterator<Item = &'static str> + Clone,
+) -> Diagnostic {
     let finding = Diagnostic::error("loop::unknown-connector", format!("`{verb}` has no kind `{kind}`")).at(span, "no such kind");
     match nearest(kind, known.clone()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\"")),

@@ -23,6 +23,7 @@ mod scalar;
 pub mod schema;
 mod secrets;
 mod sketch;
+mod steps;
 pub mod test_file;
 #[doc(hidden)]
 pub mod testing;
@@ -30,6 +31,7 @@ pub mod testing;
 mod tests;
 mod texts;
 
+use crate::base::both::{Both, one_after_another};
 use crate::base::files::{FileError, Files};
 use crate::diag::{Diagnostic, Sources, diagnostic};
 use crate::model::Workflow;
@@ -57,6 +59,11 @@ impl Compiled {
 
 /// Compiles the workflow file at `path`. Paths inside the file are relative to its folder.
 pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
+    compile_with(files, path, registry, &one_after_another)
+}
+
+/// The same, with a say in how the two halves of a large workflow are read: what comes out is the same.
+pub fn compile_with(files: &dyn Files, path: &str, registry: &Registry, both: Both<'_>) -> Compiled {
     let mut sources = Sources::default();
     let text = match files.text(path) {
         Ok(text) => text,
@@ -85,7 +92,7 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
         None => (tree, None),
     };
     let mut workflow = None;
-    let sketch = frame::read(&tree, registry, &mut diagnostics);
+    let sketch = frame::read(&tree, registry, both, &mut diagnostics);
     // All that is needed of it is in the sketch, and it is large.
     drop(tree);
     if let Some(mut sketch) = sketch {

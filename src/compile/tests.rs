@@ -1,7 +1,7 @@
 //! Whole compilations: a sound workflow becomes a value, and each mistake is said once.
 
 use super::testing::registry;
-use super::{Compiled, compile};
+use super::{Compiled, compile, compile_with};
 use crate::base::files::MemoryFiles;
 use crate::base::{Money, StepId};
 use crate::model::{CapUnit, GoodKind, Scalar, Window};
@@ -48,6 +48,36 @@ workflow "first-loop" {
     conversion { lead-score "fit" { from "site" } }
 }
 "#;
+
+/// The loop with many more sources. With faults, every seventh of them has a mistake and every eleventh the name of another.
+fn many(faults: bool) -> String {
+    let source = |n: usize| {
+        let name = if faults && n % 11 == 0 { n / 2 } else { n };
+        let kind = if faults && n % 7 == 0 { "cvs" } else { "csv" };
+        format!(
+            "        source \"press-{name}\" kind=\"{kind}\" {{ path \"data/press.csv\"; column \"Clicks\" as=\"volume\" }}\n"
+        )
+    };
+    let sources: String = (0..600).map(source).collect();
+    LOOP.replacen("    intelligence {\n", &format!("    intelligence {{\n{sources}"), 1)
+}
+
+#[test]
+fn a_large_workflow_is_the_same_whichever_half_is_read_first() {
+    let registry = registry();
+    for faults in [true, false] {
+        let files = world(&many(faults));
+        let one = compile(&files, "workflows/loop.kdl", &registry);
+        let other = compile_with(&files, "workflows/loop.kdl", &registry, &|one, other| {
+            other();
+            one();
+        });
+        assert!(one.diagnostics.len() >= 100 && one.workflow.is_none() == faults, "{faults} {}", one.diagnostics.len());
+        assert_eq!(one.diagnostics, other.diagnostics);
+        let digest = |compiled: Compiled| compiled.workflow.map(|workflow| workflow.digest());
+        assert_eq!(digest(one), digest(other));
+    }
+}
 
 pub(super) fn world(text: &str) -> MemoryFiles {
     MemoryFiles::new([

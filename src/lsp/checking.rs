@@ -5,9 +5,10 @@ use super::lexer::{Kind, tokens};
 use super::positions::{Encoding, Lines};
 use super::uris;
 use crate::compile::modules::is_module;
-use crate::compile::{compile, test_file};
+use crate::compile::{compile_with, test_file};
 use crate::diag::{Diagnostic, FileId, Severity, Sources, nearest};
 use crate::model::Workflow;
+use crate::runtime::at_once;
 use crate::step::Registry;
 use crate::syntax;
 use lsp_types::{DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag, Location, NumberOrString, Range, Uri};
@@ -80,7 +81,7 @@ pub fn check(source: &Source, documents: &Documents, registry: &Registry) -> Che
     let mut depends = BTreeSet::from([source.path.clone()]);
     let (sources, diagnostics, workflow) = match role(source) {
         Role::Workflow | Role::Module => {
-            let compiled = compile(&files, &name, registry);
+            let compiled = compile_with(&files, &name, registry, &at_once);
             (compiled.sources, compiled.diagnostics, compiled.workflow)
         }
         Role::Tests => {

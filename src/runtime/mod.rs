@@ -1,5 +1,6 @@
 //! The runtime: carries out what the engine says. The doors to the outside are traits here; `store` and `world` implement them.
 
+mod at_once;
 pub mod beside;
 pub mod clock;
 pub mod decide;
@@ -12,6 +13,7 @@ pub mod run;
 pub mod schedule;
 pub mod stop;
 
+pub use at_once::at_once;
 pub use beside::{SharedCaps, Sharing};
 pub use clock::FixedClock;
 pub use decide::{DecideError, Gate, decide, open_gates, resolve};

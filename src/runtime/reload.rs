@@ -11,6 +11,7 @@ use crate::compile;
 use crate::diag::{Diagnostic, Sources};
 use crate::model::Workflow;
 use crate::plan::{Version, WorkflowDiff};
+use crate::runtime::at_once;
 use crate::step::Registry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ pub struct Reading {
 /// Reads the workflow file `name` with everything that belongs to it. Never fails.
 pub fn read(files: &dyn Files, name: &str, registry: &Registry) -> Reading {
     let traced = Traced::new(files);
-    let compiled = compile::compile(&traced, name, registry);
+    let compiled = compile::compile_with(&traced, name, registry, &at_once);
     let definition = compiled.workflow.map(|workflow| {
         let client_os = workflow.client_os.as_ref().map(|folder| client_os::read(&traced, folder).0).unwrap_or_default();
         let sources = sources(&compiled.sources, &workflow, &client_os);

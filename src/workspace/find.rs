@@ -80,7 +80,7 @@ pub fn compile(path: &Path) -> Result<(DiskFiles, Compiled), Failure> {
         return Err(Failure::new("cli::no-such-file", format!("cannot read `{}`: no such file", path.display()))
             .help("check the path, or start with `loopctl init my-loop`"));
     }
-    let compiled = compile::compile(&files, &name, builtin::registry());
+    let compiled = compile::compile_with(&files, &name, builtin::registry(), &crate::runtime::at_once);
     Ok((files, compiled))
 }
 

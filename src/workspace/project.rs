@@ -141,7 +141,7 @@ impl Project {
         let disk = DiskFiles::new(&root);
         let front = MemoryFiles(pinned.iter().map(|(path, text)| (path.clone(), Arc::from(text.as_str()))).collect());
         let files = Overlay { front, behind: &disk };
-        let compiled = compile::compile(&files, &name, builtin::registry());
+        let compiled = compile::compile_with(&files, &name, builtin::registry(), &crate::runtime::at_once);
         let Some(workflow) = compiled.workflow else {
             return Err(Failure::new(
                 "run::cannot-resume",

@@ -6,6 +6,7 @@ use super::definition::{Export, Fragment, Hole, Module, Param, fragments, hole, 
 use super::library::{Library, is_below};
 use super::map::EXPANDED;
 use super::write::{Scope, Writer};
+use crate::base::both::one_after_another;
 use crate::base::files::Files;
 use crate::compile::scalar::one_of;
 use crate::compile::{flow, frame, language, lower, paths, resolve};
@@ -239,7 +240,7 @@ fn tried(number: usize, at: usize, library: &mut Library<'_>, sink: &mut Vec<Dia
     let (tree, _) = syntax::read(EXPANDED, &writer.text);
     let known = library.sources.len();
     let mut findings = Vec::new();
-    if let Some(mut sketch) = frame::read(&tree, library.registry, &mut findings) {
+    if let Some(mut sketch) = frame::read(&tree, library.registry, &one_after_another, &mut findings) {
         resolve::Resolver::new(library.files, &library.root, library.sources, &mut findings).resolve(&mut sketch);
         flow::flow(&mut sketch, library.registry, &mut findings);
         lower::checked(sketch, &library.root, &mut findings);
