@@ -15,6 +15,7 @@ use serde_json::json;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub fn run(args: &Store, engine: Option<EngineKind>, place: &Place, output: &Output) -> Result<Exit, Failure> {
     match &args.command {
@@ -225,7 +226,10 @@ fn import(folder: &Path, from: &Path, output: &Output) -> Result<Exit, Failure> 
         let failure = Failure::from(error);
         if failure.code.starts_with("store::") { failure.help(aside.clone()) } else { failure }
     };
-    let mut journal = open(folder).map_err(|error| if is_damage(&error) { in_the_way(error) } else { error.into() })?;
+    // All of it is one write, so that it is there as a whole or not at all.
+    let options = OpenOptions { patience: Duration::from_secs(3_600), ..OpenOptions::default() };
+    let opened = store::open(folder, &options);
+    let mut journal = opened.map_err(|error| if is_damage(&error) { in_the_way(error) } else { error.into() })?;
     let imported = store::import(journal.store_mut()?, &mut BufReader::new(source));
     let values = match imported {
         Ok(values) => values,
