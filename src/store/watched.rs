@@ -19,6 +19,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 type Job<S> = Box<dyn FnOnce(&mut S) -> Result<Head, JournalError> + Send>;
+type Away<S> = (Box<S>, Job<S>);
 type Home<S> = (Box<S>, Result<Head, JournalError>);
 
 /// A store with its thread.
@@ -28,7 +29,7 @@ pub struct Watched<S: CheckpointStore + 'static> {
     /// Remembered, so that nobody waits for the disk to hear it.
     value_most: usize,
     /// Where the store is sent with work, and where it comes back. Made with the first write.
-    thread: Option<(Sender<(Box<S>, Job<S>)>, Receiver<Home<S>>)>,
+    thread: Option<(Sender<Away<S>>, Receiver<Home<S>>)>,
 }
 
 /// Where the store is.
@@ -89,7 +90,7 @@ impl<S: CheckpointStore + 'static> Watched<S> {
     /// Sends the store away with work; it must be at home.
     fn send(&mut self, job: Job<S>) -> Result<(), JournalError> {
         if self.thread.is_none() {
-            let (to, jobs) = channel::<(Box<S>, Job<S>)>();
+            let (to, jobs) = channel::<Away<S>>();
             let (home, back) = channel::<Home<S>>();
             let worker = move || {
                 for (mut store, job) in jobs {
