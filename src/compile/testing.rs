@@ -201,6 +201,34 @@ const GATE: KindSpec = KindSpec {
             ..NodeSpec::EMPTY
         },
         NodeSpec {
+            name: "remind",
+            args: &[ArgSpec { name: "after", ty: ValueType::Duration, required: true }],
+            props: &[PropSpec {
+                name: "every",
+                ty: ValueType::Duration,
+                required: false,
+                default: None,
+                doc: "Again so long after each reminder.",
+            }],
+            doc: "How long an item waits before people are told again.",
+            example: "remind \"24h\"",
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "escalate",
+            args: &[ArgSpec { name: "after", ty: ValueType::Duration, required: true }],
+            props: &[PropSpec {
+                name: "to",
+                ty: ValueType::Text,
+                required: true,
+                default: None,
+                doc: "Who is asked as well.",
+            }],
+            doc: "How long an item waits before somebody else is asked as well.",
+            example: "escalate \"48h\" to=\"head-of-content\"",
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
             name: "expires",
             args: &[ArgSpec { name: "after", ty: ValueType::Duration, required: true }],
             props: &[PropSpec {
