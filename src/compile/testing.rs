@@ -217,13 +217,7 @@ const GATE: KindSpec = KindSpec {
         NodeSpec {
             name: "escalate",
             args: &[ArgSpec { name: "after", ty: ValueType::Duration, required: true }],
-            props: &[PropSpec {
-                name: "to",
-                ty: ValueType::Text,
-                required: true,
-                default: None,
-                doc: "Who is asked as well.",
-            }],
+            props: &[PropSpec { name: "to", ty: ValueType::Text, required: true, default: None, doc: "Who is asked as well." }],
             doc: "How long an item waits before somebody else is asked as well.",
             example: "escalate \"48h\" to=\"head-of-content\"",
             ..NodeSpec::EMPTY

@@ -265,7 +265,8 @@ mod tests {
             lock.write(),
             format!(
                 "{HEADER}lock 1\nmodule \"acme/voice\" version=\"1.2.3\" sha256=\"{digest}\" {{\n    wanted \"^1.2\"\n    \
-                 source \"git\" url=\"https://example.com/voice.git\" tag=\"v1.2.3\" revision=\"{revision}\"\n}}\n"
+                 source \"git\" url=\"https://example.com/voice.git\" tag=\"v1.2.3\" revision=\"{revision}\"\n    \
+                 needs \"acme/words\" \"*\"\n}}\n"
             )
         );
         let text = example().write();
