@@ -81,6 +81,14 @@ fn learn(carry: &mut Carry, passed: &Passed) {
             carry.parameters.insert(path.clone(), *value);
         }
     }
+    for (step, topics) in &done.edits {
+        for (topic, edit) in topics {
+            let known = carry.edits.entry(step.clone()).or_default();
+            if known.get(topic).is_none_or(|known| known.at < edit.at) {
+                known.insert(topic.clone(), edit.clone());
+            }
+        }
+    }
     for (digest, memory) in &done.memory {
         carry.memory.entry(*digest).or_insert_with(|| memory.clone());
     }

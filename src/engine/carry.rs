@@ -1,5 +1,6 @@
 //! What crosses from one cycle to the next: the only way back in the circle.
 
+use super::edits::Edits;
 use super::waited::{Revoked, Waited};
 use crate::base::{Digest, ItemId, Shared, StepId, TaskId};
 use crate::model::{Act, Item, Operation};
@@ -58,6 +59,9 @@ pub struct Carry {
     pub parameters: BTreeMap<String, f64>,
     /// Work over a cap: the items that wait at each step, in rank order. They are first in line.
     pub deferred: BTreeMap<StepId, Vec<Item>>,
+    /// The last edits that people made, by the step that writes and the topic: they are kept when it is written anew.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub edits: Edits,
     /// Since when, why and on whose word deferred items wait.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waited: BTreeMap<ItemId, Waited>,

@@ -26,6 +26,7 @@ impl Cycle {
             states: fold.carry.states.clone(),
             parameters: fold.carry.parameters.clone(),
             ledger: fold.caps.ledger(),
+            edits: self.edits_out(),
             ..Carry::default()
         };
         for step in &fold.shape.plan.order {

@@ -145,12 +145,14 @@ impl Cycle {
         let carry = self.fold.carry.clone();
         let Some(memory) = carry.memory.get(&memo) else { return false };
         let id = self.fold.tasks.get(task).id.clone();
+        let mut notes = memory.notes.clone();
+        let items = self.recalled_with_edits(task, memory.items.iter().map(|item| Item::clone(item)).collect(), &mut notes);
         let entry = Entry::Done {
             task: id.clone(),
-            items: memory.items.iter().map(|item| Item::clone(item)).collect(),
+            items,
             state: None,
             headline: memory.headline.clone(),
-            notes: memory.notes.clone(),
+            notes,
             parameters: Vec::new(),
             back: None,
             memo,
@@ -269,6 +271,7 @@ impl Cycle {
                 notes.push(Note { level: NoteLevel::Info, text, place: None });
                 continue;
             }
+            let good = self.keep_edits(task, good, &mut notes);
             let item = Item::new(good, parents, id.step.clone());
             if let Err(error) = self.fold.items.admit(&item) {
                 return self.fail(task, error, out);

@@ -25,6 +25,7 @@ mod close;
 pub mod cycle;
 pub mod differ;
 mod drive;
+pub mod edits;
 mod errands;
 mod finite;
 pub mod fold;

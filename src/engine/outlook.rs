@@ -5,6 +5,7 @@
 
 use super::carry::Carry;
 use super::memory::changed_steps;
+use super::waited::Waited;
 use crate::base::StepId;
 use crate::client_os::Snapshot;
 use crate::model::Workflow;
@@ -41,11 +42,26 @@ pub struct StepOutlook {
     pub will: Will,
     /// Items that wait at this step from the last cycle, first in line.
     pub deferred: usize,
+    /// Why the one that waited longest was deferred, and since when it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited: Option<Waited>,
+    /// Of those, how many lost their approval because what it was about has changed: they go to their gate again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub void: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The outlook of every step, in file order. `carry` is what the last closed cycle handed on.
 pub fn outlook(workflow: &Workflow, registry: &Registry, client_os: &Snapshot, carry: &Carry) -> Vec<StepOutlook> {
     let mut changes = changed_steps(workflow, client_os, carry);
+    let decides = |id: &StepId| {
+        let kind = workflow.step(id).and_then(|step| registry.find(&step.verb, step.connector.as_deref()));
+        kind.is_some_and(|kind| kind.spec().decides)
+    };
+    let judged = carry.clone().judged(workflow, client_os.digest(), decides);
     workflow
         .steps
         .iter()
@@ -63,7 +79,14 @@ pub fn outlook(workflow: &Workflow, registry: &Registry, client_os: &Snapshot, c
                     Some(parts) => Will::RunAgain(parts),
                 },
             };
-            StepOutlook { step: step.id.clone(), will, deferred: carry.deferred.get(&step.id).map_or(0, Vec::len) }
+            let line = carry.deferred.get(&step.id).map_or(&[][..], Vec::as_slice);
+            let waited = line.iter().filter_map(|item| carry.waited.get(&item.id)).min_by_key(|waited| waited.since).cloned();
+            let void = line.len()
+                - judged
+                    .deferred
+                    .get(&step.id)
+                    .map_or(0, |left| left.iter().filter(|item| line.iter().any(|known| known.id == item.id)).count());
+            StepOutlook { step: step.id.clone(), will, deferred: line.len(), waited, void }
         })
         .collect()
 }

@@ -3,9 +3,11 @@
 use super::simulation::*;
 use super::testing::*;
 use super::*;
-use crate::base::{Money, Rng};
+use crate::base::{Money, Rng, Timestamp};
+use crate::client_os::Snapshot;
 use crate::model::{Cap, CapUnit, Window, Workflow};
 use crate::step::{Lineage, Reply, Request};
+use std::sync::Arc;
 
 #[test]
 fn what_is_over_a_cap_is_first_in_line_in_the_next_cycle() {
@@ -164,4 +166,101 @@ fn a_text_from_the_composer_needs_no_budget() {
     let simulation = run(&workflow, Carry::default(), 1);
     assert_eq!(simulation.cycle.totals().of(TaskState::Deferred), 0);
     assert_eq!(run(&with_budget(CapUnit::Tokens, 0), Carry::default(), 1).cycle.totals().of(TaskState::Deferred), 12);
+}
+
+/// The civil day, week and month of a time, as a person in that zone would name them.
+fn windows(at: Timestamp, zone: &jiff::tz::TimeZone) -> [String; 3] {
+    let date = at.in_zone(zone).date();
+    let week = date.iso_week_date();
+    [date.to_string(), format!("week {} {}", week.year(), week.week()), format!("month {} {}", date.year(), date.month())]
+}
+
+#[test]
+fn no_cap_or_budget_is_passed_in_ten_thousand_days_of_crashes_reloads_and_clock_jumps() {
+    let zone = jiff::tz::TimeZone::get("America/New_York").expect("bundled zone");
+    let mut rng = Rng::new(20_261_122);
+    let mut made = std::collections::BTreeMap::<String, i64>::new();
+    let mut spent_on = std::collections::BTreeMap::<String, i64>::new();
+    let mut carry = Carry::default();
+    let (mut now, mut crashes, mut cycles, mut deferred) = (NOW, 0, 0, 0);
+    let end = Timestamp(NOW.0 + 10_000 * 86_400_000);
+    let per_day = [3, 3, 2];
+    while now < end {
+        cycles += 1;
+        // A reload may move the lower cap; of a window already under way the smaller one must hold from then on.
+        let most_a_day = per_day[(cycles / 500) % per_day.len()];
+        let write = step("write", "outlines", &["a"], &[("picky", 1)]);
+        let write = capped(write, CapUnit::Pieces, most_a_day, Window::Day);
+        let write = capped(capped(write, CapUnit::Pieces, 5, Window::Week), CapUnit::Pieces, 16, Window::Month);
+        let mut workflow = workflow(vec![step("read", "a", &[], &[("count", 4), ("pages", 1)]), write]);
+        workflow.zone = zone.clone();
+        workflow.caps = vec![Cap { key: "workflow".to_owned(), unit: CapUnit::Tokens, most: 2_000, per: Window::Day }];
+        let workflow = Arc::new(workflow);
+        let client_os = Arc::new(Snapshot::default());
+        let mut pins = pins(&workflow, &client_os, cycles as u32);
+        pins.now = now;
+        let seed = rng.below(u64::MAX);
+        // Nothing is remembered, so that everything is made anew and counts.
+        carry.memory.clear();
+        let before = carry.ledger.clone();
+        let mut simulation = Simulation::pinned(workflow, client_os, carry, pins, seed);
+        simulation.crash_chance = 0.02;
+        let simulation = simulation.run();
+        crashes += simulation.crashes;
+        deferred += simulation.cycle.deferred().len();
+        let pieces = simulation.cycle.outputs(&"outlines".into()).len() as i64;
+        let tokens: i64 = simulation.journal.iter().map(|entry| spent(entry, &CapUnit::Tokens)).sum();
+        let [day, week, month] = windows(now, &zone);
+        for (window, most) in [(&day, 3), (&week, 5), (&month, 16)] {
+            let count = made.entry(window.clone()).or_default();
+            *count += pieces;
+            assert!(*count <= most, "{count} pieces in {window}, cycle {cycles}");
+        }
+        let used_before = before.used("outlines", &day);
+        assert!(pieces == 0 || used_before + pieces <= most_a_day, "a lower cap holds from the reload on, {day}");
+        let count = spent_on.entry(day.clone()).or_default();
+        *count += tokens;
+        assert!(*count <= 2_000, "{count} tokens on {day}");
+        carry = simulation.carry();
+        assert_eq!(carry.ledger.used("outlines", &day), made[&day], "{day}");
+        // From every few minutes around midnight to several days apart; at times the clock is set back a day or two.
+        now = Timestamp(match rng.below(20) {
+            0 => now.0 - (rng.below(48 * 3_600) * 1_000) as i64,
+            1..=4 => now.0 + (rng.below(3 * 3_600) * 1_000) as i64,
+            5 => now.0 + (rng.below(20 * 86_400) * 1_000) as i64,
+            _ => now.0 + (rng.below(7 * 86_400) * 1_000) as i64,
+        });
+    }
+    assert!(cycles > 2_000 && crashes > 500 && deferred > 500, "{cycles} cycles, {crashes} crashes, {deferred} deferred");
+    let reached = |kind: &str, most: i64| made.iter().any(|(window, count)| window.starts_with(kind) && *count == most);
+    assert!(reached("week", 5) && reached("month", 16) && reached("2", 3), "every cap was reached: {made:?}");
+}
+
+#[test]
+fn a_day_has_its_cap_once_when_the_clocks_change() {
+    // In New York 1 November 2026 has 25 hours and 14 March 2027 has 23.
+    let zone = jiff::tz::TimeZone::get("America/New_York").expect("bundled zone");
+    for (first, hours) in [("2026-11-01T04:00:00Z", 25), ("2027-03-14T05:00:00Z", 23)] {
+        let first = Timestamp::parse(first).expect("a time");
+        let mut carry = Carry::default();
+        let mut per_day = Vec::new();
+        for hour in -1..=hours {
+            let write = capped(step("write", "outlines", &["a"], &[]), CapUnit::Pieces, 2, Window::Day);
+            let mut workflow = workflow(vec![step("read", "a", &[], &[("count", 1)]), write]);
+            workflow.zone = zone.clone();
+            let (workflow, client_os) = (Arc::new(workflow), Arc::new(Snapshot::default()));
+            let mut pins = pins(&workflow, &client_os, (hour + 2) as u32);
+            pins.now = Timestamp(first.0 + i64::from(hour) * 3_600_000);
+            let day = windows(pins.now, &zone)[0].clone();
+            carry.memory.clear();
+            let simulation = Simulation::pinned(workflow, client_os, carry, pins, 1).run();
+            per_day.push((day, simulation.cycle.outputs(&"outlines".into()).len()));
+            carry = simulation.carry();
+        }
+        let of = |day: &str| per_day.iter().filter(|(known, _)| known == day).map(|(_, made)| made).sum::<usize>();
+        let day = windows(first, &zone)[0].clone();
+        assert_eq!(per_day.iter().filter(|(known, _)| *known == day).count(), hours as usize, "{day} has {hours} hours");
+        assert_eq!(of(&day), 2, "{per_day:?}");
+        assert_eq!((per_day[0].1, per_day[per_day.len() - 1].1), (1, 1), "the days beside it have caps of their own");
+    }
 }

@@ -104,6 +104,10 @@ impl Simulation {
     pub fn with(workflow: Workflow, client_os: Snapshot, carry: Carry, cycle: u32, seed: u64) -> Simulation {
         let (workflow, client_os) = (Arc::new(workflow), Arc::new(client_os));
         let pins = pins(&workflow, &client_os, cycle);
+        Simulation::pinned(workflow, client_os, carry, pins, seed)
+    }
+
+    pub fn pinned(workflow: Arc<Workflow>, client_os: Arc<Snapshot>, carry: Carry, pins: Pins, seed: u64) -> Simulation {
         let (cycle, actions) =
             Cycle::open(workflow.clone(), registry(), client_os.clone(), pins, carry).expect("they belong together");
         let mut simulation = Simulation {

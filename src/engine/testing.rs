@@ -189,7 +189,11 @@ fn write(cx: &StepContext<'_>) -> Result<Turn, StepError> {
     let mut output = Output::default();
     if !(cx.config().flag("picky") && topic.contains("-2")) {
         let text: Vec<String> = cx.replies.iter().flatten().map(|reply| format!("{reply:?}")).collect();
-        output.give(outline(cx, &topic, &text.join("\n"), vec![cx.inputs[0].id]), vec![cx.inputs[0].id]);
+        let text = match cx.config().integer("tone").filter(|_| cx.config().flag("prose")) {
+            Some(tone) => format!("# {topic}\n\nThe facts, in tone {tone}.\n\nWhat follows from them.\n\nCall us."),
+            None => text.join("\n"),
+        };
+        output.give(outline(cx, &topic, &text, vec![cx.inputs[0].id]), vec![cx.inputs[0].id]);
     }
     Ok(Turn::Done(output))
 }
@@ -206,7 +210,10 @@ fn gate(cx: &StepContext<'_>) -> Result<Turn, StepError> {
         return Ok(Turn::Ask(vec![Request::Approve(Approve {
             item: item.id,
             title: topic(item),
-            text: String::new(),
+            text: match &item.good {
+                Good::Outline(outline) if outline.text.starts_with('#') => outline.text.clone(),
+                _ => String::new(),
+            },
             by: vec!["team".to_owned()],
             expires: cx.config().integer("expires").map(|hours| Timestamp(NOW.0 + hours * 3_600_000)),
             on_expiry: ExpiryAction::Reject,
@@ -234,6 +241,17 @@ fn gate(cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let again = format!("{}~{reason}", topic(item));
         output.give(signal(cx.step.id.as_str(), &again), vec![item.id]);
         output.back = Some(to.clone());
+    }
+    if let (Reply::Decided(decision), Good::Outline(outline)) = (reply, &item.good)
+        && let Some((edit, text)) = decision.edit()
+    {
+        let before = match &outline.revision {
+            Revision::Edited { before, .. } => before.clone(),
+            Revision::Generated => outline.text.clone(),
+        };
+        let revision = Revision::Edited { by: edit.by.clone(), at: edit.at, before, kept: false };
+        let approved = Some(decision.by.clone());
+        output.give(Outline { approved_by: approved, text: text.to_owned(), revision, ..outline.clone() }, vec![item.id]);
     }
     if let (Reply::Decided(Decision { verdict: Verdict::Approve, by, .. }), Good::Outline(outline)) = (reply, &item.good) {
         let approved = Outline { approved_by: Some(by.clone()), ..outline.clone() };
@@ -310,8 +328,12 @@ pub(crate) fn sending_back(mut step: Step, to: &str) -> Step {
 pub(crate) fn step(verb: &str, name: &str, from: &[&str], settings: &[(&str, i64)]) -> Step {
     let node = |(name, value): &(&str, i64)| Config {
         name: (*name).to_owned().into(),
-        args: [if ["twice", "picky", "breaks"].contains(name) { Scalar::Bool(*value == 1) } else { Scalar::Integer(*value) }]
-            .into(),
+        args: [if ["twice", "picky", "breaks", "prose"].contains(name) {
+            Scalar::Bool(*value == 1)
+        } else {
+            Scalar::Integer(*value)
+        }]
+        .into(),
         ..Config::default()
     };
     Step {

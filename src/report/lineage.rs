@@ -44,8 +44,10 @@ fn visit(items: &BTreeMap<ItemId, Item>, id: &ItemId, seen: &mut BTreeSet<ItemId
 fn facts(good: &Good) -> Vec<String> {
     let mut facts = Vec::new();
     let mut revision = |revision: &Revision, approved_by: &Option<String>| {
-        if let Revision::Edited { by, at, .. } = revision {
-            facts.push(format!("edited by {by} at {at}"));
+        match revision {
+            Revision::Edited { by, at, kept: false, .. } => facts.push(format!("edited by {by} at {at}")),
+            Revision::Edited { by, at, kept: true, .. } => facts.push(format!("written anew; keeps the words of {by} of {at}")),
+            Revision::Generated => {}
         }
         if let Some(by) = approved_by {
             facts.push(format!("approved by {by}"));
@@ -84,6 +86,9 @@ fn facts(good: &Good) -> Vec<String> {
         Good::Outline(outline) => {
             revision(&outline.revision, &outline.approved_by);
             facts.push(written(&outline.writer));
+            facts.extend(
+                outline.findings.iter().map(|finding| format!("{} at line {}: {}", finding.check, finding.line, finding.message)),
+            );
             facts.push(format!("Client OS {}", outline.provenance.client_os.short(12)));
         }
         Good::Draft(draft) => {

@@ -321,6 +321,16 @@ fn waiting(out: &mut String, view: &CycleView, setting: &Setting<'_>) {
                     paint(DIM, format!("{}{expires}", gate.step))
                 )
                 .expect("writing to a string");
+                let mut facts = Vec::from_iter(gate.approve.again.as_ref().map(|again| format!("put to you again: {again}")));
+                facts.extend(Some(gate.nudges()).filter(|nudges| !nudges.is_empty()));
+                for fact in facts {
+                    writeln!(out, "            {}", paint(WAIT, fit(&fact, setting.width.saturating_sub(12))))
+                        .expect("writing to a string");
+                }
+            }
+            for (gate, most) in &view.full {
+                let full = format!("The queue at `{gate}` is full ({most}): no more is written for it until somebody decides.");
+                writeln!(out, "  {}", paint(WAIT, full)).expect("writing to a string");
             }
             let first = view.waiting.first().map_or("ID", |gate| gate.id.as_str());
             writeln!(out, "\nWhat to type next").expect("writing to a string");

@@ -191,6 +191,9 @@ pub struct CycleView {
     pub opportunities: Vec<Opportunity>,
     pub written: Vec<PieceView>,
     pub waiting: Vec<GateView>,
+    /// Gates at which as many items wait as may, with how many that are: production is held back there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub full: Vec<(StepId, usize)>,
     pub in_doubt: Vec<DoubtView>,
     pub published: Vec<Receipt>,
     pub leads: Vec<LeadsView>,
@@ -228,7 +231,9 @@ pub fn items(entries: &[Entry]) -> BTreeMap<ItemId, &Item> {
     let mut items = BTreeMap::new();
     for entry in entries {
         match entry {
-            Entry::Opened { carry, .. } => items.extend(carry.deferred.values().flatten().map(|item| (item.id, item))),
+            Entry::Opened { carry, .. } => {
+                items.extend(carry.ancestors.iter().chain(carry.deferred.values().flatten()).map(|item| (item.id, item)))
+            }
             Entry::Done { items: made, .. } => items.extend(made.iter().map(|item| (item.id, item))),
             _ => {}
         }
@@ -253,6 +258,7 @@ impl CycleView {
             opportunities: Vec::new(),
             written: Vec::new(),
             waiting: Vec::new(),
+            full: Vec::new(),
             in_doubt: Vec::new(),
             published: Vec::new(),
             leads: Vec::new(),
@@ -356,6 +362,11 @@ impl CycleView {
             let (missing, step, key) = (ballot.missing(), key.task.step.clone(), key.clone());
             let Ballot { approve, given } = ballot;
             view.waiting.push(GateView { id, step, key, approved_by, missing, since, nudged, next_nudge, approve, given });
+        }
+        for step in &workflow.steps {
+            let waiting = view.waiting.iter().filter(|gate| gate.step == step.id).count();
+            let most = step.config.integer("queue").and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
+            view.full.extend(most.filter(|most| waiting >= *most).map(|most| (step.id.clone(), most)));
         }
         for doubt in doubts(entries) {
             unanswered.retain(|key| **key != doubt.key);

@@ -29,7 +29,7 @@
 //! *What comes next:* `forecast` smoothing, Theta and their median, chosen by trial, with intervals from past misses.
 //!
 //! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
-//! `short_text` classes with "unsure".
+//! `short_text` classes with "unsure" · `merge` three versions of a text.
 
 pub mod linear;
 pub mod minimise;
@@ -70,6 +70,7 @@ pub mod subgroup;
 pub mod forecast;
 
 pub mod bm25;
+pub mod merge;
 pub mod minhash;
 pub mod short_text;
 pub mod text;

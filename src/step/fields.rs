@@ -557,7 +557,7 @@ mod tests {
             volume: None,
             growth: None,
             intent: None,
-            wishes: vec![crate::model::goods::Wish { reason: "thin".into(), by: "ann".into(), at: Timestamp(0) }],
+            wishes: vec![crate::model::goods::Wish { reason: "thin".into(), by: "ann".into(), at: Timestamp(0), edit: None }],
         }
     }
 
@@ -606,7 +606,7 @@ mod tests {
             brief: brief(),
             provenance: Provenance::new(vec![ItemId(Digest::of("s"))], Digest::of("")).expect("one signal"),
             writer: Writer { provider: "w".into(), model: "template".into(), tokens: 0, cost: None, prompt: Digest::of("") },
-            revision: Revision::Edited { by: "ann".into(), at: Timestamp(0), before: "".into() },
+            revision: Revision::Edited { by: "ann".into(), at: Timestamp(0), before: "".into(), kept: false },
             findings: Vec::new(),
             approved_by: None,
         };

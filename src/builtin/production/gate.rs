@@ -2,7 +2,7 @@
 //! what they reject stops here.
 
 use crate::base::{Digest, Hasher, ItemId, StepId};
-use crate::model::goods::{Brief, Draft, Outline, Wish};
+use crate::model::goods::{Brief, Draft, Outline, TextEdit, Wish};
 use crate::model::goods::{Rejection, Revision};
 use crate::model::{Good, GoodKind, Item, Scalar, Workflow};
 use crate::step::request::{ExpiryAction, GateRules};
@@ -310,7 +310,7 @@ impl StepKind for Gate {
             Verdict::Approve | Verdict::Edit { .. } | Verdict::Expired { approve: true } => {
                 let edit = decision.edit().map(|(edit, text)| {
                     let before = previous_text(&item.good);
-                    (text.to_owned(), Revision::Edited { by: edit.by.clone(), at: edit.at, before })
+                    (text.to_owned(), Revision::Edited { by: edit.by.clone(), at: edit.at, before, kept: false })
                 });
                 output
                     .give(approved(&item.good, &signatures(decision, cx.config().flag("no-self-approval")), edit), vec![item.id]);
@@ -335,7 +335,15 @@ impl StepKind for Gate {
                 output.note(NoteLevel::Info, format!("{} rejected “{title}”{reason}.", decision.by));
             }
             Verdict::SendBack { to, reason } => {
-                let wish = Wish { reason: reason.trim().to_owned(), by: decision.by.clone(), at: decision.at };
+                // What somebody changed before it was sent back outlives the round.
+                let edit = decision.edit().map(|(edit, text)| TextEdit {
+                    of: item.kind(),
+                    by: edit.by.clone(),
+                    at: edit.at,
+                    before: previous_text(&item.good),
+                    after: text.to_owned(),
+                });
+                let wish = Wish { reason: reason.trim().to_owned(), by: decision.by.clone(), at: decision.at, edit };
                 let (good, parents) = made_from(cx, item, to, wish).ok_or_else(|| {
                     StepError::new(format!("“{title}” was not made by `{to}`, so it cannot make it again"))
                         .help("send it back to a step that writes and that this gate takes from")

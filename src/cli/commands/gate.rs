@@ -220,6 +220,9 @@ fn so_far(gate: &GateView) -> String {
             if gate.approved_by.is_empty() { String::new() } else { format!(" ({})", plain(&gate.approved_by.join(", "))) };
         text = format!(" · {} of {needed} approvals{names}", gate.approved_by.len());
     }
+    if gate.approve.again.is_some() {
+        text.push_str(" · was approved before");
+    }
     let nudges = gate.nudges();
     if !nudges.is_empty() {
         text.push_str(&format!(" · {}", plain(&nudges)));

@@ -1,5 +1,6 @@
 //! A research brief: what may be said, with the words it rests on.
 
+use super::outline::TextEdit;
 use super::signal::Evidence;
 use crate::base::{ItemId, Timestamp};
 use crate::model::Untrusted;
@@ -53,4 +54,7 @@ pub struct Wish {
     pub reason: String,
     pub by: String,
     pub at: Timestamp,
+    /// What somebody had changed about it before it was sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edit: Option<TextEdit>,
 }

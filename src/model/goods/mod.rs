@@ -22,7 +22,7 @@ pub use event::{Event, Events};
 pub use insight::{Insight, Subject, Verdict};
 pub use lead::{Lead, Reason};
 pub use opportunity::{Opportunity, RuleScore};
-pub use outline::{Outline, Revision, share_changed};
+pub use outline::{Outline, Revision, TextEdit, share_changed};
 pub use placement::Placement;
 pub use provenance::{Provenance, Writer};
 pub use receipt::Receipt;

@@ -1,5 +1,6 @@
 //! An outline: the plan of a piece in Markdown, which a person approves or edits before anything is drafted.
 
+use super::GoodKind;
 use super::brief::Brief;
 use super::draft::Finding;
 use super::provenance::{Provenance, Writer};
@@ -17,7 +18,21 @@ pub enum Revision {
         by: String,
         at: Timestamp,
         before: String,
+        /// They are words of an earlier version, kept when the text was generated anew.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kept: bool,
     },
+}
+
+/// A person's edit of a text: what was generated and what they made of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextEdit {
+    /// An outline or a draft.
+    pub of: GoodKind,
+    pub by: String,
+    pub at: Timestamp,
+    pub before: String,
+    pub after: String,
 }
 
 impl Revision {

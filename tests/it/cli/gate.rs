@@ -278,3 +278,76 @@ fn what_is_sent_back_is_made_again_with_the_reason_until_the_rounds_are_over() {
     let stats = place.run(&format!("gate stats {FIRST} --json")).exit(0).json()["gates"][0].clone();
     assert_eq!((stats["sent_back"].as_u64(), stats["asked"].as_u64()), (Some(2), Some(all.len() as u64 + 2)));
 }
+
+/// `first-loop` with a cap of one piece a day on what goes out, after everything of its first cycle was approved.
+fn put_off() -> Place {
+    let place = Place::new();
+    place.edit(FIRST, r#"publish "out" { from "channels" }"#, r#"publish "out" { from "channels"; cap 1 per="day" }"#);
+    place.run(&format!("run {FIRST}")).exit(4);
+    place.run(&format!("gate approve {FIRST} --all --as ann")).exit(0);
+    place.run(&format!("run {FIRST}")).exit(0);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 1);
+    place
+}
+
+#[test]
+fn what_was_approved_and_put_off_goes_out_first_while_nothing_it_was_about_has_changed() {
+    let place = put_off();
+    place.run(&format!("plan {FIRST}")).exit(0).says("2 deferred and first in line").says("the cap of 1 piece a day is reached");
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 2, "nobody was asked again");
+    assert!(place.waiting(FIRST).iter().all(|gate| gate["approve"]["again"].is_null()));
+}
+
+#[test]
+fn an_approval_is_void_when_the_client_os_changed_before_the_piece_went_out() {
+    let place = put_off();
+    let brand = "workflows/first-loop/client-os/brand.md";
+    place.write(brand, format!("{}\nWe never say that something is the last of its kind.\n", place.read(brand)));
+    place.run(&format!("plan {FIRST}")).exit(0).says("of which 2 must be approved again");
+    place.run(&format!("run {FIRST}")).exit(4).says("put to you again: ann approved it, and the Client OS has changed since");
+    assert_eq!(place.files("workflows/first-loop/out").len(), 1, "nothing goes out on a word about something else");
+    let again: Vec<_> = place.waiting(FIRST).into_iter().filter(|gate| !gate["approve"]["again"].is_null()).collect();
+    assert_eq!(again.len(), 2);
+    let id = text(&again[0]["id"]);
+    place.run(&format!("gate list {FIRST}")).exit(4).says("was approved before");
+    place.run(&format!("gate show {FIRST} {id}")).exit(0).says("Put to you again").says("What it rests on");
+    place.run(&format!("gate approve {FIRST} {id} --as bob")).exit(0);
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 2);
+}
+
+#[test]
+fn a_full_queue_writes_no_more_until_somebody_decides() {
+    let place = ruled("queue 2");
+    let all = ids(&place);
+    assert_eq!(all.len(), 2, "the cap is three, and two may wait");
+    place.run(&format!("status {FIRST}")).exit(4).says("The queue at `editor` is full (2)");
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(ids(&place), all);
+    place.run(&format!("gate reject {FIRST} {} --reason no", all[0])).exit(0);
+    place.run(&format!("run {FIRST}")).exit(4);
+    assert_eq!(ids(&place).len(), 2);
+    place.run(&format!("gate approve {FIRST} --all")).exit(0);
+    place.run(&format!("run {FIRST}")).exit(0);
+    assert_eq!(place.files("workflows/first-loop/out").len(), 2);
+}
+
+#[test]
+fn a_persons_words_outlive_sending_back_and_are_told_of() {
+    let place = Place::new();
+    place.edit(FIRST, "            cap 3 per=\"week\"\n", "            cap 20 per=\"week\"\n");
+    let plain = r#"gate "editor" { from "outlines"; by "content-team" }"#;
+    place.edit(FIRST, plain, r#"gate "editor" { from "outlines"; by "content-team"; approvals 2; send-back "outlines" }"#);
+    place.run(&format!("run {FIRST}")).exit(4);
+    let all = ids(&place);
+    let shown = text(&place.waiting(FIRST)[0]["approve"]["text"]);
+    let mine = shown.replace("## What it means", "## What it means to Whitby");
+    assert_ne!(mine, shown);
+    place.run_with_input(&format!("gate edit {FIRST} {} --file - --as ann", all[0]), &mine).exit(0);
+    place.run(&format!("gate send-back {FIRST} {} --to outlines --as bob --reason thin", all[0])).exit(0);
+    place.run(&format!("run {FIRST}")).exit(4).says("keeps the words of ann");
+    let again = place.waiting(FIRST).into_iter().find(|gate| !all.contains(&text(&gate["id"]))).expect("made again");
+    assert!(text(&again["approve"]["text"]).contains("## What it means to Whitby"), "{again}");
+    place.run(&format!("trace {FIRST} {}", text(&again["id"]))).exit(0).says("keeps the words of ann");
+}

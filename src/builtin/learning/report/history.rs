@@ -364,8 +364,9 @@ fn piece(
 ) -> Piece {
     let draft = &placement.draft;
     let change = |revision: &Revision, text: &str| match revision {
-        Revision::Edited { before, .. } => Some((before.clone(), text.to_owned())),
-        Revision::Generated => None,
+        // What was only kept from an earlier version was counted with that one.
+        Revision::Edited { before, kept: false, .. } => Some((before.clone(), text.to_owned())),
+        Revision::Edited { kept: true, .. } | Revision::Generated => None,
     };
     let edited: Vec<(String, String)> =
         [outline.and_then(|outline| change(&outline.revision, &outline.text)), change(&draft.revision, &draft.text)]
