@@ -346,7 +346,7 @@ fn a_persons_words_outlive_sending_back_and_are_told_of() {
     assert_ne!(mine, shown);
     place.run_with_input(&format!("gate edit {FIRST} {} --file - --as ann", all[0]), &mine).exit(0);
     place.run(&format!("gate send-back {FIRST} {} --to outlines --as bob --reason thin", all[0])).exit(0);
-    place.run(&format!("run {FIRST}")).exit(4).says("keeps the words of ann");
+    place.run(&format!("run {FIRST}")).exit(4);
     let again = place.waiting(FIRST).into_iter().find(|gate| !all.contains(&text(&gate["id"]))).expect("made again");
     assert!(text(&again["approve"]["text"]).contains("## What it means to Whitby"), "{again}");
     place.run(&format!("trace {FIRST} {}", text(&again["id"]))).exit(0).says("keeps the words of ann");
