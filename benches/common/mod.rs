@@ -126,7 +126,8 @@ pub fn spend(command: &mut Command) -> Used {
         wall,
         processor: time(usage.ru_utime) + time(usage.ru_stime),
         memory: usage.ru_maxrss as f64 / 1024.0,
-        exit: libc::WEXITSTATUS(status),
+        // What a signal ended has no exit code.
+        exit: if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -1 },
     }
 }
 
