@@ -8,6 +8,7 @@ mod brand;
 mod check;
 mod context;
 mod finding;
+pub mod guess;
 mod markdown;
 mod read;
 pub mod snapshot;

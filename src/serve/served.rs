@@ -1,7 +1,7 @@
 //! One workflow that is served: its files as the next cycle will begin with them, its journal, and its open cycles.
 
 use super::events::{Bus, Happened, What};
-use super::shared::SharedJournal;
+use super::shared::{self, SharedJournal};
 use crate::base::{CycleNo, Digest, ItemId, Timestamp, WorkflowId};
 use crate::engine::{Cycle, Entry};
 use crate::model::Item;
@@ -57,7 +57,8 @@ struct Now {
     parked: BTreeSet<CycleNo>,
     next: Option<Timestamp>,
     trouble: Option<Failure>,
-    views: BTreeMap<CycleNo, (u64, Arc<Seen>)>,
+    /// With the version; without one when it changed while it was read.
+    views: BTreeMap<CycleNo, (Option<shared::Version>, Arc<Seen>)>,
 }
 
 /// A cycle as its entries tell it.
@@ -255,16 +256,28 @@ impl Served {
         Ok(cycles.into_iter().filter(|(_, status)| *status == CycleStatus::Open).map(|(cycle, _)| cycle).collect())
     }
 
-    /// A cycle as it stands. Kept until the cycle changes, because pages ask again and again.
+    /// A cycle as it stands. Kept until the cycle changes, because pages ask again and again; then only what is new is taken in.
     pub fn seen(&self, cycle: CycleNo) -> Result<Arc<Seen>, Failure> {
         let version = self.journal.version(&self.id, cycle);
-        if let Some((known, seen)) = self.now().views.get(&cycle)
-            && *known == version
-        {
-            return Ok(seen.clone());
-        }
         let project = self.project();
-        let entries = project.entries(&self.journal, Some(cycle.0))?;
+        // Taken out, so that its entries can be moved into the next one. Whoever comes meanwhile reads the journal.
+        let mut now = self.now();
+        let before = match now.views.get(&cycle) {
+            Some((known, seen)) if *known == Some(version) => return Ok(seen.clone()),
+            _ => now.views.remove(&cycle),
+        };
+        drop(now);
+        let (entries, version) = match before {
+            Some((Some(at), seen)) => match self.journal.since(&self.id, cycle, at) {
+                Some((more, now)) => {
+                    let mut entries = Arc::try_unwrap(seen).map_or_else(|seen| seen.entries.clone(), |seen| seen.entries);
+                    entries.extend(more);
+                    (entries, Some(now))
+                }
+                None => self.read(&project, cycle)?,
+            },
+            _ => self.read(&project, cycle)?,
+        };
         let project = match project.as_of(&entries)? {
             Some(pinned) => Arc::new(pinned),
             None => project,
@@ -278,6 +291,13 @@ impl Served {
         }
         now.views.insert(cycle, (version, seen.clone()));
         Ok(seen)
+    }
+
+    /// The whole cycle, with its version when nothing was appended while it was read.
+    fn read(&self, project: &Project, cycle: CycleNo) -> Result<(Vec<Entry>, Option<shared::Version>), Failure> {
+        let version = self.journal.version(&self.id, cycle);
+        let entries = project.entries(&self.journal, Some(cycle.0))?;
+        Ok((entries, Some(version).filter(|version| *version == self.journal.version(&self.id, cycle))))
     }
 
     /// All items of all cycles. Cycles that were read before and have not changed are not read again.

@@ -1,14 +1,14 @@
 //! One journal for everybody in this process: cycles that run, people who decide, commands over the socket, and pages.
 //!
 //! Every call is one turn under a lock, so appends never mix. Each cycle has a version that grows with every append to it:
-//! whoever keeps a view of a cycle looks there whether it is still true.
+//! whoever keeps a view of a cycle looks there whether it is still true, and is given what was appended since rather than all of it.
 
 use crate::base::{CycleNo, WorkflowId};
 use crate::engine::{Carry, Entry};
 use crate::model::Operation;
 use crate::runtime::{CycleStatus, Journal, JournalError, Log};
 use crate::store;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,40 @@ struct Inner {
     failures: AtomicU64,
     /// `None` after a write failed: what memory holds may then differ from the disk, so the next call opens it anew.
     journal: Mutex<Option<Box<dyn Journal>>>,
-    versions: Mutex<HashMap<(WorkflowId, CycleNo), u64>>,
+    versions: Mutex<HashMap<(WorkflowId, CycleNo), Appends>>,
+    /// How often somebody had the journal to themselves or it was opened anew: then nobody knows what was appended.
+    epoch: AtomicU64,
+}
+
+/// What was appended to one cycle.
+#[derive(Default)]
+struct Appends {
+    count: u64,
+    /// The last ones, each with its number.
+    last: VecDeque<(u64, Vec<Entry>)>,
+    held: usize,
+}
+
+/// So many entries of a cycle are kept for those who have the ones before: more than one step of a cycle appends.
+const HELD_MOST: usize = 512;
+
+impl Appends {
+    fn add(&mut self, entries: &[Entry]) {
+        self.count += 1;
+        self.held += entries.len();
+        self.last.push_back((self.count, entries.to_vec()));
+        while self.held > HELD_MOST {
+            let Some((_, gone)) = self.last.pop_front() else { break };
+            self.held -= gone.len();
+        }
+    }
+}
+
+/// How far a cycle has come: equal means that nothing was appended in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    epoch: u64,
+    appends: u64,
 }
 
 impl SharedJournal {
@@ -46,6 +79,7 @@ impl SharedJournal {
             failures: AtomicU64::new(0),
             journal: Mutex::new(Some(journal)),
             versions: Mutex::new(HashMap::new()),
+            epoch: AtomicU64::new(0),
         };
         SharedJournal { inner: Arc::new(inner), since: None }
     }
@@ -71,7 +105,16 @@ impl SharedJournal {
     /// # Errors
     /// When the journal cannot be opened, or as `work` says.
     pub fn with<T, E: From<JournalError>>(&self, work: impl FnOnce(&mut dyn Journal) -> Result<T, E>) -> Result<T, E> {
-        work(self.opened(&mut self.lock())?)
+        let mut journal = self.lock();
+        let worked = work(self.opened(&mut journal)?);
+        // Before anybody else reads: what was written in there is in no list of ours.
+        self.inner.epoch.fetch_add(1, Ordering::SeqCst);
+        worked
+    }
+
+    /// Only reads, so what is known of appends stays true.
+    fn reading<T>(&self, read: impl FnOnce(&dyn Journal) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        read(self.opened(&mut self.lock())?)
     }
 
     fn opened<'a>(&self, journal: &'a mut Option<Box<dyn Journal>>) -> Result<&'a mut dyn Journal, JournalError> {
@@ -81,9 +124,23 @@ impl SharedJournal {
         Ok(journal.as_mut().expect("just opened").as_mut())
     }
 
-    /// How often a cycle was appended to since this process began.
-    pub fn version(&self, workflow: &WorkflowId, cycle: CycleNo) -> u64 {
-        self.versions().get(&(workflow.clone(), cycle)).copied().unwrap_or(0)
+    /// How far a cycle has come since this process began.
+    pub fn version(&self, workflow: &WorkflowId, cycle: CycleNo) -> Version {
+        let appends = self.versions().get(&(workflow.clone(), cycle)).map_or(0, |appends| appends.count);
+        Version { epoch: self.inner.epoch.load(Ordering::SeqCst), appends }
+    }
+
+    /// What was appended to a cycle after `version`, and the version with it; `None` when that is not known any more.
+    pub fn since(&self, workflow: &WorkflowId, cycle: CycleNo, version: Version) -> Option<(Vec<Entry>, Version)> {
+        let versions = self.versions();
+        let epoch = self.inner.epoch.load(Ordering::SeqCst);
+        let appends = versions.get(&(workflow.clone(), cycle)).filter(|_| epoch == version.epoch)?;
+        let first = appends.last.front().map_or(appends.count + 1, |(number, _)| *number);
+        // The one after `version` has to be among them.
+        let after =
+            (first <= version.appends + 1).then(|| appends.last.iter().filter(|(number, _)| *number > version.appends))?;
+        let entries = after.flat_map(|(_, entries)| entries.iter().cloned()).collect();
+        Some((entries, Version { epoch, appends: appends.count }))
     }
 
     /// Brings what waits to the disk and gives the folder free.
@@ -102,12 +159,13 @@ impl SharedJournal {
             let mut journal = poisoned.into_inner();
             *journal = None;
             self.inner.failures.fetch_add(1, Ordering::SeqCst);
+            self.inner.epoch.fetch_add(1, Ordering::SeqCst);
             self.inner.journal.clear_poison();
             journal
         })
     }
 
-    fn versions(&self) -> MutexGuard<'_, HashMap<(WorkflowId, CycleNo), u64>> {
+    fn versions(&self) -> MutexGuard<'_, HashMap<(WorkflowId, CycleNo), Appends>> {
         self.inner.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -133,20 +191,25 @@ impl Journal for SharedJournal {
         {
             *journal = None;
             self.inner.failures.fetch_add(1, Ordering::SeqCst);
+            self.inner.epoch.fetch_add(1, Ordering::SeqCst);
+        }
+        // In the same turn: whoever reads the journal and finds a version before and after has read what belongs to it.
+        if !entries.is_empty() {
+            match written {
+                Ok(()) => self.versions().entry((workflow.clone(), cycle)).or_default().add(entries),
+                Err(_) => drop(self.inner.epoch.fetch_add(1, Ordering::SeqCst)),
+            }
         }
         drop(journal);
-        if !entries.is_empty() {
-            *self.versions().entry((workflow.clone(), cycle)).or_default() += 1;
-        }
         written
     }
 
     fn read(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError> {
-        self.with(|journal| journal.read(workflow, cycle))
+        self.reading(|journal| journal.read(workflow, cycle))
     }
 
     fn opening(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<Entry>, JournalError> {
-        self.with(|journal| journal.opening(workflow, cycle))
+        self.reading(|journal| journal.opening(workflow, cycle))
     }
 
     fn has_detail(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<bool, JournalError> {
@@ -154,15 +217,15 @@ impl Journal for SharedJournal {
     }
 
     fn cycles(&self, workflow: &WorkflowId) -> Result<Vec<(CycleNo, CycleStatus)>, JournalError> {
-        self.with(|journal| journal.cycles(workflow))
+        self.reading(|journal| journal.cycles(workflow))
     }
 
     fn workflows(&self) -> Result<Vec<WorkflowId>, JournalError> {
-        self.with(|journal| journal.workflows())
+        self.reading(|journal| journal.workflows())
     }
 
     fn carry(&self, workflow: &WorkflowId) -> Result<Carry, JournalError> {
-        self.with(|journal| journal.carry(workflow))
+        self.reading(|journal| journal.carry(workflow))
     }
 
     fn operate(&mut self, workflow: &WorkflowId, operation: &Operation) -> Result<(), JournalError> {
@@ -181,11 +244,11 @@ impl Journal for SharedJournal {
     }
 
     fn operations(&self, workflow: &WorkflowId) -> Result<Vec<Operation>, JournalError> {
-        self.with(|journal| journal.operations(workflow))
+        self.reading(|journal| journal.operations(workflow))
     }
 
     fn log(&self, workflow: &WorkflowId) -> Result<Log, JournalError> {
-        self.with(|journal| journal.log(workflow))
+        self.reading(|journal| journal.log(workflow))
     }
 }
 
@@ -199,8 +262,33 @@ mod tests {
         let mut journal = SharedJournal::in_memory();
         let (workflow, step) = (WorkflowId::new("w"), StepId::new("s"));
         journal.append(&workflow, CycleNo(1), &[Entry::Completed { step }], false).unwrap();
-        let versions = [1, 2].map(|cycle| journal.version(&workflow, CycleNo(cycle)));
+        let versions = [1, 2].map(|cycle| journal.version(&workflow, CycleNo(cycle)).appends);
         assert_eq!(versions, [1, 0]);
         assert_eq!(journal.clone().read(&workflow, CycleNo(1)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_was_appended_since_is_given_as_long_as_it_is_known() {
+        let mut journal = SharedJournal::in_memory();
+        let (workflow, cycle) = (WorkflowId::new("w"), CycleNo(1));
+        let entry = |name: &str| Entry::Completed { step: StepId::new(name) };
+        let begin = journal.version(&workflow, cycle);
+        assert!(journal.since(&workflow, cycle, begin).is_none(), "nothing is known of it");
+        journal.append(&workflow, cycle, &[entry("a")], false).unwrap();
+        let first = journal.version(&workflow, cycle);
+        journal.append(&workflow, cycle, &[entry("b"), entry("c")], false).unwrap();
+        let (more, now) = journal.since(&workflow, cycle, first).expect("it is known");
+        assert_eq!((more, now), (vec![entry("b"), entry("c")], journal.version(&workflow, cycle)));
+        assert_eq!(journal.since(&workflow, cycle, now).expect("it is known").0, Vec::new());
+        assert_eq!(journal.since(&workflow, cycle, begin).expect("from the beginning").0.len(), 3);
+        // More than is held: the whole cycle has to be read again.
+        let many: Vec<Entry> = (0..HELD_MOST).map(|_| entry("d")).collect();
+        journal.append(&workflow, cycle, &many, false).unwrap();
+        assert!(journal.since(&workflow, cycle, first).is_none());
+        // Somebody had it to themselves and may have written anything.
+        let before = journal.version(&workflow, cycle);
+        journal.with(|_| Ok::<_, JournalError>(())).unwrap();
+        assert!(journal.since(&workflow, cycle, before).is_none());
+        assert_ne!(journal.version(&workflow, cycle), before);
     }
 }

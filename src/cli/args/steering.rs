@@ -2,6 +2,7 @@
 
 use super::{GateDecision, GateItem, GateReject, WorkflowFile};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
 /// List what learning tuned, and take it back
 #[derive(Debug, ClapArgs)]
@@ -51,6 +52,7 @@ pub struct TuneRevert {
 /// Look after the Client OS
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
+  loopctl os init                           write a first one
   loopctl os check workflows/first-loop.kdl
   loopctl os review                         decide about what the last report proposes
   loopctl os diff                           what changed since the last cycle")]
@@ -61,6 +63,17 @@ pub struct Os {
 
 #[derive(Debug, Subcommand)]
 pub enum OsCommand {
+    /// Write a first Client OS from what you have written already and a few questions
+    #[command(after_long_help = "Examples:
+  loopctl os init                                         asks; Enter takes what stands in brackets
+  loopctl os init my-loop/client-os --from brand.pdf --from https://example.com/about --samples posts/
+  loopctl os init client-os --from brand.md --yes         asks nothing and takes the guesses
+  loopctl os init client-os --answers answers.json --yes  {\"name\": \"Acme\", \"pillars\": \"Cost; Operations\"}
+
+Texts, Markdown and HTML are read as they are, PDFs with `pdftotext`, pages as politely as a source reads them. Whatever is
+guessed is marked in the files with where it comes from. Nothing that is there is overwritten, and an interview that is broken
+off goes on where it stood.")]
+    Init(OsInit),
     /// Find missing parts, contradictions, and what takes too long to read
     #[command(after_long_help = "Examples:
   loopctl os check workflows/first-loop.kdl
@@ -94,6 +107,33 @@ pub enum OsCommand {
 What is accepted goes into the file at once, in the place it is about; the next cycle reads it, and a later report says whether it
 helped. Nothing is committed: look at it with `git diff`.")]
     Review(OsReview),
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct OsInit {
+    /// The folder to write
+    #[arg(value_name = "DIR", default_value = "client-os")]
+    pub folder: PathBuf,
+
+    /// A brand text, as Markdown, text, HTML or PDF, or a page's address; may be given several times
+    #[arg(long, value_name = "FILE|URL")]
+    pub from: Vec<String>,
+
+    /// A folder of posts that sound as you want to sound
+    #[arg(long, value_name = "DIR")]
+    pub samples: Option<PathBuf>,
+
+    /// Answers as a JSON file, by the question's name: name, company, voice, audience, services, ctas, forbidden, samples, pages, pillars, goal, decision
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+
+    /// Ask nothing: take the answers that are given and the guesses for the rest
+    #[arg(long, conflicts_with = "ask")]
+    pub yes: bool,
+
+    /// Ask also when the answers do not come from a terminal
+    #[arg(long)]
+    pub ask: bool,
 }
 
 #[derive(Debug, ClapArgs)]

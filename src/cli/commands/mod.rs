@@ -18,6 +18,7 @@ pub mod mcp;
 mod mcp_tools;
 pub mod os;
 mod os_export;
+mod os_init;
 mod os_review;
 pub mod plan;
 

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub fn run(args: &Os, place: &Place, output: &Output) -> Result<Exit, Failure> {
     match &args.command {
+        OsCommand::Init(args) => super::os_init::run(args, output),
         OsCommand::Check(file) => check(file, output),
         OsCommand::Show(args) => show(args, place, output),
         OsCommand::Export(args) => super::os_export::run(args, place, output),

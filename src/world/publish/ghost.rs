@@ -231,6 +231,25 @@ mod tests {
         }
     }
 
+    /// Recorded from a Ghost 6.65; the data lies beside the repository.
+    #[tokio::test]
+    async fn what_a_real_ghost_answered_is_read() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/sources/channels");
+        let read = |name: &str| std::fs::read_to_string(folder.join(name));
+        let Ok(made) = read("ghost-create-post.response.json") else { return crate::base::skip::skipped(&folder) };
+        let post = super::read(&serde_json::from_str::<Value>(&made).unwrap()["posts"][0]).expect("it is a post");
+        assert_eq!((post.url.as_str(), post.updated.as_str()), ("http://127.0.0.1:8092/cap-1/", "2026-11-22T03:26:00.000Z"));
+        assert!(post.at.is_some());
+        for (status, name) in [(409, "ghost-409-update-collision.response.json"), (422, "ghost-422-no-updated_at.response.json")]
+        {
+            let body: &'static str = read(name).unwrap().leak();
+            let server = TestServer::start(move |_, _| Answer::new(status).text(body)).await;
+            let Reply::Failed(failure) = ghost(server.at(""), KEY).publish(&piece("k", "t")).await else { panic!("it failed") };
+            assert_eq!(failure.kind == FailureKind::Transient, status == 409, "{failure:?}");
+            assert!(failure.message.contains(if status == 409 { "Someone else is editing" } else { "“" }), "{failure:?}");
+        }
+    }
+
     #[tokio::test]
     async fn a_piece_becomes_one_post_however_often_it_is_sent() {
         let posts = Arc::new(Mutex::new(Vec::new()));

@@ -17,6 +17,7 @@ mod modules;
 mod nested;
 mod notify;
 mod os;
+mod os_init;
 pub mod os_review;
 mod packages;
 mod plan;
