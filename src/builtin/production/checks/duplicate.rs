@@ -5,6 +5,7 @@ use super::{Subject, finding};
 use crate::client_os::Snapshot;
 use crate::model::goods::Finding;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Of all stems of both titles so many are shared (Jaccard 1912).
 const SAME: f64 = 0.6;
@@ -33,15 +34,15 @@ pub fn check_text(text: &str, title: &str, client_os: &Snapshot) -> Vec<Finding>
 }
 
 /// Stems that carry meaning.
-fn stems(title: &str) -> BTreeSet<String> {
+fn stems(title: &str) -> BTreeSet<Arc<str>> {
     const EMPTY: &[&str] = &[
         "a", "an", "and", "are", "as", "at", "be", "by", "do", "doe", "for", "from", "how", "in", "is", "it", "of", "on", "or",
         "our", "the", "to", "we", "what", "when", "whi", "why", "with", "you", "your",
     ];
-    words(title).into_iter().map(|word| word.stem).filter(|stem| !EMPTY.contains(&stem.as_str())).collect()
+    words(title).into_iter().map(|word| word.stem).filter(|stem| !EMPTY.contains(&&**stem)).collect()
 }
 
-fn alike(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
+fn alike(a: &BTreeSet<Arc<str>>, b: &BTreeSet<Arc<str>>) -> f64 {
     let shared = a.intersection(b).count() as f64;
     let all = a.union(b).count() as f64;
     // One shared word is a subject, not a duplicate.

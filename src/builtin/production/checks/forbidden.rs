@@ -1,7 +1,7 @@
 //! Phrases that the Client OS forbids, and those that would break a locked decision.
 
 use super::words::{occurrences, words};
-use super::{Subject, finding};
+use super::{Places, Subject};
 use crate::client_os::Snapshot;
 use crate::model::goods::Finding;
 
@@ -19,9 +19,10 @@ pub fn check_text(text: &str, client_os: &Snapshot) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     let mut look = |phrase: &str, why: &str| {
+        let mut places = Places::new(text);
         for range in occurrences(&words, phrase).into_iter().filter(|range| own_words(range.start)) {
             let found = &text[range.clone()];
-            findings.push(finding("forbidden", text, range.clone(), format!("“{found}” {why}"), true));
+            findings.push(places.finding("forbidden", range.clone(), format!("“{found}” {why}"), true));
         }
     };
     for phrase in &client_os.forbidden {

@@ -3,7 +3,7 @@
 //! It compares what can be compared exactly and judges nothing: a number that no source has is a finding, whether or not it
 //! happens to be true.
 
-use super::{Subject, finding};
+use super::{Places, Subject};
 use crate::model::goods::Finding;
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -20,24 +20,25 @@ pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let sources = Sources::of(subject);
     let mut findings = Vec::new();
     let text = subject.text;
+    let mut places = Places::new(text);
     let urls: Vec<Range<usize>> = URL.find_iter(text).map(|found| found.range()).collect();
     for range in &urls {
         let url = trim_url(&text[range.clone()]);
         if !sources.urls.contains(url) {
-            findings.push(finding("grounding", text, range.clone(), format!("the link {url} comes from no source"), true));
+            findings.push(places.finding("grounding", range.clone(), format!("the link {url} comes from no source"), true));
         }
     }
     for found in CITATION.captures_iter(text) {
         let id = &found[1];
         if !subject.brief.claims.iter().any(|claim| claim.id == id) {
             let range = found.get(0).expect("the whole match").range();
-            findings.push(finding("grounding", text, range, format!("the brief has no claim {id}"), true));
+            findings.push(places.finding("grounding", range, format!("the brief has no claim {id}"), true));
         }
     }
     for found in QUOTE.captures_iter(text) {
         let quoted = found.get(1).or_else(|| found.get(2)).expect("one of both matched");
         if !sources.has_words(quoted.as_str()) {
-            findings.push(finding("grounding", text, quoted.range(), "this quotation stands in no source".to_owned(), true));
+            findings.push(places.finding("grounding", quoted.range(), "this quotation stands in no source".to_owned(), true));
         }
     }
     for found in NUMBER.find_iter(text) {
@@ -46,7 +47,7 @@ pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         if !sources.numbers.contains(&plain_number(found.as_str())) {
-            findings.push(finding("grounding", text, range, format!("the number {} comes from no source", found.as_str()), true));
+            findings.push(places.finding("grounding", range, format!("the number {} comes from no source", found.as_str()), true));
         }
     }
     findings

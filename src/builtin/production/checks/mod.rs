@@ -9,6 +9,7 @@ pub mod words;
 
 use crate::client_os::Snapshot;
 use crate::model::goods::{Brief, Finding};
+use std::ops::Range;
 
 /// The names that a workflow may use, in the order they run.
 pub const CHECKS: &[&str] = &["forbidden", "grounding", "voice", "readability", "duplicate"];
@@ -41,18 +42,76 @@ pub fn run(names: &[&str], subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A finding at a byte range of `text`.
-pub(super) fn finding(check: &str, text: &str, range: std::ops::Range<usize>, message: String, blocking: bool) -> Finding {
-    let before = &text[..range.start];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Finding {
-        check: check.to_owned(),
-        line: before.matches('\n').count() as u32 + 1,
-        column: text[line_start..range.start].chars().count() as u32 + 1,
-        start: range.start as u32,
-        end: range.end as u32,
-        message,
-        fix: None,
-        blocking,
+/// A finding at a byte range of `text`. Where there may be many, [`Places`] knows the lines.
+pub(super) fn finding(check: &str, text: &str, range: Range<usize>, message: String, blocking: bool) -> Finding {
+    Places::new(text).finding(check, range, message, blocking)
+}
+
+/// Where a byte stands in a text, for many bytes in about their order: a text is gone through once, not once for each finding.
+pub(super) struct Places<'a> {
+    text: &'a str,
+    /// The last answer: the byte, its line and its column.
+    last: (usize, u32, u32),
+}
+
+impl<'a> Places<'a> {
+    pub fn new(text: &'a str) -> Places<'a> {
+        Places { text, last: (0, 1, 1) }
+    }
+
+    /// Line and column of a byte, from 1; columns count characters.
+    fn of(&mut self, at: usize) -> (u32, u32) {
+        if at < self.last.0 {
+            self.last = (0, 1, 1);
+        }
+        let (from, mut line, mut column) = self.last;
+        let between = &self.text[from..at];
+        let breaks = between.matches('\n').count() as u32;
+        let characters = |text: &str| text.chars().count() as u32;
+        if breaks > 0 {
+            let start = from + between.rfind('\n').map_or(0, |at| at + 1);
+            line += breaks;
+            column = 1 + characters(&self.text[start..at]);
+        } else {
+            column += characters(between);
+        }
+        self.last = (at, line, column);
+        (line, column)
+    }
+
+    pub fn finding(&mut self, check: &str, range: Range<usize>, message: String, blocking: bool) -> Finding {
+        let (line, column) = self.of(range.start);
+        Finding {
+            check: check.to_owned(),
+            line,
+            column,
+            start: range.start as u32,
+            end: range.end as u32,
+            message,
+            fix: None,
+            blocking,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_same_in_whatever_order_it_is_asked_for() {
+        let text = "one\ntwé three\n\nfour";
+        let slow = |at: usize| {
+            let before = &text[..at];
+            let line = before.rfind('\n').map_or(0, |at| at + 1);
+            (before.matches('\n').count() as u32 + 1, before[line..].chars().count() as u32 + 1)
+        };
+        let ends: Vec<usize> = (0..=text.len()).filter(|at| text.is_char_boundary(*at)).collect();
+        for first in &ends {
+            for second in &ends {
+                let mut places = Places::new(text);
+                assert_eq!((places.of(*first), places.of(*second)), (slow(*first), slow(*second)), "{first} {second}");
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! The built-in pack `ai-cliche` always runs; every folder `rules/<pack>/` of the Client OS runs beside it. The distance is told in
 //! numbers that a writer can act on, and only where there are enough sentences on both sides to tell.
 
-use super::{Subject, finding};
+use super::{Places, Subject, finding};
 use crate::base::Digest;
 use crate::builtin::production::rules::{Document, Level, PACKS, Pack, RuleError};
 use crate::client_os::Snapshot;
@@ -55,9 +55,10 @@ pub fn check_from(text: &str, client_os: &Snapshot, least: Level) -> Vec<Finding
     let own = packs(client_os);
     let mut findings = Vec::new();
     for pack in PACKS.values().chain(&own.packs) {
+        let mut places = Places::new(text);
         for hit in pack.hits(&document, least) {
             let message = format!("{} [{}]", hit.message.trim_end_matches('.'), hit.rule);
-            let found = finding("voice", text, hit.range, message, hit.level == Level::Error);
+            let found = places.finding("voice", hit.range, message, hit.level == Level::Error);
             findings.push(Finding { fix: hit.fix, ..found });
         }
     }

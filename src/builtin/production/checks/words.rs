@@ -1,17 +1,21 @@
 //! Words of a text with their places and stems: what phrase checks compare, so that inflections are found and parts of words are not.
 
 use rust_stemmers::{Algorithm, Stemmer};
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A word and where it stands.
 pub struct Word {
-    pub stem: String,
+    pub stem: Arc<str>,
     pub range: Range<usize>,
 }
 
 /// Words are runs of letters, digits and inner apostrophes. Stems are those of Porter's English stemmer (Snowball).
 pub fn words(text: &str) -> Vec<Word> {
     let stemmer = Stemmer::create(Algorithm::English);
+    // A text says most of its words again and again, and a stem costs more than a look.
+    let mut stems: HashMap<&str, Arc<str>> = HashMap::new();
     let mut words = Vec::new();
     let mut start = None;
     let ends = text.char_indices().map(|(at, c)| (at, is_inside(c))).chain([(text.len(), false)]);
@@ -21,8 +25,11 @@ pub fn words(text: &str) -> Vec<Word> {
             (false, Some(begin)) => {
                 let word = text[begin..at].trim_end_matches(['\'', '’']);
                 if !word.is_empty() {
-                    let lower = word.to_lowercase().replace('’', "'");
-                    words.push(Word { stem: stemmer.stem(&lower).into_owned(), range: begin..begin + word.len() });
+                    let stem = stems.entry(word).or_insert_with(|| {
+                        let lower = word.to_lowercase().replace('’', "'");
+                        Arc::from(stemmer.stem(&lower).as_ref())
+                    });
+                    words.push(Word { stem: stem.clone(), range: begin..begin + word.len() });
                 }
                 start = None;
             }
@@ -38,7 +45,7 @@ fn is_inside(c: char) -> bool {
 
 /// Every place where `phrase` stands in `words`, as byte ranges of their text: whole words, in any inflection.
 pub fn occurrences(words: &[Word], phrase: &str) -> Vec<Range<usize>> {
-    let wanted: Vec<String> = self::words(phrase).into_iter().map(|word| word.stem).collect();
+    let wanted: Vec<Arc<str>> = self::words(phrase).into_iter().map(|word| word.stem).collect();
     if wanted.is_empty() {
         return Vec::new();
     }
