@@ -5,12 +5,13 @@
 
 use super::context::{READING_SECONDS, pack};
 use super::finding::Finding;
+use super::limits::LIMITS;
 use super::snapshot::Snapshot;
 use crate::diag::{Severity, nearest};
 use std::collections::BTreeMap;
 
 /// Platforms that style guides are usually written for; only used to notice a slip of the pen.
-const PLATFORMS: [&str; 18] = [
+const PLATFORMS: [&str; 19] = [
     "article",
     "blog",
     "bluesky",
@@ -27,6 +28,7 @@ const PLATFORMS: [&str; 18] = [
     "reddit",
     "script",
     "thread",
+    "threads",
     "video",
     "youtube",
 ];
@@ -38,6 +40,7 @@ pub fn check(snapshot: &Snapshot) -> Vec<Finding> {
     phrases(snapshot, &mut findings);
     pillars(snapshot, &mut findings);
     others(snapshot, &mut findings);
+    limits(snapshot, &mut findings);
     findings.sort_by(|a, b| (&a.path, a.line, &a.message).cmp(&(&b.path, b.line, &b.message)));
     findings
 }
@@ -173,6 +176,26 @@ fn phrases(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
         if seen.insert(phrase.to_lowercase(), ()).is_some() {
             let message = format!("the phrase “{phrase}” is forbidden twice");
             findings.push(Finding::new(Severity::Advice, "brand.md", line_of(brand, phrase), message, "remove one"));
+        }
+    }
+}
+
+/// Limits of a style guide that nothing reads.
+fn limits(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
+    for platform in snapshot.styles.keys() {
+        let path = format!("styles/{platform}.md");
+        let file = snapshot.files.get(&path).map_or("", String::as_str);
+        for (line, name, most) in super::limits::lines(file) {
+            if !LIMITS.contains(&name.as_str()) {
+                let help = match nearest(&name, LIMITS.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("it may be {}", LIMITS.join(", ")),
+                };
+                findings.push(Finding::new(Severity::Warning, &path, line, format!("no limit is called `{name}`"), help));
+            } else if most.is_none() {
+                let message = format!("the limit `{name}` has no number");
+                findings.push(Finding::new(Severity::Warning, &path, line, message, format!("write `- {name}: 240`")));
+            }
         }
     }
 }
@@ -335,6 +358,17 @@ mod tests {
         )]);
         assert!(found.contains(&"pillars.kdl:2: the topic “X” stands in `A` and in `B`".to_owned()));
         assert!(found.contains(&"pillars.kdl:3: the pillar `C` has no topics".to_owned()));
+    }
+
+    #[test]
+    fn a_limit_that_nothing_reads_is_named() {
+        let found = found(&[(
+            "styles/linkedin.md",
+            "# LinkedIn\n\nShort.\n\n## Limits\n- characters: 900\n- hashtag: 2\n- links: few\n",
+        )]);
+        assert!(found.contains(&"styles/linkedin.md:7: no limit is called `hashtag`".to_owned()), "{found:?}");
+        assert!(found.contains(&"styles/linkedin.md:8: the limit `links` has no number".to_owned()), "{found:?}");
+        assert!(!found.iter().any(|finding| finding.contains("characters")));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! its use to the step until the time is up; what did not fit is named at the end, so that nobody wonders.
 
 use super::snapshot::Snapshot;
+use std::collections::BTreeSet;
 
 /// Words a minute that adults read silently in English non-fiction (Brysbaert, 2019).
 const WORDS_PER_MINUTE: f64 = 238.0;
@@ -30,6 +31,12 @@ fn words(text: &str) -> usize {
     text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
 }
 
+/// The words of a text that carry meaning, more or less: those of four letters and more, in lower case.
+fn content_words(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 3);
+    words.map(str::to_lowercase).collect()
+}
+
 /// About how many tokens a model counts: four characters a token in English, rounded up. Other scripts need more, so a
 /// character beyond Latin counts as a whole token.
 pub fn token_estimate(text: &str) -> u64 {
@@ -42,6 +49,11 @@ pub fn token_estimate(text: &str) -> u64 {
 /// The text that a step with this verb reads, for a platform when it writes for one.
 pub fn context_for(snapshot: &Snapshot, verb: &str, platform: Option<&str>) -> String {
     pack(snapshot, verb, platform, READING_SECONDS).text
+}
+
+/// The same for a piece about something: where not all samples, services or pages fit, those stay that say most about it.
+pub fn context_about(snapshot: &Snapshot, verb: &str, platform: Option<&str>, about: &str) -> String {
+    pack_about(snapshot, verb, platform, READING_SECONDS, about).text
 }
 
 /// A part of a pack: a title and pieces that may be left out one by one.
@@ -66,19 +78,31 @@ fn bullets(items: &[String]) -> Vec<String> {
 
 /// Packs what the step needs into `most_seconds` of reading.
 pub fn pack(snapshot: &Snapshot, verb: &str, platform: Option<&str>, most_seconds: f64) -> Pack {
+    pack_about(snapshot, verb, platform, most_seconds, "")
+}
+
+/// [`pack`], where pieces that say most about `about` go first into what room there is. They stand in the order of the files.
+pub fn pack_about(snapshot: &Snapshot, verb: &str, platform: Option<&str>, most_seconds: f64, about: &str) -> Pack {
+    let wanted = content_words(about);
     let mut text = String::new();
     let mut left_out = Vec::new();
     for part in parts(snapshot, verb, platform) {
         let all = part.pieces.len();
-        let mut kept = Vec::new();
         let heading = format!("## {}\n", part.title);
-        for piece in part.pieces {
-            let next = format!("{text}{heading}{}\n{piece}", kept.join("\n"));
-            if !part.binding && reading_seconds(&next) > most_seconds {
+        let mut order: Vec<usize> = (0..all).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(content_words(&part.pieces[*at]).intersection(&wanted).count()));
+        let mut kept: Vec<usize> = Vec::new();
+        let mut words_so_far = words(&text) + words(&heading);
+        for at in order {
+            let more = words(&part.pieces[at]);
+            if !part.binding && (words_so_far + more) as f64 * 60.0 / WORDS_PER_MINUTE > most_seconds {
                 break;
             }
-            kept.push(piece);
+            words_so_far += more;
+            kept.push(at);
         }
+        kept.sort_unstable();
+        let kept: Vec<&str> = kept.into_iter().map(|at| part.pieces[at].as_str()).collect();
         if kept.len() < all {
             let of = if kept.is_empty() { String::new() } else { format!(" ({} of {all})", all - kept.len()) };
             left_out.push(format!("{}{of}", part.title.to_lowercase()));
@@ -199,6 +223,16 @@ mod tests {
         let pack = pack(&snapshot(), "draft", None, 0.0);
         assert!(pack.text.contains("better than") && pack.text.contains("unlock"));
         assert!(!pack.text.contains("Plain."));
+    }
+
+    #[test]
+    fn what_says_most_about_the_piece_stays_when_not_all_fits() {
+        let long = |about: &str| format!("{about} {}", "word ".repeat(150));
+        let snapshot = Snapshot { samples: vec![long("deploys"), long("volume prices"), long("teams")], ..snapshot() };
+        let pack = pack_about(&snapshot, "draft", None, READING_SECONDS, "What volume prices mean");
+        assert!(pack.text.contains("volume prices") && !pack.text.contains("> teams"), "{}", pack.text);
+        assert_eq!(pack.left_out, ["approved samples (1 of 3)"]);
+        assert!(context_for(&snapshot, "draft", None).contains("> deploys"), "without a topic the order of the files counts");
     }
 
     #[test]

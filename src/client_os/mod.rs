@@ -9,6 +9,7 @@ mod check;
 mod context;
 mod finding;
 pub mod guess;
+mod limits;
 mod markdown;
 mod read;
 pub mod snapshot;
@@ -16,7 +17,8 @@ mod tables;
 
 pub use amend::{Patched, Refusal, amended, taken_back};
 pub use check::check;
-pub use context::{Pack, READING_SECONDS, context_for, pack, reading_seconds, token_estimate};
+pub use context::{Pack, READING_SECONDS, context_about, context_for, pack, pack_about, reading_seconds, token_estimate};
 pub use finding::Finding;
+pub use limits::{LIMITS, style_limits};
 pub use read::read;
 pub use snapshot::{Decision, Goal, Pillar, Snapshot};

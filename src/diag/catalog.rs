@@ -20,6 +20,8 @@ pub const CHECK: &[Entry] = &[
     entry("check::broken-rule", "a rule of the Client OS does not run"),
     entry("check::duplicate", "an own page answers this already"),
     entry("check::forbidden", "a phrase that the brand or a locked decision forbids"),
+    entry("check::markup", "markup that would act where the piece is shown"),
+    entry("check::platform", "a text is more than its platform takes"),
     entry("check::readability", "a text asks for too many years of school"),
     entry("check::voice", "a text does not sound like the team"),
 ];

@@ -47,7 +47,7 @@ impl Items {
     /// # Errors
     /// For an outline, draft or placement that no signal led to.
     pub(super) fn admit(&self, item: &Item) -> Result<(), StepError> {
-        let is_piece = matches!(item.kind(), GoodKind::Outline | GoodKind::Draft | GoodKind::Placement);
+        let is_piece = matches!(item.kind(), GoodKind::Outline | GoodKind::Draft | GoodKind::Asset | GoodKind::Placement);
         if !is_piece || self.comes_from_signal(item) {
             return Ok(());
         }
@@ -113,6 +113,7 @@ fn named_signals(good: &Good) -> Vec<ItemId> {
     match good {
         Good::Outline(outline) => outline.provenance.signals().to_vec(),
         Good::Draft(draft) => draft.provenance.signals().to_vec(),
+        Good::Asset(asset) => asset.draft.provenance.signals().to_vec(),
         Good::Placement(placement) => placement.draft.provenance.signals().to_vec(),
         Good::Signal(_)
         | Good::Events(_)

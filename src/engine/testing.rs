@@ -157,6 +157,7 @@ fn outline(cx: &StepContext<'_>, title: &str, text: &str, signals: Vec<ItemId>) 
             tokens: 0,
             cost: None,
             prompt: Digest::of(title),
+            redacted: Default::default(),
         },
         revision: Revision::Generated,
         findings: Vec::new(),

@@ -308,6 +308,7 @@ fn texts(good: &Good) -> Vec<&str> {
         }
         Good::Outline(outline) => vec![&outline.title, &outline.text],
         Good::Draft(draft) => vec![&draft.title, &draft.text],
+        Good::Asset(asset) => vec![&asset.draft.title, &asset.draft.text, &asset.version.name],
         Good::Placement(placement) => vec![&placement.draft.title, &placement.draft.text, &placement.channel],
         Good::Receipt(receipt) => vec![&receipt.title, &receipt.location],
         Good::Lead(lead) => lead.fields.values().map(String::as_str).chain([lead.who.as_str()]).collect(),

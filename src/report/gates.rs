@@ -1,9 +1,10 @@
 //! How people decide: per gate and per person, over any number of cycles. What takes long, what is changed every time and what
 //! is turned down for the same reason tells what the steps before the gate do not do well yet.
 
-use crate::base::{RequestKey, Timestamp};
+use crate::base::{ItemId, RequestKey, Timestamp};
 use crate::engine::{Ballot, Entry};
 use crate::model::goods::share_changed;
+use crate::stats::kappa;
 use crate::step::{Decision, Reply, Request, Verdict};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -45,6 +46,57 @@ pub struct GateStats {
     #[serde(flatten)]
     pub all: Tally,
     pub people: Vec<PersonStats>,
+    /// The judges whose word stood beside what came here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeStats>,
+}
+
+/// How far a model that judges pieces agrees with the people who decide about them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct JudgeStats {
+    pub judge: String,
+    pub both_yes: u64,
+    /// The judge would let it out, people did not.
+    pub judge_only: u64,
+    pub people_only: u64,
+    pub both_no: u64,
+    /// Cohen's kappa; `None` when it is not defined.
+    pub kappa: Option<f64>,
+    /// Its 95 % interval.
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    /// What that means for relying on it.
+    pub says: String,
+}
+
+impl JudgeStats {
+    fn new(judge: String, table: &kappa::Table) -> JudgeStats {
+        let found = table.kappa(0.95);
+        JudgeStats {
+            judge,
+            both_yes: table.both_yes,
+            judge_only: table.first_only,
+            people_only: table.second_only,
+            both_no: table.both_no,
+            kappa: found.map(|kappa| kappa.estimate),
+            low: found.map(|kappa| kappa.low),
+            high: found.map(|kappa| kappa.high),
+            says: kappa::words(table),
+        }
+    }
+}
+
+/// An edit that leaves this share of the words alone is a yes to the piece.
+const SMALL_EDIT: f64 = 0.2;
+
+/// Whether a person said yes to a piece as it was; `None` when nobody did anything.
+fn yes(decision: &Decision, shown: &str) -> Option<bool> {
+    match &decision.verdict {
+        Verdict::Approve => Some(true),
+        Verdict::Edit { text } => Some(share_changed(shown, text) < SMALL_EDIT),
+        Verdict::Reject { .. } | Verdict::SendBack { .. } => Some(false),
+        Verdict::Expired { .. } => None,
+    }
 }
 
 /// What one person decided at one gate.
@@ -70,6 +122,7 @@ struct Gate {
     waiting: usize,
     all: Count,
     people: BTreeMap<String, Count>,
+    judges: BTreeMap<String, kappa::Table>,
 }
 
 /// Counts cycles in any order.
@@ -83,8 +136,14 @@ impl GateCounter {
     pub fn add(&mut self, entries: &[Entry]) {
         let Some(Entry::Opened { pins, .. }) = entries.first() else { return };
         let mut open: BTreeMap<&RequestKey, (Timestamp, Ballot)> = BTreeMap::new();
+        // What a judge said, by item.
+        let mut judged: BTreeMap<ItemId, (&str, bool)> = BTreeMap::new();
         for entry in entries {
             match entry {
+                Entry::Done { items, .. } => judged.extend(items.iter().filter_map(|item| {
+                    let judgement = item.good.piece()?.judged.as_ref()?;
+                    Some((item.id, (judgement.provider.as_str(), judgement.pass)))
+                })),
                 Entry::Asked { key, request: Some(request), at, .. } => {
                     if let Request::Approve(approve) = request.as_ref() {
                         self.gates.entry(key.task.step.to_string()).or_default().asked += 1;
@@ -99,6 +158,11 @@ impl GateCounter {
                     if !matches!(decision.verdict, Verdict::Expired { .. }) {
                         let person = gate.people.entry(decision.by.trim().to_owned()).or_default();
                         person.add(decision, *since, &ballot.approve.text);
+                    }
+                    if let (Some((judge, pass)), Some(yes)) =
+                        (judged.get(&ballot.approve.item), yes(decision, &ballot.approve.text))
+                    {
+                        gate.judges.entry((*judge).to_owned()).or_default().add(*pass, yes);
                     }
                     if ballot.take(decision.clone()).is_some() {
                         open.remove(key);
@@ -118,8 +182,9 @@ impl GateCounter {
         let of = |(gate, counted): (String, Gate)| {
             let mut people: Vec<PersonStats> =
                 counted.people.into_iter().map(|(person, count)| PersonStats { person, tally: count.sum() }).collect();
+            let judges = counted.judges.iter().map(|(judge, table)| JudgeStats::new(judge.clone(), table)).collect();
             people.sort_by_key(|person| std::cmp::Reverse(person.tally.decisions()));
-            GateStats { gate, asked: counted.asked, waiting: counted.waiting, all: counted.all.sum(), people }
+            GateStats { gate, asked: counted.asked, waiting: counted.waiting, all: counted.all.sum(), people, judges }
         };
         self.gates.into_iter().map(of).collect()
     }

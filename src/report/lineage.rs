@@ -86,17 +86,26 @@ fn facts(good: &Good) -> Vec<String> {
         Good::Outline(outline) => {
             revision(&outline.revision, &outline.approved_by);
             facts.push(written(&outline.writer));
-            facts.extend(
-                outline.findings.iter().map(|finding| format!("{} at line {}: {}", finding.check, finding.line, finding.message)),
-            );
+            facts.extend(redacted(&outline.writer));
+            facts.extend(outline.findings.iter().map(finding));
             facts.push(format!("Client OS {}", outline.provenance.client_os.short(12)));
         }
         Good::Draft(draft) => {
             revision(&draft.revision, &draft.approved_by);
             facts.push(written(&draft.writer));
-            facts.extend(
-                draft.findings.iter().map(|finding| format!("{} at line {}: {}", finding.check, finding.line, finding.message)),
-            );
+            facts.extend(redacted(&draft.writer));
+            facts.extend(draft.findings.iter().map(finding));
+        }
+        Good::Asset(asset) => {
+            revision(&asset.draft.revision, &asset.draft.approved_by);
+            let axes = asset.version.axes.iter().map(|(axis, value)| format!("{axis} {value}"));
+            let segment = asset.version.segment.iter().map(|segment| format!("for {segment}"));
+            let platform = asset.version.platform.iter().map(|platform| format!("as {platform}"));
+            let what: Vec<String> = axes.chain(segment).chain(platform).collect();
+            facts.push(format!("version {}: {}", asset.version.name, what.join(", ")));
+            facts.push(written(&asset.draft.writer));
+            facts.extend(redacted(&asset.draft.writer));
+            facts.extend(asset.draft.findings.iter().map(finding));
         }
         Good::Placement(placement) => {
             facts.push(format!(
@@ -122,6 +131,16 @@ fn facts(good: &Good) -> Vec<String> {
         }
     }
     facts
+}
+
+fn finding(finding: &crate::model::goods::Finding) -> String {
+    format!("{} at line {}: {}", finding.check, finding.line, finding.message)
+}
+
+/// What the model was not told because it is personal.
+fn redacted(writer: &crate::model::goods::Writer) -> Option<String> {
+    let parts: Vec<String> = writer.redacted.iter().map(|(kind, count)| format!("{kind} {count}×")).collect();
+    (!parts.is_empty()).then(|| format!("taken out of the prompt as personal: {}", parts.join(", ")))
 }
 
 fn written(writer: &crate::model::goods::Writer) -> String {

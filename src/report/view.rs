@@ -220,9 +220,7 @@ fn rank(good: &Good) -> u32 {
         Good::Opportunity(opportunity) => opportunity.rank,
         Good::Brief(brief) => brief.rank,
         Good::Outline(outline) => outline.brief.rank,
-        Good::Draft(draft) => draft.brief.rank,
-        Good::Placement(placement) => placement.draft.brief.rank,
-        _ => 0,
+        good => good.piece().map_or(0, |draft| draft.brief.rank),
     }
 }
 
@@ -441,6 +439,11 @@ impl CycleView {
             }
             Good::Draft(draft) if draft.approved_by.is_none() => {
                 self.written.push(piece("draft", &draft.title, &draft.text, &draft.writer, &draft.revision, &draft.findings));
+            }
+            Good::Asset(asset) if asset.draft.approved_by.is_none() => {
+                let draft = &asset.draft;
+                let title = item.good.title();
+                self.written.push(piece("asset", &title, &draft.text, &draft.writer, &draft.revision, &draft.findings));
             }
             Good::Receipt(receipt) => self.published.push(receipt.clone()),
             // Taken in order of the steps when all entries are read.

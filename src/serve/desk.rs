@@ -488,9 +488,7 @@ fn one(mut found: Vec<ItemFacts>) -> Result<ItemFacts, Failure> {
 fn facts(served: &Arc<Served>, items: &BTreeMap<ItemId, Item>, item: &Item) -> Result<ItemFacts, Failure> {
     let (evidence, findings) = match &item.good {
         Good::Outline(outline) => (outline.brief.evidence.clone(), outline.findings.clone()),
-        Good::Draft(draft) => (draft.brief.evidence.clone(), draft.findings.clone()),
-        Good::Placement(placement) => (placement.draft.brief.evidence.clone(), placement.draft.findings.clone()),
-        _ => (Vec::new(), Vec::new()),
+        good => good.piece().map_or_else(Default::default, |draft| (draft.brief.evidence.clone(), draft.findings.clone())),
     };
     let mut facts = ItemFacts {
         workflow: served.id.to_string(),

@@ -31,6 +31,7 @@
 //! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
 //! `short_text` classes with "unsure" · `merge` three versions of a text.
 
+pub mod kappa;
 pub mod linear;
 pub mod minimise;
 pub mod sampling;

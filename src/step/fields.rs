@@ -217,9 +217,22 @@ pub const DRAFT: &[Field] = &[
     maybe("approved_by", Type::Text, "who approved it"),
 ];
 
+/// What makes a version of a piece different from its siblings.
+pub const VERSION: &[Field] = &[
+    field("name", Type::Text, "its name among its siblings, such as `question-short`"),
+    field("axes", Type::Map(&Type::Text), "its value on each axis"),
+    maybe("segment", Type::Text, "the audience it was made for"),
+    maybe("platform", Type::Text, "the platform it was made for"),
+];
+
+/// A version of a piece.
+pub const ASSET: &[Field] =
+    &[field("draft", Type::Record(DRAFT), "the piece"), field("version", Type::Record(VERSION), "which version it is")];
+
 /// A piece assigned to a channel.
 pub const PLACEMENT: &[Field] = &[
     field("draft", Type::Record(DRAFT), "the piece"),
+    maybe("version", Type::Record(VERSION), "which version of the piece, when there are several"),
     field("channel", Type::Text, "name of the channel"),
     field("policy", Type::Text, "how the channel was chosen"),
     field("propensity", Type::Number, "from 0 to 1: how likely that choice was"),
@@ -343,6 +356,7 @@ pub fn of(kind: GoodKind) -> &'static [Field] {
         GoodKind::Brief => BRIEF,
         GoodKind::Outline => OUTLINE,
         GoodKind::Draft => DRAFT,
+        GoodKind::Asset => ASSET,
         GoodKind::Placement => PLACEMENT,
         GoodKind::Receipt => RECEIPT,
         GoodKind::Lead => LEAD,
@@ -365,6 +379,11 @@ pub fn variables(takes: &[GoodKind]) -> BTreeMap<&'static str, Type> {
             }
             GoodKind::Outline | GoodKind::Draft => {
                 variables.insert("brief", Type::Record(BRIEF));
+            }
+            GoodKind::Asset => {
+                variables.insert("draft", Type::Record(DRAFT));
+                variables.insert("brief", Type::Record(BRIEF));
+                variables.insert("version", Type::Record(VERSION));
             }
             GoodKind::Placement => {
                 variables.insert("draft", Type::Record(DRAFT));
@@ -398,6 +417,8 @@ const SOURCE: &[Field] = &[
 pub fn template_variables(takes: &[GoodKind]) -> BTreeMap<&'static str, Type> {
     let mut variables = variables(takes);
     variables.remove("pillar");
+    // A step that takes pieces and their versions tells its template of both as `draft`, and as `version` of what it is to write.
+    variables.remove("asset");
     if takes.contains(&GoodKind::Outline) {
         variables.insert("outline", Type::Record(OUTLINE_PARTS));
         variables.insert("sources", Type::List(&Type::Record(SOURCE)));
@@ -423,6 +444,15 @@ pub fn view(good: &Good) -> BTreeMap<String, Value> {
         Good::Draft(draft) => {
             insert("brief", BRIEF, json(&draft.brief));
             insert("draft", DRAFT, with_edited(json(draft), &draft.revision, &draft.text));
+        }
+        Good::Asset(asset) => {
+            let draft = with_edited(json(&asset.draft), &asset.draft.revision, &asset.draft.text);
+            let mut value = json(asset);
+            value["draft"] = draft.clone();
+            insert("brief", BRIEF, json(&asset.draft.brief));
+            insert("draft", DRAFT, draft);
+            insert("version", VERSION, json(&asset.version));
+            insert("asset", ASSET, value);
         }
         Good::Placement(placement) => {
             let draft = with_edited(json(&placement.draft), &placement.draft.revision, &placement.draft.text);
@@ -605,7 +635,14 @@ mod tests {
             text: "# T".into(),
             brief: brief(),
             provenance: Provenance::new(vec![ItemId(Digest::of("s"))], Digest::of("")).expect("one signal"),
-            writer: Writer { provider: "w".into(), model: "template".into(), tokens: 0, cost: None, prompt: Digest::of("") },
+            writer: Writer {
+                provider: "w".into(),
+                model: "template".into(),
+                tokens: 0,
+                cost: None,
+                prompt: Digest::of(""),
+                redacted: Default::default(),
+            },
             revision: Revision::Edited { by: "ann".into(), at: Timestamp(0), before: "".into(), kept: false },
             findings: Vec::new(),
             approved_by: None,

@@ -20,6 +20,8 @@ pub enum Mood {
     Say(&'static str),
     /// The same once; from then on it breaks.
     Last(&'static str),
+    /// Does what stands outside of the marks around strangers' words: says `says` when it is told to `order`, else `otherwise`.
+    Obey { order: &'static str, says: &'static str, otherwise: &'static str },
 }
 
 pub struct Wire {
@@ -27,6 +29,7 @@ pub struct Wire {
     pub url: String,
     mood: Arc<Mutex<Mood>>,
     asked: Arc<AtomicUsize>,
+    questions: Arc<Mutex<Vec<String>>>,
 }
 
 impl Wire {
@@ -34,14 +37,16 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/v1", listener.local_addr().expect("it listens"));
         let (mood, asked) = (Arc::new(Mutex::new(mood)), Arc::new(AtomicUsize::new(0)));
-        let (moods, count) = (mood.clone(), asked.clone());
+        let questions: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (moods, count, heard) = (mood.clone(), asked.clone(), questions.clone());
         // It ends with the test run.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (moods, count) = (moods.clone(), count.clone());
+                let (moods, count, heard) = (moods.clone(), count.clone(), heard.clone());
                 std::thread::spawn(move || {
                     if let Some(question) = read(&stream) {
                         count.fetch_add(1, Ordering::SeqCst);
+                        heard.lock().expect("nobody panics with it").push(String::from_utf8_lossy(&question).into_owned());
                         let mood = {
                             let mut mood = moods.lock().expect("nobody panics with it");
                             let now = mood.clone();
@@ -56,11 +61,16 @@ impl Wire {
                 });
             }
         });
-        Wire { url, mood, asked }
+        Wire { url, mood, asked, questions }
     }
 
     pub fn set(&self, mood: Mood) {
         *self.mood.lock().expect("nobody panics with it") = mood;
+    }
+
+    /// The bodies of all questions, in the order in which they came.
+    pub fn questions(&self) -> Vec<String> {
+        self.questions.lock().expect("nobody panics with it").clone()
     }
 
     /// How many questions have come in.
@@ -92,6 +102,13 @@ fn read(stream: &TcpStream) -> Option<Vec<u8>> {
 fn answer(mut stream: TcpStream, mood: &Mood, question: &[u8]) -> std::io::Result<()> {
     match mood {
         Mood::Break => Ok(()),
+        Mood::Obey { order, says, otherwise } => {
+            let asked: serde_json::Value = serde_json::from_slice(question).unwrap_or_default();
+            let messages = asked["messages"].as_array().into_iter().flatten();
+            let told: String = messages.filter_map(|message| message["content"].as_str()).map(unfenced).collect();
+            let text = if told.contains(order) { says } else { otherwise };
+            answer(stream, &Mood::Say(text), question)
+        }
         Mood::Say(text) | Mood::Last(text) => {
             let body = json!({
                 "model": "played",
@@ -115,4 +132,21 @@ fn answer(mut stream: TcpStream, mood: &Mood, question: &[u8]) -> std::io::Resul
             std::io::copy(&mut server, &mut stream).map(|_| ())
         }
     }
+}
+
+/// What stands outside of the marks that are put around strangers' words.
+fn unfenced(text: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.starts_with("<<<") {
+            inside = true;
+        } else if line.starts_with(">>>") {
+            inside = false;
+        } else if !inside {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
 }

@@ -51,6 +51,16 @@ const STREAM: NodeSpec = NodeSpec::value(
 )
 .or("#false");
 
+const PERSONAL: NodeSpec = NodeSpec {
+    name: "personal-data",
+    args: &[ArgSpec { name: "kind", ty: ValueType::Choice(&["e-mail", "phone", "name"]), required: true }],
+    rest: Some(ValueType::Choice(&["e-mail", "phone", "name"])),
+    doc: "Kinds of personal data that this provider may be told. Everything else is taken out of what it is asked: e-mail addresses, phone \
+          numbers and the names that stand with them, unless they stand in the Client OS. `loopctl trace` says what was taken out.",
+    example: "personal-data \"e-mail\"",
+    ..NodeSpec::EMPTY
+};
+
 const FALLBACK: NodeSpec = NodeSpec::value(
     "fallback",
     ValueType::Provider,
@@ -131,7 +141,7 @@ const OPENAI_CHAT: ConnectorSpec = ConnectorSpec {
           all the same, and counted.\n\n\
           With a price the cost of every answer is counted against the workflow's spend; without it only tokens are counted. \
           A server that reports no tokens is counted for by the size of the text.",
-    nodes: &[BASE_URL, MODEL, KEY, MAX_TOKENS, TIMEOUT, STREAM, PRICE, FALLBACK, CASSETTE],
+    nodes: &[BASE_URL, MODEL, KEY, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"openai-chat\" {\n    base-url \"http://127.0.0.1:11434/v1\"\n    model \"llama3.2\"\n    \
               key (env)\"LLM_KEY\"\n    max-tokens 1200\n    price input=0.15 output=0.6\n}",
 };
@@ -140,7 +150,7 @@ const OPENAI_RESPONSES: ConnectorSpec = ConnectorSpec {
     kind: "openai-responses",
     summary: "Asks a model over OpenAI's newer responses interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The server is told not to keep the answers.",
-    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, FALLBACK, CASSETTE],
+    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"openai-responses\" {\n    model \"llama3.2\"\n    key (env)\"OPENAI_API_KEY\"\n}",
 };
 
@@ -149,7 +159,7 @@ const ANTHROPIC_MESSAGES: ConnectorSpec = ConnectorSpec {
     summary: "Asks a model over Anthropic's messages interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The standing instructions (voice, rules, Client OS) \
           are marked for the prompt cache, so that a second piece does not pay for them in full.",
-    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, FALLBACK, CASSETTE],
+    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"anthropic-messages\" {\n    model \"llama3.2\"\n    key (env)\"ANTHROPIC_API_KEY\"\n}",
 };
 
@@ -157,7 +167,7 @@ const GEMINI: ConnectorSpec = ConnectorSpec {
     kind: "gemini",
     summary: "Asks a model over Google's Gemini interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The key travels as a header and stands in no address.",
-    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, FALLBACK, CASSETTE],
+    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"gemini\" {\n    model \"llama3.2\"\n    key (env)\"GEMINI_API_KEY\"\n}",
 };
 
@@ -190,6 +200,7 @@ const EXEC: ConnectorSpec = ConnectorSpec {
         MAX_TOKENS,
         TIMEOUT,
         PRICE,
+        PERSONAL,
         FALLBACK,
     ],
     example: "provider \"drafter\" kind=\"exec\" {\n    command \"llm\" \"-m\" \"llama3.2\"\n}",

@@ -57,26 +57,8 @@ pub fn time(text: &str) -> Timestamp {
 impl Bench {
     /// A step from its node: `source "press" kind="feed" { url "https://…" }`. Nodes must stand in the kind's spec.
     pub fn new(kind: &'static dyn StepKind, text: &str) -> Bench {
-        let document: KdlDocument = text.parse().expect("a step in KDL");
-        let node = document.nodes().first().expect("one node");
+        let (name, config) = config_of(kind, text);
         let spec = kind.spec();
-        assert_eq!(node.name().value(), spec.verb);
-        let mut config = Config::default();
-        for child in node.iter_children() {
-            if matches!(child.name().value(), "from" | "cap") {
-                continue;
-            }
-            let found = spec.node(child.name().value());
-            config
-                .children
-                .push(read_node(child, found.unwrap_or_else(|| panic!("`{}` is not in the spec", child.name().value()))));
-        }
-        for required in
-            spec.nodes.iter().filter(|node| matches!(node.occurs, crate::step::Occurs::Once | crate::step::Occurs::AtLeastOnce))
-        {
-            assert!(config.has(required.name), "`{}` is required", required.name);
-        }
-        let name = node.get(0).and_then(KdlValue::as_string).expect("a name");
         let step = Step {
             id: StepId::new(name),
             layer: Layer::Intelligence,
@@ -194,6 +176,29 @@ impl Bench {
     }
 }
 
+/// Name and settings of a step that is written as text. Nodes must stand in the kind's spec, and needed ones must be there.
+pub fn config_of(kind: &dyn StepKind, text: &str) -> (String, Config) {
+    let document: KdlDocument = text.parse().expect("a step in KDL");
+    let node = document.nodes().first().expect("one node");
+    let spec = kind.spec();
+    assert_eq!(node.name().value(), spec.verb);
+    let mut config = Config::default();
+    for child in node.iter_children() {
+        if matches!(child.name().value(), "from" | "cap") {
+            continue;
+        }
+        let found = spec.node(child.name().value());
+        config.children.push(read_node(child, found.unwrap_or_else(|| panic!("`{}` is not in the spec", child.name().value()))));
+    }
+    for required in
+        spec.nodes.iter().filter(|node| matches!(node.occurs, crate::step::Occurs::Once | crate::step::Occurs::AtLeastOnce))
+    {
+        assert!(config.has(required.name), "`{}` is required", required.name);
+    }
+    let name = node.get(0).and_then(KdlValue::as_string).expect("a name");
+    (name.to_owned(), config)
+}
+
 /// The items of a bench.
 struct Known(Vec<Arc<Item>>);
 
@@ -214,7 +219,7 @@ pub fn notes(output: &Output) -> Vec<String> {
     output.notes.iter().map(|note| format!("{} {}", note.place.as_deref().unwrap_or("-"), note.text)).collect()
 }
 
-fn workflow() -> Workflow {
+pub fn workflow() -> Workflow {
     Workflow {
         id: WorkflowId::new("bench"),
         about: String::new(),

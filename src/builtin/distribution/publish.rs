@@ -4,7 +4,7 @@
 //! or after a crash, carries the same one. The engine journals the intent before and the receipt after.
 
 use crate::base::{Digest, Hasher, ItemId, WorkflowId};
-use crate::model::goods::{Draft, Receipt, Revision};
+use crate::model::goods::{Draft, Placement, Receipt, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
 use crate::step::{
@@ -61,7 +61,7 @@ impl StepKind for PublishKind {
                 if cx.config().flag("tag-links") { tag_links(cx, draft, &placement.channel, &key) } else { draft.text.clone() };
             return Ok(Turn::Ask(vec![Request::Publish(Publish {
                 channel: placement.channel.clone(),
-                fields: fields(cx, draft),
+                fields: fields(cx, placement),
                 key,
                 title: draft.title.clone(),
                 text,
@@ -105,7 +105,8 @@ fn is_edited(draft: &Draft) -> bool {
 }
 
 /// What a channel may show beside the text.
-fn fields(cx: &StepContext<'_>, draft: &Draft) -> BTreeMap<String, Value> {
+fn fields(cx: &StepContext<'_>, placement: &Placement) -> BTreeMap<String, Value> {
+    let draft = &placement.draft;
     let mut fields = BTreeMap::from([
         ("workflow".to_owned(), json!(cx.workflow.id.as_str())),
         ("cycle".to_owned(), json!(cx.cycle.0)),
@@ -116,6 +117,15 @@ fn fields(cx: &StepContext<'_>, draft: &Draft) -> BTreeMap<String, Value> {
     ]);
     if let Some(pillar) = &draft.brief.pillar {
         fields.insert("pillar".to_owned(), json!(pillar));
+    }
+    // Which version went out is what a test is read by.
+    if let Some(version) = &placement.version {
+        fields.insert("version".to_owned(), json!(version.name));
+        for (axis, value) in &version.axes {
+            fields.insert(format!("version-{axis}"), json!(value));
+        }
+        fields.extend(version.segment.as_ref().map(|segment| ("segment".to_owned(), json!(segment))));
+        fields.extend(version.platform.as_ref().map(|platform| ("platform".to_owned(), json!(platform))));
     }
     if let Some(by) = draft.approved_by.as_ref().or(draft.outline_by.as_ref()) {
         fields.insert("approved-by".to_owned(), json!(by));

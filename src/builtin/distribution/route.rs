@@ -5,7 +5,7 @@
 //! puts a floor under every channel. The propensity is what later off-policy estimates need to be honest.
 
 use crate::model::goods::Placement;
-use crate::model::{Config, Good, GoodKind, Layer, Scalar};
+use crate::model::{Config, GoodKind, Layer, Scalar};
 use crate::stats::bandit::{Arm, Policy};
 use crate::step::{
     ArgSpec, KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Tunable, Turn, ValueType,
@@ -21,7 +21,7 @@ static SPEC: KindSpec = KindSpec {
     doc: "With `policy \"fixed\"`, every piece goes to every channel listed. With `policy \"thompson\"`, each piece goes to one channel, \
 chosen as often as that channel is likely to be the best, and never less often than `explore` allows. What is known about a channel is \
 its prior here, moved by `feedback` (`tune \"channels.blog\"`). Every placement records the policy and the probability of the choice.",
-    takes: &[GoodKind::Draft],
+    takes: &[GoodKind::Draft, GoodKind::Asset],
     gives: &[GoodKind::Placement],
     mode: Mode::Each,
     nodes: &[
@@ -102,14 +102,21 @@ impl StepKind for Route {
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let [item] = cx.inputs else { return Err(StepError::new("one piece is routed at a time")) };
-        let Good::Draft(draft) = &item.good else { return Err(StepError::new(format!("cannot route a {}", item.kind()))) };
+        let Some(draft) = item.good.piece() else { return Err(StepError::new(format!("cannot route a {}", item.kind()))) };
+        let version = item.good.version();
         let channels = channels(cx.config());
         let policy = cx.config().child("policy");
         let name = policy.and_then(|node| node.arg()).and_then(Scalar::text).unwrap_or("fixed");
         let mut output = Output::default();
         let mut place = |channel: &str, propensity: f64, why: String| {
-            let placement =
-                Placement { draft: draft.clone(), channel: channel.to_owned(), policy: name.to_owned(), propensity, why };
+            let placement = Placement {
+                draft: draft.clone(),
+                version: version.cloned(),
+                channel: channel.to_owned(),
+                policy: name.to_owned(),
+                propensity,
+                why,
+            };
             output.give(placement, vec![item.id]);
         };
         if name == "fixed" {

@@ -4,6 +4,7 @@
 //! at the gate and can do more with too much than with too little.
 
 use super::checks;
+use crate::model::Untrusted;
 use crate::model::goods::Finding;
 use crate::step::Generated;
 
@@ -16,7 +17,9 @@ pub fn markdown(generated: &Generated, title: &str) -> String {
     if generated.model == "template" {
         return text.to_owned();
     }
-    let text = unwrapped(without_thoughts(text));
+    // What hides or reorders text has no place in a piece, whether a model made it up or was told it.
+    let seen = Untrusted::new(text);
+    let text = unwrapped(without_thoughts(seen.as_data()));
     let text = without_talk(&text);
     // Marks of a quotation belong to the question, not to a piece.
     let lines: Vec<&str> = text.lines().filter(|line| !is_quote_mark(line)).collect();
@@ -25,6 +28,14 @@ pub fn markdown(generated: &Generated, title: &str) -> String {
         Some(_) => text,
         None => format!("# {title}\n\n{text}").trim_end().to_owned(),
     }
+}
+
+/// The words of an answer that is no article: without a fence around it, without thoughts, without marks of quotation.
+pub fn plain(generated: &Generated) -> String {
+    let seen = Untrusted::new(generated.text.trim());
+    let text = unwrapped(without_thoughts(seen.as_data()));
+    let lines: Vec<&str> = text.lines().filter(|line| !is_quote_mark(line)).collect();
+    lines.join("\n").trim().to_owned()
 }
 
 /// A finding at the end of a text whose writer had more to say.
@@ -89,7 +100,7 @@ fn without_talk(text: &str) -> &str {
 }
 
 fn is_quote_mark(line: &str) -> bool {
-    matches!(line.trim(), "<<<QUOTE" | ">>>QUOTE" | "<<<composed" | ">>>composed")
+    matches!(line.trim(), "<<<QUOTE" | ">>>QUOTE" | "<<<composed" | ">>>composed" | "<<<PIECE" | ">>>PIECE")
 }
 
 #[cfg(test)]
@@ -111,6 +122,7 @@ mod tests {
             ("Here is your outline:\n\n# T\n## One", "# T\n## One"),
             ("<think>\nhm\n</think>\n# T", "# T"),
             ("# T\n<<<QUOTE\nwords\n>>>QUOTE\nend", "# T\nwords\nend"),
+            ("# T\n\npay\u{202e}lap\u{200b}", "# T\n\npaylap"),
             ("# T\n\n```\nlet x = 1;\n```", "# T\n\n```\nlet x = 1;\n```"),
         ] {
             assert_eq!(markdown(&generated(answer), "Mine"), expected, "{answer}");

@@ -8,7 +8,7 @@ use crate::model::goods::{Brief, Draft, Outline, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, Generate, KindSpec, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn, ValueType,
 };
 use serde_json::{Value, json};
 
@@ -42,6 +42,13 @@ times. What is still found goes to the next gate with the piece.",
             rest: Some(ValueType::Choice(CHECKS)),
             doc: "Checks to run on the text.",
             example: r#"check "forbidden" "grounding""#,
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "platform",
+            args: &[ArgSpec { name: "name", ty: ValueType::Choice(super::platforms::NAMES), required: true }],
+            doc: "The platform that the check `platform` counts for.",
+            example: r#"platform "linkedin""#,
             ..NodeSpec::EMPTY
         },
         NodeSpec::value("repair", ValueType::Integer, "How often a model is asked to mend what the checks found.", "repair 2")
@@ -87,13 +94,21 @@ impl StepKind for DraftKind {
         let names = cx.config().texts("check");
         let mut findings = checks::run(
             &names,
-            &checks::Subject { text: &text, brief: &outline.brief, approved: &outline.text, client_os: cx.client_os },
+            &checks::Subject {
+                text: &text,
+                brief: &outline.brief,
+                approved: &outline.text,
+                client_os: cx.client_os,
+                platform: cx.config().text("platform"),
+            },
         );
         findings.extend(answer::cut(generated, &text));
         let repairs = usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0);
         // The composer would only say the same again; a model may mend it.
         if trouble.is_none() && !findings.is_empty() && generated.model != "template" && cx.replies.len() <= repairs {
-            return Ok(Turn::Ask(vec![repair(&first, &text, &findings)]));
+            if let Request::Generate(first) = &first {
+                return Ok(Turn::Ask(vec![Request::Generate(writing::repair(cx, first, &text, &findings, "article"))]));
+            }
         }
         let mut output = Output::default();
         let title = writing::title_of(&text).unwrap_or_else(|| outline.title.clone());
@@ -113,6 +128,7 @@ impl StepKind for DraftKind {
             writer: writing::writer(cx, &first),
             revision: Revision::Generated,
             findings,
+            judged: None,
             approved_by: None,
             outline_by: outline.approved_by.clone(),
             outline_edited: matches!(outline.revision, Revision::Edited { .. }),
@@ -120,31 +136,6 @@ impl StepKind for DraftKind {
         output.give(draft, vec![item.id]);
         Ok(Turn::Done(output))
     }
-}
-
-fn repair(first: &Request, text: &str, findings: &[crate::model::goods::Finding]) -> Request {
-    let Request::Generate(generate) = first else { return first.clone() };
-    let list: String = findings
-        .iter()
-        .map(|finding| {
-            let fix = finding.fix.as_deref().map_or_else(String::new, |fix| format!(" Write instead: {fix}"));
-            format!("- line {}: {}.{fix}\n", finding.line, finding.message)
-        })
-        .collect();
-    // Asked for the same again, a model runs into the same limit again.
-    let shorter = if findings.iter().any(|finding| finding.check == "length") {
-        " It was too long: leave out what matters least, so that it has an end."
-    } else {
-        ""
-    };
-    Request::Generate(Generate {
-        task: "repair".to_owned(),
-        prompt: format!(
-            "{}\n\nYou wrote:\n\n{text}\n\nMend these and change nothing else.{shorter} Answer with the whole article:\n{list}",
-            generate.prompt
-        ),
-        ..generate.clone()
-    })
 }
 
 /// What the template of a draft may use: the outline as approved, its sections, the brief, the sources that it cites.

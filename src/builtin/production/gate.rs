@@ -2,7 +2,7 @@
 //! what they reject stops here.
 
 use crate::base::{Digest, Hasher, ItemId, StepId};
-use crate::model::goods::{Brief, Draft, Outline, TextEdit, Wish};
+use crate::model::goods::{Asset, Brief, Draft, Outline, TextEdit, Wish};
 use crate::model::goods::{Rejection, Revision};
 use crate::model::{Good, GoodKind, Item, Scalar, Workflow};
 use crate::step::request::{ExpiryAction, GateRules};
@@ -25,8 +25,8 @@ static SPEC: KindSpec = KindSpec {
     doc: "Every item waits until somebody approves, edits or rejects it, or sends it back to be made again, with `loopctl gate`. Items are independent: one that is approved \
 goes on while others still wait. An edit replaces the text and is kept for good. An approval is pinned to exactly what was shown. \
 What a person turns down goes no further; a `report` that takes from the gate counts it and its reason.",
-    takes: &[GoodKind::Outline, GoodKind::Draft],
-    gives: &[GoodKind::Outline, GoodKind::Draft, GoodKind::Rejection],
+    takes: &[GoodKind::Outline, GoodKind::Draft, GoodKind::Asset],
+    gives: &[GoodKind::Outline, GoodKind::Draft, GoodKind::Asset, GoodKind::Rejection],
     mode: Mode::Each,
     nodes: &[
         NodeSpec {
@@ -185,7 +185,8 @@ fn authors(cx: &StepContext<'_>, item: &Item) -> Vec<String> {
     let mut left = item.parents.clone();
     let mut look = |good: &Good| {
         if let Good::Outline(Outline { revision: Revision::Edited { by, .. }, .. })
-        | Good::Draft(Draft { revision: Revision::Edited { by, .. }, .. }) = good
+        | Good::Draft(Draft { revision: Revision::Edited { by, .. }, .. })
+        | Good::Asset(Asset { draft: Draft { revision: Revision::Edited { by, .. }, .. }, .. }) = good
         {
             names.insert(by.clone());
         }
@@ -198,7 +199,7 @@ fn authors(cx: &StepContext<'_>, item: &Item) -> Vec<String> {
         if let Some(parent) = cx.lineage.item(&id) {
             look(&parent.good);
             // What came before the brief was written by nobody here.
-            if matches!(parent.good, Good::Outline(_) | Good::Draft(_)) {
+            if matches!(parent.good, Good::Outline(_) | Good::Draft(_) | Good::Asset(_)) {
                 left.extend(&parent.parents);
             }
         }
@@ -243,8 +244,7 @@ fn brief_of(good: &Good) -> Option<&Brief> {
     match good {
         Good::Brief(brief) => Some(brief),
         Good::Outline(outline) => Some(&outline.brief),
-        Good::Draft(draft) => Some(&draft.brief),
-        _ => None,
+        good => good.piece().map(|draft| &draft.brief),
     }
 }
 
@@ -264,6 +264,7 @@ fn made_from(cx: &StepContext<'_>, item: &Item, to: &StepId, wish: Wish) -> Opti
             match (&found.good, &mut good) {
                 (Good::Outline(_), Good::Brief(brief)) => brief.wishes.push(wish),
                 (Good::Draft(_), Good::Outline(outline)) => outline.brief.wishes.push(wish),
+                (Good::Asset(_), Good::Draft(draft) | Good::Asset(Asset { draft, .. })) => draft.brief.wishes.push(wish),
                 _ => continue,
             }
             return Some((good, vec![parent.id, item.id]));
@@ -279,9 +280,12 @@ impl StepKind for Gate {
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let [item] = cx.inputs else { return Err(StepError::new("a gate decides about one item at a time")) };
+        // Versions of a piece have one title, so a person is told which one this is.
+        let shown = item.good.title();
         let (title, text) = match &item.good {
             Good::Outline(outline) => (&outline.title, &outline.text),
             Good::Draft(draft) => (&draft.title, &draft.text),
+            Good::Asset(asset) => (&shown, &asset.draft.text),
             other => return Err(StepError::new(format!("a gate cannot show a {}", other.kind()))),
         };
         let Some(replies) = cx.replies.first() else {
@@ -318,7 +322,7 @@ impl StepKind for Gate {
             Verdict::Reject { reason } => {
                 let brief = match &item.good {
                     Good::Outline(outline) => &outline.brief,
-                    Good::Draft(draft) => &draft.brief,
+                    Good::Draft(draft) | Good::Asset(Asset { draft, .. }) => &draft.brief,
                     other => return Err(StepError::new(format!("a gate cannot show a {}", other.kind()))),
                 };
                 let rejection = Rejection {
@@ -379,7 +383,7 @@ fn signatures(decision: &Decision, no_self_approval: bool) -> String {
 fn previous_text(good: &Good) -> String {
     let (revision, text) = match good {
         Good::Outline(outline) => (&outline.revision, &outline.text),
-        Good::Draft(draft) => (&draft.revision, &draft.text),
+        Good::Draft(draft) | Good::Asset(Asset { draft, .. }) => (&draft.revision, &draft.text),
         _ => return String::new(),
     };
     match revision {
@@ -401,11 +405,13 @@ fn approved(good: &Good, by: &str, edit: Option<(String, Revision)>) -> Good {
                 outline.revision = revision;
             }
         }
-        Good::Draft(draft) => {
+        Good::Draft(draft) | Good::Asset(Asset { draft, .. }) => {
             draft.approved_by = Some(by.to_owned());
             if let Some((text, revision)) = edit {
                 draft.title = super::writing::title_of(&text).unwrap_or_else(|| draft.title.clone());
                 draft.text = text;
+                // It was about the words that the person replaced.
+                draft.judged = None;
                 draft.revision = revision;
             }
         }

@@ -29,6 +29,10 @@ pub struct Check {
     #[arg(long, value_enum, default_value = "warning")]
     pub level: CheckLevel,
 
+    /// Also find what is more than this platform takes: `x`, `linkedin`, `email` …
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(crate::builtin::production::platforms::NAMES))]
+    pub platform: Option<String>,
+
     /// How to print findings
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,

@@ -1,6 +1,6 @@
 //! `loopctl check`: the checks of drafts on any text, like a linter.
 
-use crate::builtin::production::checks::{duplicate, forbidden, readability, voice};
+use crate::builtin::production::checks::{duplicate, forbidden, markup, platform, readability, voice};
 use crate::builtin::production::rules::Level;
 use crate::cli::args::{Check, CheckLevel, Format};
 use crate::cli::exit::{Exit, Failure};
@@ -43,7 +43,7 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failure> {
     let mut fixed = 0;
     let mut findings = broken_rules(&folder, &client_os, &mut sources);
     for text in &texts {
-        let found = look(text, &client_os, least);
+        let found = look(text, &client_os, least, args.platform.as_deref());
         let (after, mended) = if args.fix { mend(&text.text, &found) } else { (text.text.clone(), 0) };
         match &text.path {
             _ if mended == 0 => findings.extend(found),
@@ -55,14 +55,14 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failure> {
                 replace(path, &text.text, &after)?;
                 fixed += mended;
                 let id = sources.add(path.display().to_string(), after.clone());
-                findings.extend(look(&Text { path: None, id, text: after }, &client_os, least));
+                findings.extend(look(&Text { path: None, id, text: after }, &client_os, least, args.platform.as_deref()));
             }
             // Of standard input the mended text is the answer.
             None => {
                 output.exactly(&after);
                 fixed += mended;
                 let id = sources.add(STDIN, after.clone());
-                findings.extend(look(&Text { path: None, id, text: after }, &client_os, least));
+                findings.extend(look(&Text { path: None, id, text: after }, &client_os, least, args.platform.as_deref()));
             }
         }
     }
@@ -96,7 +96,7 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failure> {
 pub(super) fn facts(text: &str, client_os: &Snapshot) -> serde_json::Value {
     let mut sources = Sources::default();
     let text = Text { path: None, id: sources.add("text", text.to_owned()), text: text.to_owned() };
-    let mut findings = look(&text, client_os, Level::Warning);
+    let mut findings = look(&text, client_os, Level::Warning, None);
     diagnostic::sort(&mut findings);
     json_value(&findings, &sources)
 }
@@ -190,10 +190,14 @@ fn broken_rules(folder: &Path, client_os: &Snapshot, sources: &mut Sources) -> V
         .collect()
 }
 
-fn look(text: &Text, client_os: &Snapshot, least: Level) -> Vec<Diagnostic> {
+fn look(text: &Text, client_os: &Snapshot, least: Level, platform: Option<&str>) -> Vec<Diagnostic> {
     let mut found: Vec<(&'static str, Finding)> = Vec::new();
     let of = |code: &'static str, findings: Vec<Finding>| findings.into_iter().map(move |finding| (code, finding));
     found.extend(of("check::forbidden", forbidden::check_text(&text.text, client_os)));
+    found.extend(of("check::markup", markup::check_text(&text.text)));
+    if let Some(platform) = platform {
+        found.extend(of("check::platform", platform::check_text(&text.text, platform, client_os)));
+    }
     found.extend(of("check::voice", voice::check_from(&text.text, client_os, least)));
     if least <= Level::Warning {
         found.extend(of("check::readability", readability::check_text(&text.text)));
@@ -211,6 +215,8 @@ fn told(code: &'static str, finding: Finding, file: FileId) -> Diagnostic {
         Some(fix) => diagnostic.help(format!("write “{fix}”")).fix(format!("write “{fix}”"), span, fix),
         None => diagnostic.help(match code {
             "check::forbidden" => "say it in other words; what others said stands on a line that begins with `>`",
+            "check::markup" => "leave it out, or show it as code between backticks",
+            "check::platform" => "make it shorter, or let an `adapt` step bring it into the platform's form",
             "check::readability" => "split it where it says a second thing",
             "check::duplicate" => "bring that page up to date, or say in the title what is new",
             _ => "say the plain thing; `loopctl explain check::voice` tells where rules come from",

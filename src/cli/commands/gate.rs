@@ -151,9 +151,8 @@ impl Open {
                 text.push_str(&format!("{}\n", plain(line)));
             }
             let findings = match self.items.get(&gate.approve.item).map(|item| &item.good) {
-                Some(Good::Draft(draft)) => draft.findings.as_slice(),
                 Some(Good::Outline(outline)) => outline.findings.as_slice(),
-                _ => &[],
+                good => good.and_then(Good::piece).map_or(&[][..], |draft| draft.findings.as_slice()),
             };
             if !findings.is_empty() {
                 text.push_str(&format!("\n{}\n", paint(TITLE, "What the checks found")));
@@ -205,8 +204,7 @@ impl Open {
     fn evidence(&self, gate: &GateView) -> Vec<Evidence> {
         match self.items.get(&gate.approve.item).map(|item| &item.good) {
             Some(Good::Outline(outline)) => outline.brief.evidence.clone(),
-            Some(Good::Draft(draft)) => draft.brief.evidence.clone(),
-            _ => Vec::new(),
+            good => good.and_then(Good::piece).map_or_else(Vec::new, |draft| draft.brief.evidence.clone()),
         }
     }
 }

@@ -36,6 +36,9 @@ fn text(workflow: &str, stats: &[GateStats]) -> String {
         for person in &gate.people {
             line(&mut text, &plain(&person.person), &person.tally);
         }
+        for judge in &gate.judges {
+            writeln!(text, "  judge {:<10}{}", plain(&judge.judge), judge.says).expect("writing to a string");
+        }
         for reason in &gate.all.reasons {
             writeln!(text, "  {}", paint(DIM, format!("{}×: {}", reason.times, plain(&reason.reason))))
                 .expect("writing to a string");

@@ -160,6 +160,9 @@ impl Side {
             Good::Draft(draft) if draft.approved_by.is_none() => {
                 self.pieces.insert(("draft", draft.title.clone()), draft.text.clone());
             }
+            Good::Asset(asset) if asset.draft.approved_by.is_none() => {
+                self.pieces.insert(("asset", item.good.title()), asset.draft.text.clone());
+            }
             Good::Receipt(receipt) => {
                 *self.sends.entry(receipt.channel.clone()).or_default() += 1;
                 topics.push(receipt.topic.clone());

@@ -3,6 +3,7 @@
 use super::brief::Brief;
 use super::outline::Revision;
 use super::provenance::{Provenance, Writer};
+use crate::base::Money;
 use serde::{Deserialize, Serialize};
 
 /// What a check found, like a linter: where, what, and what to write instead.
@@ -23,6 +24,21 @@ pub struct Finding {
     pub blocking: bool,
 }
 
+/// What a model said about a piece when it was asked to judge it. It decides nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The role name of the judge.
+    pub provider: String,
+    pub model: String,
+    /// It could go out as it is.
+    pub pass: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    pub tokens: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+}
+
 /// The written piece.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
@@ -35,6 +51,9 @@ pub struct Draft {
     pub revision: Revision,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// What a judge said about these words, when one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judgement>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
     /// Who approved the outline it was written from.

@@ -1,6 +1,7 @@
 //! The goods that flow between steps, one a file.
 
 pub mod amendment;
+pub mod asset;
 pub mod brief;
 pub mod draft;
 pub mod event;
@@ -16,8 +17,9 @@ pub mod report;
 pub mod signal;
 
 pub use amendment::{Amendment, Change, Edit, Effect, Measure, Questioned, Target};
+pub use asset::{Asset, Version};
 pub use brief::{Brief, Claim, Wish};
-pub use draft::{Draft, Finding};
+pub use draft::{Draft, Finding, Judgement};
 pub use event::{Event, Events};
 pub use insight::{Insight, Subject, Verdict};
 pub use lead::{Lead, Reason};
@@ -81,6 +83,8 @@ goods! {
     Outline(Outline) = "outline",
     /// The written piece.
     Draft(Draft) = "draft",
+    /// A version of a piece: a variant, an audience's, a platform's.
+    Asset(Asset) = "asset",
     /// A piece assigned to a channel.
     Placement(Placement) = "placement",
     /// Proof that a placement went out.
@@ -104,6 +108,25 @@ impl fmt::Display for GoodKind {
 }
 
 impl Good {
+    /// The written piece in it, whatever version or place of it this is.
+    pub fn piece(&self) -> Option<&Draft> {
+        match self {
+            Good::Draft(draft) => Some(draft),
+            Good::Asset(asset) => Some(&asset.draft),
+            Good::Placement(placement) => Some(&placement.draft),
+            _ => None,
+        }
+    }
+
+    /// Which version of a piece it is; nothing for what has no versions, and for the piece itself.
+    pub fn version(&self) -> Option<&Version> {
+        match self {
+            Good::Asset(asset) => Some(&asset.version),
+            Good::Placement(placement) => placement.version.as_ref(),
+            _ => None,
+        }
+    }
+
     /// A short name for lists and traces.
     pub fn title(&self) -> String {
         match self {
@@ -113,7 +136,11 @@ impl Good {
             Good::Brief(brief) => brief.title.clone(),
             Good::Outline(outline) => outline.title.clone(),
             Good::Draft(draft) => draft.title.clone(),
-            Good::Placement(placement) => format!("{} → {}", placement.draft.title, placement.channel),
+            Good::Asset(asset) => format!("{} ({})", asset.draft.title, asset.version.name),
+            Good::Placement(placement) => match &placement.version {
+                Some(version) => format!("{} ({}) → {}", placement.draft.title, version.name, placement.channel),
+                None => format!("{} → {}", placement.draft.title, placement.channel),
+            },
             Good::Receipt(receipt) => format!("{} → {}", receipt.title, receipt.location),
             Good::Lead(lead) => lead.who.clone(),
             Good::Insight(insight) => insight.says.clone(),

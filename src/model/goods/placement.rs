@@ -1,5 +1,6 @@
 //! A placement: one piece for one channel, with the probability with which that channel was chosen.
 
+use super::asset::Version;
 use super::draft::Draft;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placement {
     pub draft: Draft,
+    /// Which version of the piece, when there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
     pub channel: String,
     /// `fixed`, `thompson` …
     pub policy: String,

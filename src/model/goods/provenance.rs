@@ -2,6 +2,7 @@
 
 use crate::base::{Digest, ItemId, Money};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The signals behind a piece and the Client OS version it was made with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,4 +37,7 @@ pub struct Writer {
     pub cost: Option<Money>,
     /// Digest of the prompt.
     pub prompt: Digest,
+    /// Personal data that was taken out of what the model was told, by kind: `e-mail`, `phone`, `name`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub redacted: BTreeMap<String, u64>,
 }

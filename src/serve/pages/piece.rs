@@ -34,16 +34,11 @@ impl<'a> Piece<'a> {
             Good::Outline(outline) => {
                 Piece { text: &outline.text, brief: &outline.brief, writer: &outline.writer, revision: &outline.revision }
             }
-            Good::Draft(draft) => {
+            good => {
+                let draft = good.piece()?;
                 Piece { text: &draft.text, brief: &draft.brief, writer: &draft.writer, revision: &draft.revision }
             }
-            Good::Placement(placement) => return Some(Piece { ..Piece::of_draft(&placement.draft) }),
-            _ => return None,
         })
-    }
-
-    fn of_draft(draft: &'a crate::model::goods::Draft) -> Piece<'a> {
-        Piece { text: &draft.text, brief: &draft.brief, writer: &draft.writer, revision: &draft.revision }
     }
 }
 

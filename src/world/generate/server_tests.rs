@@ -122,6 +122,15 @@ async fn a_busy_model_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_model_that_is_busy_for_an_hour_is_not_waited_for() {
+    let server = TestServer::start(|_, _| Http::new(429).with("retry-after", "3600").text("slow down")).await;
+    let failure = failure(&server).await;
+    // Later is another cycle, so the kind says that it may work then.
+    assert_eq!(failure.kind, FailureKind::Transient, "{failure:?}");
+    assert!(failure.attempts <= 4 && failure.message.contains("“slow down”"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_refused_key_is_told_without_the_key() {
     let server =
         TestServer::start(|_, _| Http::new(401).text(r#"{"error":{"message":"Incorrect API key provided: sk-very-secret."}}"#))

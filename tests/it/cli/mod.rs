@@ -38,3 +38,4 @@ mod trust;
 mod tune;
 mod validate;
 mod validate_fix;
+mod versions;

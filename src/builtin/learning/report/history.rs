@@ -8,6 +8,7 @@ use super::edits::{self, Shape};
 use crate::base::{ItemId, Timestamp};
 use crate::model::goods::{Draft, Event, Measure, Outline, Placement, Receipt, Rejection, Revision};
 use crate::model::{Act, Good, Item, Operation, ReviewVerdict};
+use crate::stats::kappa::Table;
 use crate::step::Lineage;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 const PIECES_MOST: usize = 300;
 const REJECTIONS_MOST: usize = 200;
 const PHRASES_MOST: usize = 400;
+/// A piece of which people kept this share of the words was fine as it was.
+const JUDGED_KEPT: f64 = 0.8;
 /// A piece of which people kept less than this share of the words is theirs.
 pub const HUMAN_BELOW: f64 = 0.2;
 
@@ -201,6 +204,51 @@ pub struct Accepted {
     pub measure: Measure,
 }
 
+/// What a judge and people said about the same pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    pub both_yes: u64,
+    pub judge_only: u64,
+    pub people_only: u64,
+    pub both_no: u64,
+}
+
+impl Agreement {
+    pub fn table(&self) -> Table {
+        Table { both_yes: self.both_yes, first_only: self.judge_only, second_only: self.people_only, both_no: self.both_no }
+    }
+
+    fn add(&mut self, judge: bool, people: bool) {
+        let mut table = self.table();
+        table.add(judge, people);
+        *self = Agreement {
+            both_yes: table.both_yes,
+            judge_only: table.first_only,
+            people_only: table.second_only,
+            both_no: table.both_no,
+        };
+    }
+}
+
+/// The judgement that stood beside a piece when people decided about it: its own, or that of what it was made from.
+fn judgement_of(item: &Item, lineage: &dyn Lineage) -> Option<(String, bool)> {
+    let (mut waiting, mut seen) = (item.parents.clone(), BTreeSet::new());
+    let of = |good: &Good| good.piece()?.judged.as_ref().map(|judged| (judged.provider.clone(), judged.pass));
+    if let Some(found) = of(&item.good) {
+        return Some(found);
+    }
+    while let Some(id) = waiting.pop() {
+        let Some(item) = lineage.item(&id).filter(|_| seen.insert(id)) else { continue };
+        if let Some(found) = of(&item.good) {
+            return Some(found);
+        }
+        if item.good.piece().is_some() {
+            waiting.extend(&item.parents);
+        }
+    }
+    None
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -208,6 +256,9 @@ pub struct History {
     /// Oldest first.
     pub pieces: Vec<Piece>,
     pub turned: Vec<Turned>,
+    /// Judges, and what they and people said about pieces that people then decided about.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub judges: BTreeMap<String, Agreement>,
     pub phrases: BTreeMap<String, Phrase>,
     pub accepted: Vec<Accepted>,
     /// Proposals that were turned down, by key: when, and why.
@@ -258,6 +309,12 @@ impl History {
         let Some(placed) = lineage.item(&receipt.placement) else { return };
         let Good::Placement(placement) = &placed.good else { return };
         let piece = self::piece(item.id, receipt, placement, outline_of(&placed, lineage).as_deref(), decisions);
+        // One piece may go to several channels; people decided about it once.
+        let known = self.pieces.iter().any(|known| known.title == piece.title && known.pillar == piece.pillar);
+        if let (Some((judge, pass)), true, false) = (judgement_of(&placed, lineage), placement.draft.approved_by.is_some(), known)
+        {
+            self.judges.entry(judge).or_default().add(pass, piece.kept >= JUDGED_KEPT);
+        }
         for phrase in &piece.cut {
             self.phrases.entry(phrase.clone()).or_default().cut += 1;
         }
@@ -281,10 +338,14 @@ impl History {
         }
     }
 
-    pub fn turned_down(&mut self, item: ItemId, rejection: &Rejection) {
-        if self.turned.iter().any(|known| known.item == item) {
+    pub fn turned_down(&mut self, item: &Item, rejection: &Rejection, lineage: &dyn Lineage) {
+        if self.turned.iter().any(|known| known.item == item.id) {
             return;
         }
+        if let Some((judge, pass)) = judgement_of(item, lineage) {
+            self.judges.entry(judge).or_default().add(pass, false);
+        }
+        let item = item.id;
         self.turned.push(Turned {
             item,
             at: rejection.at,
@@ -348,7 +409,7 @@ fn outline_of(placed: &Item, lineage: &dyn Lineage) -> Option<Box<Outline>> {
         let Some(item): Option<Arc<Item>> = lineage.item(&id).filter(|_| seen.insert(id)) else { continue };
         match &item.good {
             Good::Outline(outline) if outline.approved_by.is_some() => return Some(Box::new(outline.clone())),
-            Good::Outline(_) | Good::Draft(_) | Good::Placement(_) => waiting.extend(&item.parents),
+            Good::Outline(_) | Good::Draft(_) | Good::Asset(_) | Good::Placement(_) => waiting.extend(&item.parents),
             _ => {}
         }
     }

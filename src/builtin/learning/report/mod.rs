@@ -41,6 +41,7 @@ turned down rests for 90 days; what was accepted is judged by its own measure in
         GoodKind::Receipt,
         GoodKind::Lead,
         GoodKind::Draft,
+        GoodKind::Asset,
         GoodKind::Signal,
         GoodKind::Events,
         GoodKind::Rejection,
@@ -101,7 +102,7 @@ impl StepKind for ReportKind {
             match &item.good {
                 Good::Insight(insight) => insights.push((item.id, insight)),
                 Good::Receipt(receipt) => history.published(item, receipt, cx.lineage, &cx.client_os.decisions),
-                Good::Rejection(rejection) => history.turned_down(item.id, rejection),
+                Good::Rejection(rejection) => history.turned_down(item, rejection, cx.lineage),
                 Good::Lead(lead) => *leads.entry(lead.state.clone().unwrap_or_else(|| "no state".to_owned())).or_default() += 1,
                 _ => {}
             }
@@ -133,6 +134,7 @@ impl StepKind for ReportKind {
         let insights: Vec<Insight> = insights.into_iter().map(|(_, insight)| insight.clone()).collect();
         let mut sections =
             vec![questions::works(&history, new, &insights, outcome), questions::people(&history), questions::failures(&history)];
+        sections.extend(questions::judges(&history));
         sections.extend(questions::helped(&history, cx.now));
         sections.extend(proposed(&proposals));
         sections.extend(stand(&leads));

@@ -116,6 +116,17 @@ key; wire a source of events with `{outcome}` to this report.",
     Section { title: "Which content works, and for which pillar?".to_owned(), says, bars, unit: unit.to_owned() }
 }
 
+/// Whether the word of a judge is worth something. No section where none was asked.
+pub fn judges(history: &History) -> Option<Section> {
+    let says: Vec<String> = history
+        .judges
+        .iter()
+        .map(|(judge, agreement)| format!("The judge `{judge}`: {}.", crate::stats::kappa::words(&agreement.table())))
+        .collect();
+    let title = "Do judges agree with people?".to_owned();
+    (!says.is_empty()).then(|| Section { title, says, bars: Vec::new(), unit: String::new() })
+}
+
 /// The interval of a mean, when the values vary.
 fn interval_of_mean(values: &[f64]) -> Option<(f64, f64)> {
     let sample = Sample::of(values);

@@ -3,8 +3,10 @@
 //! It compares what can be compared exactly and judges nothing: a number that no source has is a finding, whether or not it
 //! happens to be true.
 
+use super::dates::{Date, dates};
 use super::{Places, Subject};
 use crate::model::goods::Finding;
+use crate::stats::text::tokens;
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,6 +16,14 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d+(?:[.,]\d+)*")
 static URL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"https?://[^\s)\]<>"]+"#).expect("a valid pattern"));
 static QUOTE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"“([^”\n]{12,})”|"([^"\n]{12,})""#).expect("a valid pattern"));
 static CITATION: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[(c\d+)\]").expect("a valid pattern"));
+
+/// Names inside a sentence: capital letters that no rule of spelling asks for.
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"[\p{Ll}\d,;)] (\p{Lu}[\p{L}\p{N}]*(?:['’&.\-][\p{L}\p{N}]+)*(?: \p{Lu}[\p{L}\p{N}]*(?:['’&.\-][\p{L}\p{N}]+)*)*)",
+    )
+    .expect("a valid pattern")
+});
 
 /// What is neither cited nor given.
 pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
@@ -47,8 +57,32 @@ pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         }
         if !sources.numbers.contains(&plain_number(found.as_str())) {
-            findings.push(places.finding("grounding", range, format!("the number {} comes from no source", found.as_str()), true));
+            findings.push(places.finding(
+                "grounding",
+                range,
+                format!("the number {} comes from no source", found.as_str()),
+                true,
+            ));
         }
+    }
+    for (range, date) in dates(text) {
+        if !urls.iter().any(|url| url.contains(&range.start)) && !sources.dates.iter().any(|known| known.agrees(&date)) {
+            let message = format!("the date {} comes from no source", &text[range.clone()]);
+            findings.push(places.finding("grounding", range, message, true));
+        }
+    }
+    for found in NAME.captures_iter(text) {
+        let name = found.get(1).expect("it matched");
+        let line = text[..name.start()].rfind('\n').map_or(0, |at| at + 1);
+        let in_heading = text[line..].starts_with('#') || text[line..].trim_start().starts_with('>');
+        // A name that was cut short is not the name.
+        let is_cut = text[name.end()..].starts_with('…');
+        if in_heading || is_cut || urls.iter().any(|url| url.contains(&name.start())) || sources.names(name.as_str()) {
+            continue;
+        }
+        // Spelling tells a name less surely than a digit tells a number, so a person may let it stand.
+        let message = format!("the name {} stands in no source", name.as_str());
+        findings.push(places.finding("grounding", name.range(), message, false));
     }
     findings
 }
@@ -57,13 +91,22 @@ pub fn check(subject: &Subject<'_>) -> Vec<Finding> {
 struct Sources {
     numbers: BTreeSet<String>,
     urls: BTreeSet<String>,
+    dates: Vec<Date>,
     /// Lower case, white space folded.
     words: String,
+    /// Single words of it, for names.
+    known: BTreeSet<String>,
 }
 
 impl Sources {
     fn of(subject: &Subject<'_>) -> Sources {
-        let mut sources = Sources { numbers: BTreeSet::new(), urls: BTreeSet::new(), words: String::new() };
+        let mut sources = Sources {
+            numbers: BTreeSet::new(),
+            urls: BTreeSet::new(),
+            dates: Vec::new(),
+            words: String::new(),
+            known: BTreeSet::new(),
+        };
         let brief = subject.brief;
         for claim in &brief.claims {
             sources.add(&claim.text);
@@ -92,8 +135,45 @@ impl Sources {
     fn add(&mut self, text: &str) {
         self.numbers.extend(NUMBER.find_iter(text).map(|found| plain_number(found.as_str())));
         self.urls.extend(URL.find_iter(text).map(|found| trim_url(found.as_str()).to_owned()));
+        self.dates.extend(dates(text).into_iter().map(|(_, date)| date));
+        self.known.extend(tokens(text));
         self.words.push_str(&fold(text));
         self.words.push('\n');
+    }
+
+    /// Whether every word of a name is known, or is no name: a day, a month, `I`.
+    fn names(&self, name: &str) -> bool {
+        const NO_NAMES: &[&str] = &[
+            "i",
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+            "january",
+            "february",
+            "march",
+            "april",
+            "may",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
+            "english",
+            "internet",
+            "im",
+            "ive",
+            "ill",
+        ];
+        tokens(name).iter().all(|word| {
+            let singular = word.strip_suffix('s').unwrap_or(word);
+            NO_NAMES.contains(&word.as_str()) || self.known.contains(word) || self.known.contains(singular)
+        })
     }
 
     fn has_words(&self, quote: &str) -> bool {
@@ -166,7 +246,7 @@ mod tests {
             wishes: Vec::new(),
         };
         let client_os = Snapshot::default();
-        check(&Subject { text, brief: &brief, approved, client_os: &client_os })
+        check(&Subject { text, brief: &brief, approved, client_os: &client_os, platform: None })
             .into_iter()
             .map(|finding| finding.message)
             .collect()
@@ -189,6 +269,29 @@ mod tests {
                 "this quotation stands in no source",
                 "the number 20 comes from no source",
             ]
+        );
+    }
+
+    #[test]
+    fn dates_and_names_come_from_a_source() {
+        let seen = "Seen on 3 June 2026 by Northpier";
+        assert_eq!(
+            found("The price was seen on June 3rd, 2026 by Northpier's team; I read it on Monday.", seen),
+            Vec::<String>::new()
+        );
+        let text = "It moved on 4 June 2026, says Ann Smith of Acme.";
+        let messages = found(text, seen);
+        for expected in [
+            "the date 4 June 2026 comes from no source",
+            "the name Ann Smith stands in no source",
+            "the name Acme stands in no source",
+        ] {
+            assert!(messages.iter().any(|message| message == expected), "{expected} in {messages:?}");
+        }
+        assert_eq!(
+            found("## About Acme And Others\n\n> said Acme", ""),
+            Vec::<String>::new(),
+            "headings and quotations are others' spelling"
         );
     }
 

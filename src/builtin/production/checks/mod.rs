@@ -1,8 +1,11 @@
 //! Checks on a text, each a pure function in a file of its own. They find like a linter: position, message, fix.
 
+pub mod dates;
 pub mod duplicate;
 pub mod forbidden;
 pub mod grounding;
+pub mod markup;
+pub mod platform;
 pub mod readability;
 pub mod voice;
 pub mod words;
@@ -12,7 +15,7 @@ use crate::model::goods::{Brief, Finding};
 use std::ops::Range;
 
 /// The names that a workflow may use, in the order they run.
-pub const CHECKS: &[&str] = &["forbidden", "grounding", "voice", "readability", "duplicate"];
+pub const CHECKS: &[&str] = &["forbidden", "grounding", "platform", "voice", "readability", "duplicate"];
 
 /// What is checked, and what it is checked against.
 #[derive(Clone, Copy)]
@@ -23,15 +26,18 @@ pub struct Subject<'a> {
     /// What a person has approved before: their words need no source.
     pub approved: &'a str,
     pub client_os: &'a Snapshot,
+    /// Where it is meant to go out, when that is known.
+    pub platform: Option<&'a str>,
 }
 
-/// Runs the named checks. Findings come in text order.
+/// Runs the named checks, and `markup`, which nobody has to ask for. Findings come in text order.
 pub fn run(names: &[&str], subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = markup::check_text(subject.text);
     for name in CHECKS.iter().filter(|name| names.contains(name)) {
         match *name {
             "forbidden" => findings.extend(forbidden::check(subject)),
             "grounding" => findings.extend(grounding::check(subject)),
+            "platform" => findings.extend(platform::check(subject)),
             "voice" => findings.extend(voice::check(subject)),
             "readability" => findings.extend(readability::check(subject)),
             "duplicate" => findings.extend(duplicate::check(subject)),
