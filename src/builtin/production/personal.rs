@@ -128,7 +128,7 @@ mod tests {
         let provider = |kind: &str, sees: Option<&str>| {
             let node = sees.map(|kind| Config {
                 name: "personal-data".into(),
-                args: vec![Scalar::Text(kind.into())],
+                args: vec![Scalar::Text(kind.into())].into(),
                 ..Config::default()
             });
             Provider {
