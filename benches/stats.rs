@@ -121,7 +121,7 @@ fn ratios(series: &nab::Labelled) -> Vec<Option<f64>> {
     let day = (1_440.0 / series.minutes) as usize;
     let options = Watch { period: Some(day), warm_up: series.probation(), refractory: 0 };
     let mut records = Records::new(options);
-    series.values.iter().map(|value| records.observe(*value)).collect()
+    series.values.iter().map(|value| records.observe(*value).map(|departure| departure.ratio)).collect()
 }
 
 /// Points at which a threshold alarms, with a fifth of the probation between two.

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Fa
         Command::Retry(command) => commands::retry::run(command, &place, output),
         Command::Replay(command) => commands::replay::run(command, &place, output),
         Command::Backfill(command) => commands::backfill::run(command, &place, output),
+        Command::Simulate(command) => commands::simulate::run(command, output),
         Command::Report(command) => commands::report::run(command, &place, output),
         Command::Kinds(command) => commands::kinds::run(command, output),
         Command::Explain(command) => commands::explain::run(command, output),

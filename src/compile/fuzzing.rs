@@ -1,7 +1,7 @@
 //! What must hold for any bytes, for the fuzzer and for the test that replays what it found. Each function takes any bytes and panics when
 //! something that is always true is not; the targets in `fuzz/` and `tests/it/fuzz.rs` only call them.
 
-use super::{compile, test_file};
+use super::{compile, test_file, world_file};
 use crate::base::Timestamp;
 use crate::base::files::MemoryFiles;
 use crate::diag::render::Style;
@@ -41,6 +41,7 @@ pub fn compiler(bytes: &[u8], registry: &Registry) {
     let files = MemoryFiles::new([
         ("fuzz.kdl", &*text),
         ("fuzz.test.kdl", &*text),
+        ("fuzz.world.kdl", &*text),
         ("templates/outline.hbs", "# {{brief.title}}\n"),
         ("templates/draft.hbs", "{{outline.text}}\n"),
         ("data/search-console.csv", "Query,Clicks\n"),
@@ -52,6 +53,8 @@ pub fn compiler(bytes: &[u8], registry: &Registry) {
     drawn(&compiled.diagnostics, &compiled.sources);
     let tests = test_file::read(&files, "fuzz.test.kdl", registry);
     drawn(&tests.diagnostics, &tests.sources);
+    let worlds = world_file::read(&files, "fuzz.world.kdl", registry);
+    drawn(&worlds.diagnostics, &worlds.sources);
 }
 
 /// A template: what is wrong with it stands inside it, and what is right can be rendered or says why not.

@@ -3,6 +3,7 @@
 //! All of it happens in memory, so that the files change once, at the end, and `--diff` can show the whole of it.
 
 use super::test_file::{self, TestFile};
+use super::world_file::{self, WorldFile};
 use super::{Compiled, compile};
 use crate::base::files::{Files, MemoryFiles, Overlay};
 use crate::diag::{Diagnostic, Sources, mend};
@@ -45,6 +46,16 @@ pub fn mended_tests(
     wanted: impl Fn(&Diagnostic) -> bool,
 ) -> Mended<TestFile> {
     rounds(files, |files| test_file::read(files, path, registry), |tests| (&tests.diagnostics, &tests.sources), wanted)
+}
+
+/// The same for the file of worlds at `path`.
+pub fn mended_worlds(
+    files: &dyn Files,
+    path: &str,
+    registry: &Registry,
+    wanted: impl Fn(&Diagnostic) -> bool,
+) -> Mended<WorldFile> {
+    rounds(files, |files| world_file::read(files, path, registry), |worlds| (&worlds.diagnostics, &worlds.sources), wanted)
 }
 
 fn rounds<C>(

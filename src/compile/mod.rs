@@ -30,6 +30,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod texts;
+pub mod world_file;
 
 use crate::base::both::{Both, one_after_another};
 use crate::base::files::{FileError, Files};

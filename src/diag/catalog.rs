@@ -13,7 +13,7 @@ const fn entry(code: &'static str, title: &'static str) -> Entry {
     Entry { code, title }
 }
 
-const AREAS: &[&[Entry]] = &[CHECK, KDL, LOCK, LOOP, PACKAGES, TEST];
+const AREAS: &[&[Entry]] = &[CHECK, KDL, LOCK, LOOP, PACKAGES, TEST, WORLD];
 
 /// What is wrong with a text: found by `loopctl check`, and on drafts.
 pub const CHECK: &[Entry] = &[
@@ -156,11 +156,17 @@ pub const PACKAGES: &[Entry] = &[
 
 /// What a test says and what came of it: found by `compile::test_file` and `rehearse`.
 pub const TEST: &[Entry] = &[
-    entry("test::broken-workflow", "the workflow that a test is about is not valid"),
+    entry("test::broken-workflow", "the workflow that a test or a world is about is not valid"),
     entry("test::cannot-run", "a test cannot be run to its end"),
     entry("test::idle-decision", "a test decides about something that never waited"),
     entry("test::no-tests", "a test file holds no test"),
     entry("test::not-met", "what a test expects is not so"),
+];
+
+/// What a world says: found by `compile::world_file`.
+pub const WORLD: &[Entry] = &[
+    entry("world::no-world", "a world file holds no world"),
+    entry("world::unheard", "no source of the workflow reads what a world writes"),
 ];
 
 const COUNT: usize = {

@@ -5,7 +5,7 @@ use super::lexer::{Kind, tokens};
 use super::positions::{Encoding, Lines};
 use super::uris;
 use crate::compile::modules::is_module;
-use crate::compile::{compile_with, test_file};
+use crate::compile::{compile_with, test_file, world_file};
 use crate::diag::{Diagnostic, FileId, Severity, Sources, nearest};
 use crate::model::Workflow;
 use crate::runtime::at_once;
@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub enum Role {
     Workflow,
     Tests,
+    /// Simulated worlds.
+    Worlds,
     /// Steps for workflows: checked like one.
     Module,
     /// KDL that is neither, such as `pillars.kdl`: only its syntax can be checked.
@@ -35,6 +37,7 @@ pub fn role(source: &Source) -> Role {
     let name = source.path.to_string_lossy();
     match source.path.extension().and_then(|extension| extension.to_str()) {
         _ if test_file::is_test_file(&name) => Role::Tests,
+        _ if world_file::is_world_file(&name) => Role::Worlds,
         Some("hbs" | "handlebars") => Role::Template,
         // A document without a file yet is most likely the first workflow.
         Some("kdl") | None if first_word(&source.text) == Some("workflow") => Role::Workflow,
@@ -84,14 +87,20 @@ pub fn check(source: &Source, documents: &Documents, registry: &Registry) -> Che
             let compiled = compile_with(&files, &name, registry, &at_once);
             (compiled.sources, compiled.diagnostics, compiled.workflow)
         }
-        Role::Tests => {
-            let file = test_file::read(&files, &name, registry);
+        role @ (Role::Tests | Role::Worlds) => {
+            let (sources, diagnostics) = if role == Role::Tests {
+                let file = test_file::read(&files, &name, registry);
+                (file.sources, file.diagnostics)
+            } else {
+                let file = world_file::read(&files, &name, registry);
+                (file.sources, file.diagnostics)
+            };
             let workflows = source.tree().roots().flat_map(|root| root.children()).filter(|node| node.name() == "workflow");
             depends.extend(workflows.filter_map(|node| {
                 let path = node.arg(0)?.value().text()?;
                 Some(uris::normal(&folder.join(path)))
             }));
-            (file.sources, file.diagnostics, None)
+            (sources, diagnostics, None)
         }
         Role::Kdl => {
             let mut sources = Sources::default();

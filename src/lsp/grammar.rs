@@ -3,6 +3,7 @@
 use crate::compile::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WIRED, WORKFLOW};
 use crate::compile::modules::words as module;
 use crate::compile::test_file::words::TEST;
+use crate::compile::world_file::words::WORLD;
 use crate::diag::nearest;
 use crate::model::Layer;
 use crate::step::{ConnectorSpec, KindSpec, Mode, NodeSpec, Registry, ValueType};
@@ -50,6 +51,7 @@ impl Word {
         let found = match self {
             Word::File if name == TEST.name => Some(Word::Setting { spec: &TEST, step: None }),
             Word::File if name == module::MODULE.name => Some(Word::Module),
+            Word::File if name == WORLD.name => Some(Word::Setting { spec: &WORLD, step: None }),
             // Misspelled, it is read as the workflow, as the compiler does.
             Word::File => nearest(name, [WORKFLOW.name]).map(|_| Word::Workflow),
             Word::Workflow => match name {
@@ -105,7 +107,7 @@ impl Word {
     /// The nodes that may stand in its block, without the layers, doors and steps.
     pub fn inside(self) -> Vec<&'static NodeSpec> {
         match self {
-            Word::File => vec![&WORKFLOW, &TEST, &module::MODULE],
+            Word::File => vec![&WORKFLOW, &TEST, &module::MODULE, &WORLD],
             Word::Module => module::MODULE_SETTINGS.iter().chain([&module::USE, &module::STEP]).collect(),
             Word::Export => module::STEP_SETTINGS.iter().chain([&PARAM]).collect(),
             Word::Workflow => SETTINGS.iter().chain([&PROVIDER, &CHANNEL, &USE]).collect(),

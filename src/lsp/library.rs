@@ -50,7 +50,7 @@ pub fn each(session: &Session, mut visit: impl FnMut(&Source, Role)) {
     for path in paths {
         session.source(&path, |source, _| match role(source) {
             role @ (Role::Workflow | Role::Tests | Role::Module) => visit(source, role),
-            Role::Kdl | Role::Template | Role::Other => {}
+            Role::Worlds | Role::Kdl | Role::Template | Role::Other => {}
         });
     }
 }

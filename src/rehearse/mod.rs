@@ -3,6 +3,8 @@
 //! ```text
 //! compile::test_file::read ─► Test ─ stage ─► scripted world, memory, frozen clock ─ play ─► what happened ─ judge ─► failures
 //! ```
+//! Simulated worlds, in which a workflow's learning is measured, are played in `world`.
+//!
 //! Nothing is written and no network is touched. The same test gives the same result on every machine, so nothing but its
 //! duration depends on when or beside what it runs.
 
@@ -10,6 +12,7 @@ mod judge;
 pub mod junit;
 mod play;
 mod stage;
+pub mod world;
 
 use crate::compile::test_file::Test;
 use crate::diag::Diagnostic;

@@ -3,6 +3,7 @@
 //! Every series is followed point by point; only its newest point can raise an alarm, and only once: which point that was is kept
 //! for the next cycle. The knob is how many false alarms a month one is willing to read over all series together.
 
+use super::dense;
 use super::series::{self, Counted, IGNORE, Ignored, Per, Series};
 use crate::base::{Digest, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
@@ -26,7 +27,9 @@ static SPEC: KindSpec = KindSpec {
     doc: "Follows the volume of every topic (signals), or the number of events of one name per day, and compares the newest point with \
 what level, trend and season led to expect. Alarms per month is the knob, shared by all series. Missing points are gaps, not zeros, and \
 small counts are only unusual when chance would rarely bring them. A point raises its alarm once. With `explain`, an alarm about events says which \
-channel, piece or other part makes the difference, and whether the day would have been usual without it. A series that is too short says so.",
+channel, piece or other part makes the difference, and whether the day would have been usual without it. A series that is too short says so. A series of signals \
+with a number every hour or oftener is watched by records instead: all points since the last cycle are judged, and one is told when it, \
+or the stretch that it ends, departs further than any before, from the long mean, its own level, or the same time of other days.",
     takes: &[GoodKind::Signal, GoodKind::Events],
     gives: &[GoodKind::Insight, GoodKind::Signal],
     mode: Mode::All,
@@ -133,7 +136,34 @@ impl StepKind for Anomaly {
                 points_per_month: points_per_month(&series.points),
                 refractory: 1,
             });
+            let each = detector.options.alarms_per_month;
             let rate = (detector.options.alarms_per_month / detector.options.points_per_month).min(0.5);
+            if dense::is_dense(&series.points, detector.options.points_per_month) {
+                let since = before.judged.get(&subject).copied();
+                let found = dense::newest(&series.points, detector.options.points_per_month, each, since);
+                kept.judged.insert(subject.clone(), at);
+                let counted = series.points.iter().flat_map(|(_, value)| value).all(|value| *value >= 0.0);
+                raised.extend(found.map(|found| Raised {
+                    surprise: found.departure.ratio,
+                    subject: subject.clone(),
+                    at: found.at,
+                    insight: Insight {
+                        subject: Subject::Metric(subject.clone()),
+                        measure: name.to_owned(),
+                        value: found.value,
+                        interval: Some(found.range(counted)),
+                        level: 1.0 - rate,
+                        n: series.points.len() as u64,
+                        verdict: Verdict::Clear,
+                        says: found.says(&subject, counted),
+                        at: found.at,
+                        basis: None,
+                        plot: plot(&series.points),
+                    },
+                    parents: series.parents,
+                }));
+                continue;
+            }
             let last = series.points.iter().map(|(_, value)| detector.observe(*value)).last();
             let reading = match last {
                 Some(Found::Alarm(reading)) => reading,
@@ -166,8 +196,6 @@ impl StepKind for Anomaly {
                 let only = by.map(|dimension| (dimension, subject.as_str()));
                 says.push_str(&cause(cx, name, only, period, &ignored, value, &reading));
             }
-            let plot = series.points.iter().filter_map(|(at, value)| Some((at.to_string(), (*value)?)));
-            let plot: Vec<(String, f64)> = plot.collect();
             raised.push(Raised {
                 surprise: (value - reading.expected).abs() / (reading.expected.max(0.0) + 1.0).sqrt(),
                 subject: subject.clone(),
@@ -178,12 +206,12 @@ impl StepKind for Anomaly {
                     value,
                     interval: Some((low, reading.high)),
                     level: 1.0 - rate,
-                    n: plot.len() as u64,
+                    n: series.points.iter().filter(|(_, value)| value.is_some()).count() as u64,
                     verdict: Verdict::Clear,
                     says,
                     at,
                     basis: None,
-                    plot: plot[plot.len().saturating_sub(24)..].to_vec(),
+                    plot: plot(&series.points),
                 },
                 parents: series.parents,
             });
@@ -212,6 +240,12 @@ impl StepKind for Anomaly {
         output.state = serde_json::to_value(&kept).ok();
         Ok(Turn::Done(output))
     }
+}
+
+/// The last points that are known.
+fn plot(points: &[(Timestamp, Option<f64>)]) -> Vec<(String, f64)> {
+    let known: Vec<(Timestamp, f64)> = points.iter().filter_map(|(at, value)| Some((*at, (*value)?))).collect();
+    known[known.len().saturating_sub(24)..].iter().map(|(at, value)| (at.to_string(), *value)).collect()
 }
 
 /// A number with as many places as it needs for a sentence.

@@ -3,6 +3,7 @@
 pub mod anomaly;
 pub mod attribute;
 pub mod cases;
+mod dense;
 pub mod experiment;
 pub mod feedback;
 pub mod forecast;

@@ -99,6 +99,7 @@ pub enum Command {
     Retry(Retry),
     Replay(Replay),
     Backfill(Backfill),
+    Simulate(Simulate),
     Report(Report),
     Kinds(Kinds),
     Explain(Explain),

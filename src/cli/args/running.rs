@@ -162,6 +162,37 @@ pub struct Backfill {
     pub models: bool,
 }
 
+/// Play a simulated world: what learning earns in it, beside never learning and an oracle
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl simulate worlds/three-channels.world.kdl
+  loopctl simulate worlds/three-channels.world.kdl --seeds 10 --json
+  loopctl simulate worlds/three-channels.world.kdl --cycles 20 --least 0.5    for CI: exit code 1 below that
+
+The workflow that the world names runs on the real engine; its learning sees nothing but the world's event log.
+Nothing is asked, sent or written. The same seeds give the same answer on every machine.")]
+pub struct Simulate {
+    /// The file of worlds
+    #[arg(value_name = "WORLD")]
+    pub file: PathBuf,
+
+    /// How often the world is played, each time with another luck
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..=1_000))]
+    pub seeds: u64,
+
+    /// How many cycles are played, instead of what the world says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=520))]
+    pub cycles: Option<u32>,
+
+    /// Only worlds with these words in their name
+    #[arg(long, value_name = "WORDS")]
+    pub filter: Option<String>,
+
+    /// Exit with 1 unless learning surely goes this part of the way from never learning to the oracle
+    #[arg(long, value_name = "SHARE")]
+    pub least: Option<f64>,
+}
+
 /// How often to look: from a tenth of a second to an hour.
 fn interval(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || "write a length of time between `100ms` and `1h`, such as `5s`".to_owned();

@@ -32,6 +32,7 @@ pub mod run;
 mod run_watch;
 pub mod serve;
 pub mod shell;
+pub mod simulate;
 pub mod status;
 pub mod store;
 pub mod test;

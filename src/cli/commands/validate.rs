@@ -5,8 +5,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::project;
 use crate::cli::rewrite::{diff, replace};
-use crate::compile::mending::{Fixed, mended, mended_tests};
-use crate::compile::test_file;
+use crate::compile::mending::{Fixed, mended, mended_tests, mended_worlds};
+use crate::compile::{test_file, world_file};
 use crate::diag::formats::{harmless, json_value};
 use crate::diag::{Diagnostic, Severity, Sources, catalog, render_github, render_sarif};
 use crate::report::style::{DIM, GOOD, count, paint};
@@ -21,6 +21,9 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     known_codes(args)?;
     if test_file::is_test_file(&path.to_string_lossy()) {
         return tests(&path, args, output);
+    }
+    if world_file::is_world_file(&path.to_string_lossy()) {
+        return worlds(&path, args, output);
     }
     let (files, mut compiled) = project::compile(&path)?;
     let (folder, name) = project::split_path(&path);
@@ -60,6 +63,24 @@ fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure>
         }
     }
     let found = count(file.tests.len(), "test");
+    Ok(tell(judged(file.diagnostics, args), &file.sources, &fixed, (path, found), args, output))
+}
+
+/// The same for a file of worlds.
+fn worlds(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure> {
+    let name = path.display().to_string();
+    let (files, registry) = (DiskFiles::new(""), crate::builtin::registry());
+    let mut file = world_file::read(&files, &name, registry);
+    let mut fixed = Vec::new();
+    if args.fix {
+        let mended = mended_worlds(&files, &name, registry, |finding| wanted(finding, args));
+        write(&mended.changes, Path::new(""), args, output)?;
+        fixed = mended.fixed;
+        if !args.diff {
+            file = mended.compiled;
+        }
+    }
+    let found = count(file.worlds.len(), "world");
     Ok(tell(judged(file.diagnostics, args), &file.sources, &fixed, (path, found), args, output))
 }
 

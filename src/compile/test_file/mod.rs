@@ -4,7 +4,7 @@
 //! rules of the compiler: it is pure, never fails, and says every mistake once. `rehearse` runs what is read here.
 
 mod fixtures;
-mod read;
+pub(in crate::compile) mod read;
 pub mod words;
 
 pub use fixtures::Fixtures;

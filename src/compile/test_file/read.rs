@@ -61,39 +61,49 @@ pub fn read(files: &dyn Files, path: &str, registry: &Registry) -> TestFile {
     TestFile { tests, sources, diagnostics: sink }
 }
 
-struct Reader<'r> {
-    files: &'r dyn Files,
-    /// The folder of the test file.
-    folder: &'r str,
-    registry: &'r Registry,
-    sink: &'r mut Vec<Diagnostic>,
+/// Reads the lines of a test; worlds, which name workflows and steps in the same way, use it too.
+pub(in crate::compile) struct Reader<'r> {
+    pub files: &'r dyn Files,
+    /// The folder of the file that is read.
+    pub folder: &'r str,
+    pub registry: &'r Registry,
+    pub sink: &'r mut Vec<Diagnostic>,
 }
 
 /// One line of a test: its node, what was decoded of it, and the values in it that name something.
-struct Line<'l> {
-    node: Node<'l>,
-    config: &'l Config,
-    references: Vec<&'l Reference>,
+pub(in crate::compile) struct Line<'l> {
+    pub node: Node<'l>,
+    pub config: &'l Config,
+    pub references: Vec<&'l Reference>,
+}
+
+/// The lines in the block of `node`. What stands in for a setting that was left out has no line.
+pub(in crate::compile) fn lines<'l>(node: Node<'l>, config: &'l Config, references: &'l [Reference]) -> Vec<Line<'l>> {
+    let line = |config: &'l Config| {
+        let node = node.children().find(|child| child.span() == config.span)?;
+        Some(Line { node, config, references: references.iter().filter(|reference| reference.node == node.span()).collect() })
+    };
+    config.children.iter().filter_map(line).collect()
 }
 
 impl Line<'_> {
-    fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         self.config.prop(name).and_then(Scalar::text).map(str::to_owned)
     }
 
-    fn arg(&self, number: usize) -> &str {
+    pub fn arg(&self, number: usize) -> &str {
         self.config.args.get(number).and_then(Scalar::text).unwrap_or("")
     }
 
-    fn span(&self) -> Span {
+    pub fn span(&self) -> Span {
         self.node.head_span()
     }
 
-    fn prop_span(&self, name: &str) -> Span {
+    pub fn prop_span(&self, name: &str) -> Span {
         self.node.prop(name).map_or(self.span(), |entry| entry.value_span())
     }
 
-    fn arg_span(&self, number: usize) -> Span {
+    pub fn arg_span(&self, number: usize) -> Span {
         self.config.arg_spans.get(number).copied().unwrap_or(self.span())
     }
 
@@ -131,16 +141,7 @@ impl Reader<'_> {
             );
         }
         names.entry(name.clone()).or_insert(name_span);
-        // What stands in for a setting that was left out has no line.
-        let lines: Vec<Line<'_>> = config
-            .children
-            .iter()
-            .filter_map(|config| {
-                let node = node.children().find(|child| child.span() == config.span)?;
-                let references = references.iter().filter(|reference| reference.node == node.span()).collect();
-                Some(Line { node, config, references })
-            })
-            .collect();
+        let lines = lines(node, &config, &references);
         let all = |name: &'static str| lines.iter().filter(move |line| line.config.name == name);
         let cycles = match all("cycles").next() {
             Some(line) => self.cycles(line),
@@ -194,7 +195,7 @@ impl Reader<'_> {
         self.number(number, 1, MOST_CYCLES, "`cycles`", line.arg_span(0)).unwrap_or(1) as u32
     }
 
-    fn number(&mut self, number: i64, least: i64, most: i64, what: &str, span: Span) -> Option<u64> {
+    pub fn number(&mut self, number: i64, least: i64, most: i64, what: &str, span: Span) -> Option<u64> {
         if (least..=most).contains(&number) {
             return u64::try_from(number).ok();
         }
@@ -277,12 +278,12 @@ impl Reader<'_> {
         self.sink.push(
             Diagnostic::error("loop::missing-file", format!("cannot read `{}`: {error}", scalar::shorten(path)))
                 .at(span, "named here")
-                .help(format!("paths are relative to the folder of the test file: `{full}` was looked for")),
+                .help(format!("paths are relative to the folder of this file: `{full}` was looked for")),
         );
     }
 
     /// The folder and the value of the workflow that a test is about.
-    fn workflow(&mut self, line: &Line<'_>, fixtures: &BTreeMap<String, Arc<str>>) -> Option<(String, Workflow)> {
+    pub fn workflow(&mut self, line: &Line<'_>, fixtures: &BTreeMap<String, Arc<str>>) -> Option<(String, Workflow)> {
         let path = line.arg(0);
         if path.is_empty() {
             return None;
@@ -328,7 +329,7 @@ impl Reader<'_> {
                 Some(near) => {
                     finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\""))
                 }
-                None => finding.help("name a step of the workflow that this test is about"),
+                None => finding.help("name a step of the workflow that this is about"),
             });
         }
         let step = step?;
@@ -487,9 +488,24 @@ impl Reader<'_> {
 
     fn parameter(&mut self, line: &Line<'_>, workflow: &Workflow, cycles: u32) -> Option<Expected> {
         let path = line.arg(0);
+        let argument = line.references.iter().copied().find(|reference| reference.is_argument);
+        let declared = self.declared(path, argument, line.arg_span(0), workflow)?;
+        let [least, most] = ["least", "most"].map(|name| line.config.prop(name).and_then(Scalar::number));
+        if least.is_none() && most.is_none() && line.node.props().next().is_none() {
+            self.sink.push(
+                Diagnostic::error("loop::missing-property", "`expect-parameter` needs `least=` or `most=`")
+                    .at(line.span(), "it expects nothing")
+                    .help("write it like `expect-parameter \"opportunities.demand\" least=0.4 most=0.5`"),
+            );
+        }
+        let cycle = self.count(line, "cycle", 1, i64::from(cycles)).map(|cycle| cycle as u32);
+        Some(Expected::Parameter { path: path.to_owned(), declared, least, most, cycle })
+    }
+
+    /// What the workflow declares for `step.parameter`.
+    pub fn declared(&mut self, path: &str, written: Option<&Reference>, span: Span, workflow: &Workflow) -> Option<f64> {
         let (name, parameter) = path.split_once('.')?;
-        let argument = line.references.iter().find(|reference| reference.is_argument);
-        let place = |start, end| argument.map_or(line.arg_span(0), |reference| reference.part(start, end));
+        let place = |start, end| written.map_or(span, |reference| reference.part(start, end));
         let (step, spec) = self.step(name, place(0, name.len()), workflow)?;
         let tunables = (spec.tunables)(&step.config);
         let Some(tunable) = tunables.iter().find(|tunable| tunable.name == parameter) else {
@@ -502,16 +518,7 @@ impl Reader<'_> {
             });
             return None;
         };
-        let [least, most] = ["least", "most"].map(|name| line.config.prop(name).and_then(Scalar::number));
-        if least.is_none() && most.is_none() && line.node.props().next().is_none() {
-            self.sink.push(
-                Diagnostic::error("loop::missing-property", "`expect-parameter` needs `least=` or `most=`")
-                    .at(line.span(), "it expects nothing")
-                    .help("write it like `expect-parameter \"opportunities.demand\" least=0.4 most=0.5`"),
-            );
-        }
-        let cycle = self.count(line, "cycle", 1, i64::from(cycles)).map(|cycle| cycle as u32);
-        Some(Expected::Parameter { path: path.to_owned(), declared: tunable.declared, least, most, cycle })
+        Some(tunable.declared)
     }
 }
 
