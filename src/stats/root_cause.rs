@@ -91,9 +91,49 @@ fn surprise(expected: f64, actual: f64) -> f64 {
     0.5 * (term(expected, actual) + term(actual, expected))
 }
 
+/// The 95 % interval of the part of a difference that some elements make, when counts spread `dispersion` times as far as
+/// Poisson's (1 or more) and each expectation is a mean of `past` counts: the delta method for a ratio of a part to itself and the
+/// rest, which are independent. `None` where the whole difference could be nothing, so that a part of it says nothing.
+pub fn explained_interval(part: Element, rest: Element, past: f64, dispersion: f64) -> Option<(f64, f64)> {
+    let spread = |element: Element| dispersion.max(1.0) * (element.actual.max(1.0) + element.expected.max(0.0) / past.max(1.0));
+    let (x, y) = (part.actual - part.expected, rest.actual - rest.expected);
+    let (of_x, of_y) = (spread(part), spread(rest));
+    let whole = x + y;
+    // 1.96 deviations of the whole.
+    if whole * whole <= 3.841_458_820_694_124 * (of_x + of_y) {
+        return None;
+    }
+    let half = 1.959_963_984_540_054 * (y * y * of_x + x * x * of_y).sqrt() / (whole * whole);
+    let share = x / whole;
+    Some((share - half, share + half)).filter(|(low, high)| low.is_finite() && high.is_finite())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_interval_of_a_part_holds_it_as_often_as_it_says() {
+        use crate::base::Rng;
+        use crate::stats::sampling::poisson;
+        let mut rng = Rng::new(4);
+        // Of 60 more, 50 are made by one element: 90 instead of 40 beside 110 instead of 100.
+        let (mut held, mut told) = (0, 0);
+        for _ in 0..2_000 {
+            let mut mean = |of: f64| (0..4).map(|_| poisson(&mut rng, of) as f64).sum::<f64>() / 4.0;
+            let (part, rest) = (mean(40.0), mean(100.0));
+            let part = Element { expected: part, actual: poisson(&mut rng, 90.0) as f64 };
+            let rest = Element { expected: rest, actual: poisson(&mut rng, 110.0) as f64 };
+            if let Some((low, high)) = explained_interval(part, rest, 4.0, 1.0) {
+                told += 1;
+                held += usize::from(low <= 50.0 / 60.0 && 50.0 / 60.0 <= high);
+            }
+        }
+        let share = f64::from(held as u32) / f64::from(told as u32);
+        assert!(told > 1_900 && (0.92..0.985).contains(&share), "{held} of {told}");
+        let alike = Element { expected: 40.0, actual: 42.0 };
+        assert_eq!(explained_interval(alike, alike, 4.0, 1.0), None);
+    }
     use crate::stats::test_data::close;
 
     fn elements(values: &[(f64, f64)]) -> Vec<Element> {

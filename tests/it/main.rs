@@ -18,6 +18,7 @@ mod house;
 mod journal_contract;
 mod kill;
 mod kinds;
+mod learning_input;
 mod learning_world;
 mod lsp;
 mod mail;

@@ -1,8 +1,8 @@
 //! `lead-score`: the probability that a lead will convert, calibrated and with reasons.
 //!
 //! The rows that have an outcome are put in the order of time. A penalised logistic regression, and with enough rows boosted
-//! trees, learn from the older four fifths; the first half of the newer fifth chooses between them and whether their scores need
-//! calibration or a new base rate; the last tenth, which nothing has seen, judges the choice against the base rates known by then.
+//! trees, learn from the older four fifths; beside them a line that is fitted anew in each cycle knows only the newest outcomes. The
+//! first half of the newer fifth chooses between them and whether their scores need calibration or a new base rate; the last tenth, which nothing has seen, judges the choice against the base rates known by then.
 //! Only if it wins there does it score the leads that are still open.
 
 use super::lead_table::{Encoding, outcome};
@@ -26,8 +26,13 @@ pub struct LeadScore;
 const CLASS_MIN: usize = 10;
 /// The newest share of outcomes, kept back for judging.
 const HELD_OUT: f64 = 0.2;
-/// Blocks in which the judging outcomes arrive.
-const BLOCKS: usize = 5;
+/// Cycles in which the judging outcomes arrive: in each, readings are learned anew, and the line of the newest outcomes as well.
+const CYCLES: usize = 25;
+/// The newest outcomes that a line of its own learns from, as strongly shrunk as so few ask for; there must be twice as many old ones.
+const NEWEST: usize = 2_000;
+const NEWEST_PENALTY: f64 = 100.0;
+/// The newest outcomes that tell where the base rate is now.
+const TRACKED: usize = 200;
 /// Reasons kept per lead.
 const REASONS: usize = 3;
 /// Trees need this many older outcomes, and this many of the rarer sort; with fewer, a line is as good and steadier.
@@ -42,7 +47,7 @@ static SPEC: KindSpec = KindSpec {
     layers: &[Layer::Conversion],
     summary: "Gives every open lead a calibrated probability, with reasons.",
     doc: "Learns from the rows whose outcome is known, and scores those whose outcome is still open. A line and, with enough outcomes, \
-trees compete, with and without calibration and a base rate that follows the newest outcomes; the newest tenth, which none of them saw, \
+trees compete with a line that knows only the newest 2,000, with and without calibration and a base rate that follows the newest outcomes; the newest tenth, which none of them saw, \
 judges the best one against the base rate. If it does not beat that, no lead gets a score and the insight says so. When one person has \
 several rows, the newest says whether the lead is open. Fields that are only known after the outcome (such as the length of the closing call) leak the answer: leave them out with `ignore`.",
     takes: &[GoodKind::Events],
@@ -91,6 +96,26 @@ enum Model {
 enum Sort {
     Line,
     Trees,
+    /// A line that knows only the newest outcomes: when the market has moved, older ones mislead.
+    Newest,
+}
+
+impl Sort {
+    fn name(self) -> &'static str {
+        match self {
+            Sort::Line => "a line",
+            Sort::Trees => "trees",
+            Sort::Newest => "a line on the newest outcomes",
+        }
+    }
+
+    /// What its log-odds may be read as. The newest line is at the newest base rate but for what came since.
+    fn readings(self) -> &'static [Reading] {
+        match self {
+            Sort::Newest => &[Reading::AsIs, Reading::Shifted { by: 0.0 }],
+            Sort::Line | Sort::Trees => &Reading::SORTS,
+        }
+    }
 }
 
 impl Model {
@@ -100,6 +125,11 @@ impl Model {
             Sort::Trees => {
                 let table = encoding.table_with_gaps(rows).ok_or(Unfit::Shape)?;
                 boosting::fit(&table, outcomes, &TREES, &mut Rng::new(seed)).map(Model::Trees)
+            }
+            Sort::Newest => {
+                let from = rows.len().saturating_sub(NEWEST);
+                let table = encoding.table(&rows[from..]).ok_or(Unfit::Shape)?;
+                logistic::fit(&table, &outcomes[from..], NEWEST_PENALTY).map(Model::Line)
             }
         }
     }
@@ -117,13 +147,6 @@ impl Model {
             Model::Trees(trees) => trees.reasons(row),
         }
     }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Model::Line(_) => "a line",
-            Model::Trees(_) => "trees",
-        }
-    }
 }
 
 /// How a model's log-odds become a probability, the simpler first.
@@ -134,6 +157,10 @@ enum Reading {
     Rate {
         trained: f64,
         now: f64,
+    },
+    /// Moved by as much as the newest outcomes ask for.
+    Shifted {
+        by: f64,
     },
     /// A sigmoid over the log-odds as a model trained at this base rate would give them; `now` is where this one was trained.
     Bent {
@@ -148,6 +175,7 @@ impl Reading {
         match self {
             Reading::AsIs => probability(log_odds),
             Reading::Rate { trained, now } => probability(shift_base_rate(log_odds, trained, now)),
+            Reading::Shifted { by } => probability(log_odds + by),
             Reading::Bent { platt, trained, now } => platt.apply(shift_base_rate(log_odds, now, trained)),
         }
     }
@@ -155,7 +183,7 @@ impl Reading {
     fn name(self) -> &'static str {
         match self {
             Reading::AsIs => "",
-            Reading::Rate { .. } => " with the newest base rate",
+            Reading::Rate { .. } | Reading::Shifted { .. } => " with the newest base rate",
             Reading::Bent { .. } => ", calibrated",
         }
     }
@@ -165,6 +193,7 @@ impl Reading {
         match self {
             Reading::AsIs => Some(Reading::AsIs),
             Reading::Rate { .. } => Some(Reading::Rate { trained, now: rate(outcomes) }),
+            Reading::Shifted { .. } => Some(Reading::Shifted { by: shift(log_odds, outcomes) }),
             Reading::Bent { .. } => Platt::fit(log_odds, outcomes).filter(|platt| platt.slope > 0.0).map(|platt| Reading::Bent {
                 platt,
                 trained,
@@ -180,6 +209,74 @@ impl Reading {
     ];
 }
 
+/// How far outcomes lie from log-odds, by penalised likelihood: believed as little as four coin flips say before there are any.
+fn shift(log_odds: &[f64], outcomes: &[bool]) -> f64 {
+    const PRIOR: f64 = 4.0;
+    let mut by = 0.0;
+    for _ in 0..20 {
+        let (mut slope, mut curve) = (PRIOR * by, PRIOR);
+        for (eta, won) in log_odds.iter().zip(outcomes) {
+            let p = probability(eta + by);
+            slope += p - f64::from(u8::from(*won));
+            curve += p * (1.0 - p);
+        }
+        let step = slope / curve;
+        by -= step;
+        if step.abs() < 1e-9 {
+            break;
+        }
+    }
+    by
+}
+
+/// Probabilities for the newer outcomes from `from` on, cycle by cycle: before each, the reading is learned from what had happened by
+/// then. `newest` outcomes tell the base rate, and `window` of them a sigmoid.
+fn by_cycles(
+    candidate: Reading,
+    trained: f64,
+    log_odds: &[f64],
+    outcomes: &[bool],
+    span: std::ops::Range<usize>,
+    (newest, window): (usize, usize),
+) -> Vec<f64> {
+    let mut predicted = Vec::with_capacity(span.len());
+    for from in span.clone().step_by(cycle_rows(outcomes.len())) {
+        let to = (from + cycle_rows(outcomes.len())).min(span.end);
+        let back = match candidate {
+            Reading::AsIs => 0,
+            Reading::Rate { .. } => newest,
+            Reading::Shifted { .. } => TRACKED,
+            Reading::Bent { .. } => window,
+        };
+        let known = from.saturating_sub(back)..from;
+        let reading = candidate.learn(trained, &log_odds[known.clone()], &outcomes[known]).unwrap_or(Reading::AsIs);
+        predicted.extend(log_odds[from..to].iter().map(|eta| reading.apply(*eta)));
+    }
+    predicted
+}
+
+/// Outcomes that come between two fits, when so many newer ones are looked at.
+fn cycle_rows(newer: usize) -> usize {
+    newer.div_ceil(2 * CYCLES).max(1)
+}
+
+/// The log-odds of all newer rows by a line on the newest outcomes, fitted anew before each cycle; `None` when there are too few.
+fn newest_line(known: &[&Event], outcomes: &[bool], cut: usize, encoding: &Encoding) -> Option<Vec<f64>> {
+    if cut < 2 * NEWEST {
+        return None;
+    }
+    let table = encoding.table(known)?;
+    let cycle = cycle_rows(known.len() - cut);
+    let mut log_odds = Vec::with_capacity(known.len() - cut);
+    for from in (cut..known.len()).step_by(cycle) {
+        let rows: Vec<usize> = (from - NEWEST..from).collect();
+        let line = logistic::fit_rows(&table, outcomes, &rows, NEWEST_PENALTY).ok()?;
+        let to = (from + cycle).min(known.len());
+        log_odds.extend(known[from..to].iter().map(|row| line.log_odds(&encoding.row(row))));
+    }
+    Some(log_odds)
+}
+
 /// The share that won, with one win and one loss added: a rate of 0 or 1 has no log-odds.
 fn rate(outcomes: &[bool]) -> f64 {
     (outcomes.iter().filter(|outcome| **outcome).count() as f64 + 1.0) / (outcomes.len() as f64 + 2.0)
@@ -188,6 +285,7 @@ fn rate(outcomes: &[bool]) -> f64 {
 /// The model that was chosen, fitted on all outcomes, and how it did on those kept back.
 struct Fitted {
     encoding: Encoding,
+    sort: Sort,
     model: Model,
     reading: Reading,
     log_loss: f64,
@@ -206,7 +304,7 @@ impl Fitted {
     }
 
     fn name(&self) -> String {
-        format!("{}{}", self.model.name(), self.reading.name())
+        format!("{}{}", self.sort.name(), self.reading.name())
     }
 }
 
@@ -279,41 +377,44 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>, seed: u6
     let loss = |p: f64, won: bool| log_loss(&[p], &[won]);
     let won = old_outcomes.iter().filter(|outcome| **outcome).count();
     let trees = old.len() >= TREES_ROWS_MIN && won.min(old.len() - won) >= TREES_CLASS_MIN;
-    let sorts = if trees { &[Sort::Line, Sort::Trees][..] } else { &[Sort::Line] };
+    let mut sorts = vec![Sort::Line];
+    sorts.extend(trees.then_some(Sort::Trees));
+    sorts.push(Sort::Newest);
     let mut best: Option<(Sort, Reading, Vec<f64>, Vec<f64>)> = None;
     for sort in sorts {
-        let model = Model::fit(*sort, old, old_outcomes, &encoding, penalty, seed).map_err(unfit)?;
-        let log_odds: Vec<f64> = newer.iter().map(|row| model.log_odds(&encoding.row(row))).collect();
-        for candidate in Reading::SORTS {
-            let Some(reading) = candidate.learn(trained, &log_odds[..quarter], &newer_outcomes[..quarter]) else { continue };
-            let losses: Vec<f64> = (quarter..half).map(|at| loss(reading.apply(log_odds[at]), newer_outcomes[at])).collect();
+        let log_odds: Vec<f64> = if sort == Sort::Newest {
+            match newest_line(known, outcomes, cut, &encoding) {
+                Some(log_odds) => log_odds,
+                None => continue,
+            }
+        } else {
+            let model = Model::fit(sort, old, old_outcomes, &encoding, penalty, seed).map_err(unfit)?;
+            newer.iter().map(|row| model.log_odds(&encoding.row(row))).collect()
+        };
+        for candidate in sort.readings() {
+            let Some(_) = candidate.learn(trained, &log_odds[..quarter], &newer_outcomes[..quarter]) else { continue };
+            let predicted = by_cycles(*candidate, trained, &log_odds, newer_outcomes, quarter..half, (quarter, quarter));
+            let losses: Vec<f64> = predicted.iter().zip(&newer_outcomes[quarter..half]).map(|(p, won)| loss(*p, *won)).collect();
             // What is less simple must be better by more than one standard error.
             let better = best.as_ref().is_none_or(|(.., rival)| {
                 let gain: Vec<f64> = rival.iter().zip(&losses).map(|(a, b)| a - b).collect();
                 mean(&gain) > (variance(&gain) / gain.len() as f64).sqrt()
             });
             if better {
-                best = Some((*sort, candidate, log_odds.clone(), losses));
+                best = Some((sort, *candidate, log_odds.clone(), losses));
             }
         }
     }
     let (sort, candidate, log_odds, _) = best.ok_or_else(|| unfit(Unfit::Shape))?;
-    // Judged block by block, because each cycle reads the scores anew: before each block the reading and the rivals know what had
-    // happened by then. The rival is all outcomes, or only the newest, whichever serves it better in the end.
+    // Judged cycle by cycle, because each cycle reads the scores anew. The rival is all outcomes, or only the newest, whichever
+    // serves it better in the end.
     let judged = &newer_outcomes[half..];
-    let (mut predicted, mut rivals) = (Vec::new(), [Vec::new(), Vec::new()]);
-    let block = judged.len().div_ceil(BLOCKS).max(1);
-    for from in (half..newer.len()).step_by(block) {
-        let to = (from + block).min(newer.len());
-        let (window, newest) = (from - half, from - quarter);
-        let reading = match candidate {
-            Reading::Rate { .. } => candidate.learn(trained, &[], &newer_outcomes[newest..from]),
-            _ => candidate.learn(trained, &log_odds[window..from], &newer_outcomes[window..from]),
-        };
-        let reading = reading.unwrap_or(Reading::AsIs);
-        predicted.extend(log_odds[from..to].iter().map(|eta| reading.apply(*eta)));
-        rivals[0].extend(std::iter::repeat_n(rate(&outcomes[..cut + from]), to - from));
-        rivals[1].extend(std::iter::repeat_n(rate(&newer_outcomes[newest..from]), to - from));
+    let predicted = by_cycles(candidate, trained, &log_odds, newer_outcomes, half..newer.len(), (quarter, half));
+    let mut rivals = [Vec::new(), Vec::new()];
+    for from in (half..newer.len()).step_by(cycle_rows(newer.len())) {
+        let size = cycle_rows(newer.len()).min(newer.len() - from);
+        rivals[0].extend(std::iter::repeat_n(rate(&outcomes[..cut + from]), size));
+        rivals[1].extend(std::iter::repeat_n(rate(&newer_outcomes[from - quarter..from]), size));
     }
     let [all, newest] = &rivals;
     let rival = if log_loss(newest, judged) < log_loss(all, judged) { newest } else { all };
@@ -324,11 +425,13 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>, seed: u6
     let model = Model::fit(sort, known, outcomes, &encoding, penalty, seed).map_err(unfit)?;
     // The final model has seen all outcomes, so the base rate in it has moved: what was learned about the scores of the one
     // before is brought to it by that difference.
+    let back = if matches!(candidate, Reading::Shifted { .. }) { TRACKED.min(half) } else { half };
     let reading = match candidate
-        .learn(trained, &log_odds[newer.len() - half..], &newer_outcomes[newer.len() - half..])
+        .learn(trained, &log_odds[newer.len() - back..], &newer_outcomes[newer.len() - back..])
         .unwrap_or(Reading::AsIs)
     {
         Reading::AsIs => Reading::AsIs,
+        Reading::Shifted { by } => Reading::Shifted { by },
         Reading::Rate { .. } => Reading::Rate { trained: rate(outcomes), now: rate(&newer_outcomes[newer.len() - quarter..]) },
         Reading::Bent { platt, trained, .. } => Reading::Bent { platt, trained, now: rate(outcomes) },
     };
@@ -340,6 +443,7 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>, seed: u6
         calibration: calibration_error(&predicted, judged, 10),
         judged: judged.len(),
         encoding,
+        sort,
         model,
         reading,
     })
@@ -542,6 +646,35 @@ mod tests {
         assert!((mean - truth).abs() < 0.06, "{mean} {truth} {}", learned(&output).says);
     }
 
+    #[test]
+    fn when_the_market_turns_round_the_newest_outcomes_are_learned_from() {
+        let mut rng = Rng::new(5);
+        let rows: Vec<Event> = (0..6_030)
+            .map(|at| {
+                let size = rng.uniform() * 2.0 - 1.0;
+                let slope = if at < 3_500 { 2.0 } else { -2.0 };
+                let won = rng.uniform() < probability(slope * size);
+                let won = if at < 6_000 { u8::from(won).to_string() } else { String::new() };
+                row(at, format!("p{at}"), &[("size", size.to_string()), ("won", won)])
+            })
+            .collect();
+        let output = run(rows);
+        assert!(learned(&output).says.contains("a line on the newest outcomes"), "{}", learned(&output).says);
+        for lead in scored(&output) {
+            let truth = probability(-2.0 * lead.fields["size"].parse::<f64>().unwrap());
+            assert!((lead.score.unwrap() - truth).abs() < 0.15, "{truth} {:?}", lead.score);
+        }
+    }
+
+    #[test]
+    fn a_shift_is_what_outcomes_ask_for_and_few_ask_for_little() {
+        let outcomes: Vec<bool> = (0..1_000).map(|at| at % 5 == 0).collect();
+        let by = shift(&vec![0.0; 1_000], &outcomes);
+        assert!((probability(by) - 0.2).abs() < 0.01, "{by}");
+        assert!(shift(&[0.0; 2], &[true, true]).abs() < 0.5);
+        assert_eq!(shift(&[], &[]), 0.0);
+    }
+
     fn bank() -> Option<(Vec<Event>, Vec<bool>)> {
         let mut text = String::new();
         flate2::read::GzDecoder::new(&shared("decisions/lead/bank_marketing_rows_mod5_1234.csv.gz")?[..])
@@ -590,6 +723,14 @@ mod tests {
                     fitted.saved,
                     fitted.judged
                 );
+                let cut = known.len() * 4 / 5;
+                let encoding = Encoding::learn(&known[..cut], &leave_out);
+                if let Some(log_odds) = newest_line(&known, &won, cut, &encoding) {
+                    for reading in Sort::Newest.readings() {
+                        let p = by_cycles(*reading, 0.5, &log_odds, &won[cut..], 0..log_odds.len(), (0, 0));
+                        println!("  the newest line{} on the last fifth: {:.4}", reading.name(), log_loss(&p, &won[cut..]));
+                    }
+                }
                 for sort in [Sort::Line, Sort::Trees] {
                     let cut = known.len() * 9 / 10;
                     let encoding = Encoding::learn(&known[..cut], &leave_out);
@@ -597,7 +738,7 @@ mod tests {
                     let p: Vec<f64> = known[cut..].iter().map(|row| probability(model.log_odds(&encoding.row(row)))).collect();
                     println!(
                         "  {} on the same last tenth: {:.4} AUC {:.4}",
-                        model.name(),
+                        sort.name(),
                         log_loss(&p, &won[cut..]),
                         auc(&p, &won[cut..])
                     );

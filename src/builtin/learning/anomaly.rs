@@ -9,7 +9,7 @@ use crate::base::{Digest, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
 use crate::model::{GoodKind, Layer, Scalar, Untrusted};
 use crate::stats::anomaly::{Detector, Options, Reading, Verdict as Found};
-use crate::stats::root_cause::{Element, explain};
+use crate::stats::root_cause::{Element, explain, explained_interval};
 use crate::stats::special::poisson_at_least;
 use crate::step::spec::no_tunables;
 use crate::step::{
@@ -334,7 +334,20 @@ fn cause(
     let reach = (reading.high - reading.expected) * (expected / reading.expected.max(1e-9)).clamp(0.0, 1.0).sqrt();
     let rest = if (actual - expected).abs() <= reach { "the day was as usual" } else { "the day was still unusual" };
     let share = (found.explained * 100.0).min(100.0);
-    format!(" {share:.0} % of the difference is {} {}; without that {rest}.", asked[found.dimension], told.join(", "))
+    // A spread beyond Poisson's is that of the whole series: one deviation of it, from the reading.
+    let deviation = (value - reading.expected) / reading.z;
+    let dispersion = deviation * deviation / reading.expected.max(1.0);
+    let whole: f64 = elements[found.dimension].iter().map(|element| element.expected).sum();
+    let part = Element {
+        expected: whole - expected,
+        actual: elements[found.dimension].iter().map(|element| element.actual).sum::<f64>() - actual,
+    };
+    let past = if period.is_some_and(|period| period > 1) { 4.0 } else { 28.0 };
+    let sure = match explained_interval(part, Element { expected, actual }, past, dispersion) {
+        Some((low, high)) => format!(", {:.0} to {:.0} % in 95 of 100 cases", low.max(0.0) * 100.0, high.min(1.0) * 100.0),
+        None => String::new(),
+    };
+    format!(" {share:.0} % of the difference is {} {}{sure}; without that {rest}.", asked[found.dimension], told.join(", "))
 }
 
 /// The last value of a series and what the days before it lead to expect: the same days of the last four seasons, or four weeks.

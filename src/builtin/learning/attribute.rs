@@ -174,7 +174,8 @@ impl StepKind for Attribute {
         let batches: Vec<_> = cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }).collect();
         let parents: Vec<_> = batches.iter().map(|(item, _)| item.id).collect();
         let journeys = journeys::read(batches.iter().flat_map(|(_, events)| &events.rows), &rules);
-        let conversions: f64 = journeys.paths.iter().filter(|path| !path.touches.is_empty()).map(|path| path.conversions).sum();
+        let conversions: f64 =
+            journeys.paths.iter().filter(|path| !path.touches.is_empty()).fold(0.0, |sum, path| sum + path.conversions);
         let mut output = Output::default();
         match journeys.open {
             0 => {}
@@ -195,12 +196,22 @@ impl StepKind for Attribute {
         if untouched > 0.0 {
             output.note(NoteLevel::Info, format!("Conversions with no touch before them, credited to nobody: {untouched}."));
         }
+        let refunds: Vec<f64> = journeys.paths.iter().map(|path| path.value).filter(|value| *value < 0.0).collect();
+        if !refunds.is_empty() {
+            let (count, sum) = (refunds.len(), refunds.iter().sum::<f64>());
+            let what = if count == 1 { "1 conversion has".to_owned() } else { format!("{count} journeys have") };
+            output.note(
+                NoteLevel::Warning,
+                format!("{what} a negative value, {sum} in all; it was taken off what its channels are worth, as a refund is."),
+            );
+        }
         if conversions < CONVERSIONS_MIN {
+            let have = if conversions == 1.0 { "1 conversion".to_owned() } else { format!("{conversions} conversions") };
             let need = match (CONVERSIONS_MIN - conversions).ceil() {
                 missing if missing <= 1.0 => "1 more conversion".to_owned(),
                 missing => format!("{missing} more conversions"),
             };
-            output.headline = Some(format!("not enough evidence yet: {conversions} conversions"));
+            output.headline = Some(format!("not enough evidence yet: {have}"));
             output.give(
                 Insight {
                     subject: Subject::Model(cx.step.id.to_string()),
@@ -211,7 +222,8 @@ impl StepKind for Attribute {
                     n: conversions as u64,
                     verdict: Verdict::NotEnough { need: need.clone() },
                     says: format!(
-                        "There are {conversions} conversions to learn from; before credit can be split it takes {need}."
+                        "There {} {have} to learn from; before credit can be split it takes {need}.",
+                        if conversions == 1.0 { "is" } else { "are" }
                     ),
                     at: cx.now,
                     basis: None,

@@ -541,13 +541,18 @@ fn against(subject: &str, span: &str, told: &Told, plan: &Plan, planned: f64, pa
     if total > 0.0 && gap.abs() > 1e-9 {
         // What each part would bring if the plan were met and every part kept its share of the last year, which is what
         // plans are made from; a shorter past would excuse a part that has fallen just before.
-        let mut made: Vec<(&str, f64)> = parts
+        let mut made: Vec<(&str, f64, (f64, f64))> = parts
             .iter()
-            .map(|(name, told)| (name.as_str(), told.sum.expected - planned * told.year / total))
-            .filter(|(_, part)| part * gap > 0.0)
+            .map(|(name, told)| {
+                let share = planned * told.year / total;
+                let (low, high) = told.sum.range_80;
+                (name.as_str(), told.sum.expected - share, (low - share, high - share))
+            })
+            .filter(|(_, part, _)| part * gap > 0.0)
             .collect();
         made.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(b.0)));
-        let told: Vec<String> = made.iter().take(3).map(|(name, part)| format!("{name} {part:+.1}")).collect();
+        let told: Vec<String> =
+            made.iter().take(3).map(|(name, part, (low, high))| format!("{name} {part:+.1} ({low:+.1} to {high:+.1})")).collect();
         if !told.is_empty() {
             says.push_str(&format!(" Against their shares of the last year, the difference is made by {}.", told.join(", ")));
         }

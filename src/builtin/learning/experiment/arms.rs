@@ -8,7 +8,8 @@
 use crate::base::Timestamp;
 use crate::model::goods::Event;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 /// What is measured of a person.
@@ -98,61 +99,93 @@ pub struct Trial {
     pub open: usize,
 }
 
+/// Nobody has this arm.
+const NO_ARM: u16 = u16::MAX;
+/// Bits of [`Seen::named`]: two for each metric.
+const BITS: usize = 32;
+
+/// What matters of an event, small enough to be sorted by person without looking at the event again.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    at: Timestamp,
+    event: &'a Event,
+    /// NaN without one.
+    value: f64,
+    /// By metric: whether the event has its name, and that of what a ratio is taken of.
+    named: u32,
+    /// Place of the arm among the names found so far.
+    arm: u16,
+}
+
+impl Seen<'_> {
+    fn is(&self, bit: usize, name: &str) -> bool {
+        if bit < BITS { self.named >> bit & 1 == 1 } else { self.event.name == name }
+    }
+}
+
+/// People by name, in the order of their first row, with all their rows together.
+struct Grouped<'a> {
+    who: Vec<&'a str>,
+    seen: Vec<Seen<'a>>,
+    /// Where each person's rows end.
+    ends: Vec<usize>,
+}
+
 /// Reads all rows; their order matters only between people assigned at the same time.
-pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> Trial {
+pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'a>) -> Trial {
     let mut trial = Trial::default();
-    let mut people: BTreeMap<(&str, usize), Vec<&Event>> = BTreeMap::new();
-    for (at, event) in events.enumerate() {
-        if event.at > rules.now {
-            trial.future += 1;
-        } else if !event.who.is_empty() {
-            people.entry((&event.who, 0)).or_default().push(event);
-        } else if arm_of(event, rules, None).is_some() {
-            // A table without names: every row is somebody.
-            people.entry(("", at)).or_default().push(event);
+    let mut names: Vec<&str> = Vec::new();
+    let mut grouped = group(events, rules, &mut names, &mut trial);
+    let mut assigned: Vec<(usize, std::ops::Range<usize>, usize)> = Vec::new();
+    let mut from_fields = vec![false; rules.metrics.len()];
+    let mut from = 0;
+    for person in 0..grouped.who.len() {
+        let rows = from..grouped.ends[person];
+        from = rows.end;
+        let seen = &mut grouped.seen[rows.clone()];
+        let in_order = |a: &Seen<'_>, b: &Seen<'_>| a.at < b.at || (a.at == b.at && a.event.name <= b.event.name);
+        if !seen.is_sorted_by(in_order) {
+            seen.sort_by(|a, b| (a.at, &a.event.name).cmp(&(b.at, &b.event.name)));
         }
-    }
-    let names: Vec<&str> = std::iter::once(rules.control).chain(rules.declared.iter().copied()).collect();
-    let mut assigned: Vec<(&str, Vec<&Event>, &Event)> = Vec::new();
-    for ((who, _), mut events) in people {
-        events.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
-        let made = rules.made.as_ref().map(|made| arm_made(made, who)).and_then(|arm| names.get(arm).copied());
-        let arms: BTreeSet<&str> = events.iter().filter_map(|event| arm_of(event, rules, made)).collect();
-        let Some(first) = events.iter().copied().find(|event| arm_of(event, rules, made).is_some()) else { continue };
-        match arms.first() {
-            Some(arm) if arms.len() == 1 => assigned.push((*arm, events, first)),
-            _ => trial.mixed += 1,
+        let Some(first) = seen.iter().position(|seen| seen.arm != NO_ARM) else { continue };
+        let arm = seen[first].arm;
+        if seen[first..].iter().any(|seen| seen.arm != NO_ARM && seen.arm != arm) {
+            trial.mixed += 1;
+            continue;
         }
+        let fields = &seen[first].event.fields;
+        for (found, metric) in from_fields.iter_mut().zip(rules.metrics) {
+            *found = *found || fields.contains_key(metric.name);
+        }
+        assigned.push((person, rows.clone(), rows.start + first));
     }
-    let found: BTreeSet<&str> = assigned.iter().map(|(arm, ..)| *arm).collect();
+    let row = |at: usize| &grouped.seen[at];
+    assigned
+        .sort_by(|a, b| row(a.2).at.cmp(&row(b.2).at).then_with(|| grouped.who[a.0].cmp(grouped.who[b.0])).then(a.0.cmp(&b.0)));
+    let found: BTreeSet<u16> = assigned.iter().map(|(.., first)| row(*first).arm).collect();
+    let found: BTreeSet<&str> = found.into_iter().filter_map(|arm| names.get(usize::from(arm)).copied()).collect();
     trial.arms.push(rules.control.to_owned());
-    if rules.declared.is_empty() {
-        trial.arms.extend(found.iter().filter(|arm| **arm != rules.control).map(|arm| (*arm).to_owned()));
-    } else {
-        trial.arms.extend(rules.declared.iter().filter(|arm| **arm != rules.control).map(|arm| (*arm).to_owned()));
-    }
-    let from_fields: Vec<bool> =
-        rules.metrics.iter().map(|metric| assigned.iter().any(|(.., first)| first.fields.contains_key(metric.name))).collect();
-    assigned.sort_by_key(|(_, _, first)| first.at);
-    for (arm, events, first) in assigned {
-        let Some(arm) = trial.arms.iter().position(|known| known == arm) else {
+    let others: Vec<&str> = if rules.declared.is_empty() { found.into_iter().collect() } else { rules.declared.clone() };
+    trial.arms.extend(others.into_iter().filter(|arm| *arm != rules.control).map(str::to_owned));
+    let places: Vec<Option<usize>> = names.iter().map(|name| trial.arms.iter().position(|arm| arm == name)).collect();
+    for (_, rows, first) in assigned {
+        let first = *row(first);
+        let Some(arm) = places.get(usize::from(first.arm)).copied().flatten() else {
             trial.strangers += 1;
             continue;
         };
         let open = rules.now.since(first.at) < rules.window;
         trial.open += usize::from(open && from_fields.contains(&false));
-        let outcomes = rules
-            .metrics
-            .iter()
-            .zip(&from_fields)
-            .map(|(metric, from_field)| match (from_field, open) {
-                (true, _) => from_row(metric, first),
+        let outcomes = rules.metrics.iter().zip(&from_fields).enumerate();
+        let outcomes = outcomes
+            .map(|(at, (metric, from_field))| match (from_field, open) {
+                (true, _) => from_row(metric, first.event),
                 (false, true) => None,
-                (false, false) => outcome(metric, &events, first.at, rules.window),
+                (false, false) => outcome(metric, at, &grouped.seen[rows.clone()], first.at, rules.window),
             })
             .collect();
-        let covariate = rules.covariate.and_then(|name| number(first.fields.get(name)?));
-        let segment = rules.segment.and_then(|name| first.fields.get(name)).map(|value| value.trim().to_owned());
+        let covariate = rules.covariate.and_then(|name| number(first.event.fields.get(name)?));
+        let segment = rules.segment.and_then(|name| first.event.fields.get(name)).map(|value| value.trim().to_owned());
         trial.people.push(Person {
             arm,
             since: first.at,
@@ -162,6 +195,97 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> T
         });
     }
     trial
+}
+
+/// Rows by person, by counting, because a million rows are many; `names` takes the names of arms.
+fn group<'a>(
+    events: impl Iterator<Item = &'a Event>,
+    rules: &Rules<'a>,
+    names: &mut Vec<&'a str>,
+    trial: &mut Trial,
+) -> Grouped<'a> {
+    let meant: Vec<&str> = std::iter::once(rules.control).chain(rules.declared.iter().copied()).collect();
+    let mut known: HashMap<&str, u32, BuildHasherDefault<Quick>> = HashMap::default();
+    let mut who: Vec<&str> = Vec::new();
+    // Arms that are made, by person.
+    let mut made: Vec<u16> = Vec::new();
+    let mut seen: Vec<(u32, Seen<'a>)> = Vec::with_capacity(events.size_hint().0);
+    let mut place = |name: &'a str| {
+        let found = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        });
+        u16::try_from(found).unwrap_or(NO_ARM)
+    };
+    for event in events {
+        if event.at > rules.now {
+            trial.future += 1;
+            continue;
+        }
+        let assigns = rules.exposed.is_none_or(|name| event.name == name);
+        let read = if assigns && rules.made.is_none() { event.fields.get(rules.by).map(|arm| arm.trim()) } else { None };
+        let mut arm = read.filter(|arm| !arm.is_empty()).map_or(NO_ARM, &mut place);
+        if event.who.is_empty() && arm == NO_ARM {
+            continue;
+        }
+        let new = who.len() as u32;
+        // A table without names: every row is somebody.
+        let person = if event.who.is_empty() { new } else { *known.entry(&event.who).or_insert(new) };
+        if person == new {
+            who.push(&event.who);
+            if let Some(rule) = &rules.made {
+                let name = meant.get(arm_made(rule, &event.who)).copied().filter(|name| !name.is_empty());
+                made.push(name.map_or(NO_ARM, &mut place));
+            }
+        }
+        if assigns && rules.made.is_some() {
+            arm = made.get(person as usize).copied().unwrap_or(NO_ARM);
+        }
+        let mut named = 0;
+        for (at, metric) in rules.metrics.iter().enumerate().take(BITS / 2) {
+            named |= u32::from(event.name == metric.name) << (2 * at);
+            if let Measure::Ratio { of } = metric.measure {
+                named |= u32::from(event.name == of) << (2 * at + 1);
+            }
+        }
+        let value = event.value.filter(|value| value.is_finite()).unwrap_or(f64::NAN);
+        seen.push((person, Seen { at: event.at, event, value, named, arm }));
+    }
+    let mut ends = vec![0; who.len()];
+    seen.iter().for_each(|(person, _)| ends[*person as usize] += 1);
+    let mut sum = 0;
+    for end in &mut ends {
+        // For now where the person's rows begin; each row put in its place moves it on, to the end at last.
+        (*end, sum) = (sum, sum + *end);
+    }
+    let mut sorted = match seen.first() {
+        Some((_, any)) => vec![*any; seen.len()],
+        None => Vec::new(),
+    };
+    for (person, row) in seen {
+        let place = &mut ends[person as usize];
+        sorted[*place] = row;
+        *place += 1;
+    }
+    Grouped { who, seen: sorted, ends }
+}
+
+/// A quick hash for names of people; what order it gives is never seen. (The multiplier of FxHash, with a final mix.)
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 /// The arm of a person by hash: where the first eight bytes of SHA-256 of `experiment/person`, as a number from 0 to 1, fall along
@@ -179,33 +303,20 @@ pub fn arm_made(made: &Made<'_>, who: &str) -> usize {
     made.shares.len().saturating_sub(1)
 }
 
-fn arm_of<'a>(event: &'a Event, rules: &Rules<'_>, made: Option<&'a str>) -> Option<&'a str> {
-    let assigns = rules.exposed.is_none_or(|name| event.name == name);
-    let named = match (made, &rules.made) {
-        (Some(arm), _) => Some(arm),
-        (None, Some(_)) => None,
-        (None, None) => event.fields.get(rules.by).map(|arm| arm.trim()),
-    };
-    named.filter(|arm| assigns && !arm.is_empty())
-}
-
-/// What events within the window come to; `None` where there is nothing to measure.
-fn outcome(metric: &Metric<'_>, events: &[&Event], since: Timestamp, window: Duration) -> Option<Outcome> {
-    let counted = |name: &str| {
-        let name = name.to_owned();
-        events.iter().filter(move |event| event.name == name && event.at >= since && event.at.since(since) <= window)
-    };
-    let finite = |event: &&&Event| event.value.filter(|value| value.is_finite());
-    let values = || counted(metric.name).filter_map(|event| finite(&event)).sum::<f64>();
+/// What events within the window come to; `None` where there is nothing to measure. `at` is the place of the metric.
+fn outcome(metric: &Metric<'_>, at: usize, seen: &[Seen<'_>], since: Timestamp, window: Duration) -> Option<Outcome> {
+    let within = || seen.iter().filter(move |seen| seen.at >= since && seen.at.since(since) <= window);
+    let counted = || within().filter(|seen| seen.is(2 * at, metric.name));
+    let values = || counted().map(|seen| seen.value).filter(|value| !value.is_nan()).sum::<f64>();
     let plain = |amount: f64| Some(Outcome { amount, per: 1.0 });
     match metric.measure {
-        Measure::Rate => plain(f64::from(u8::from(counted(metric.name).next().is_some()))),
+        Measure::Rate => plain(f64::from(u8::from(counted().next().is_some()))),
         Measure::Value => plain(values()),
         Measure::Ratio { of } => Some(Outcome {
-            amount: counted(metric.name).map(|event| finite(&event).unwrap_or(1.0)).sum(),
-            per: counted(of).count() as f64,
+            amount: counted().map(|seen| if seen.value.is_nan() { 1.0 } else { seen.value }).sum(),
+            per: within().filter(|seen| seen.is(2 * at + 1, of)).count() as f64,
         }),
-        Measure::Quantile { .. } => counted(metric.name).next().and_then(|_| plain(values())),
+        Measure::Quantile { .. } => counted().next().and_then(|_| plain(values())),
     }
 }
 
