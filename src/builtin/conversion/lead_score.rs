@@ -26,8 +26,10 @@ pub struct LeadScore;
 const CLASS_MIN: usize = 10;
 /// The newest share of outcomes, kept back for judging.
 const HELD_OUT: f64 = 0.2;
-/// Cycles in which the judging outcomes arrive: in each, readings are learned anew, and the line of the newest outcomes as well.
-const CYCLES: usize = 25;
+/// Blocks in which the judging outcomes arrive.
+const BLOCKS: usize = 5;
+/// Cycles in which the newer outcomes arrive for the line of the newest outcomes, which is fitted anew in each.
+const CYCLES: usize = 50;
 /// The newest outcomes that a line of its own learns from, as strongly shrunk as so few ask for; there must be twice as many old ones.
 const NEWEST: usize = 2_000;
 const NEWEST_PENALTY: f64 = 100.0;
@@ -230,18 +232,19 @@ fn shift(log_odds: &[f64], outcomes: &[bool]) -> f64 {
 }
 
 /// Probabilities for the newer outcomes from `from` on, cycle by cycle: before each, the reading is learned from what had happened by
-/// then. `newest` outcomes tell the base rate, and `window` of them a sigmoid.
+/// then. A cycle brings so many outcomes; `newest` of them tell the base rate, and `window` of them a sigmoid.
 fn by_cycles(
     candidate: Reading,
     trained: f64,
     log_odds: &[f64],
     outcomes: &[bool],
     span: std::ops::Range<usize>,
+    cycle: usize,
     (newest, window): (usize, usize),
 ) -> Vec<f64> {
     let mut predicted = Vec::with_capacity(span.len());
-    for from in span.clone().step_by(cycle_rows(outcomes.len())) {
-        let to = (from + cycle_rows(outcomes.len())).min(span.end);
+    for from in span.clone().step_by(cycle.max(1)) {
+        let to = (from + cycle.max(1)).min(span.end);
         let back = match candidate {
             Reading::AsIs => 0,
             Reading::Rate { .. } => newest,
@@ -257,7 +260,7 @@ fn by_cycles(
 
 /// Outcomes that come between two fits, when so many newer ones are looked at.
 fn cycle_rows(newer: usize) -> usize {
-    newer.div_ceil(2 * CYCLES).max(1)
+    newer.div_ceil(CYCLES).max(1)
 }
 
 /// The log-odds of all newer rows by a line on the newest outcomes, fitted anew before each cycle; `None` when there are too few.
@@ -393,7 +396,9 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>, seed: u6
         };
         for candidate in sort.readings() {
             let Some(_) = candidate.learn(trained, &log_odds[..quarter], &newer_outcomes[..quarter]) else { continue };
-            let predicted = by_cycles(*candidate, trained, &log_odds, newer_outcomes, quarter..half, (quarter, quarter));
+            let cycle = if sort == Sort::Newest { cycle_rows(newer.len()) } else { half };
+            let span = quarter..half;
+            let predicted = by_cycles(*candidate, trained, &log_odds, newer_outcomes, span, cycle, (quarter, quarter));
             let losses: Vec<f64> = predicted.iter().zip(&newer_outcomes[quarter..half]).map(|(p, won)| loss(*p, *won)).collect();
             // What is less simple must be better by more than one standard error.
             let better = best.as_ref().is_none_or(|(.., rival)| {
@@ -406,13 +411,15 @@ fn fit(known: &[&Event], outcomes: &[bool], leave_out: &BTreeSet<&str>, seed: u6
         }
     }
     let (sort, candidate, log_odds, _) = best.ok_or_else(|| unfit(Unfit::Shape))?;
-    // Judged cycle by cycle, because each cycle reads the scores anew. The rival is all outcomes, or only the newest, whichever
+    // Judged block by block, because each cycle reads the scores anew. The rival is all outcomes, or only the newest, whichever
     // serves it better in the end.
     let judged = &newer_outcomes[half..];
-    let predicted = by_cycles(candidate, trained, &log_odds, newer_outcomes, half..newer.len(), (quarter, half));
+    let block = judged.len().div_ceil(BLOCKS).max(1);
+    let cycle = if sort == Sort::Newest { cycle_rows(newer.len()) } else { block };
+    let predicted = by_cycles(candidate, trained, &log_odds, newer_outcomes, half..newer.len(), cycle, (quarter, half));
     let mut rivals = [Vec::new(), Vec::new()];
-    for from in (half..newer.len()).step_by(cycle_rows(newer.len())) {
-        let size = cycle_rows(newer.len()).min(newer.len() - from);
+    for from in (half..newer.len()).step_by(block) {
+        let size = block.min(newer.len() - from);
         rivals[0].extend(std::iter::repeat_n(rate(&outcomes[..cut + from]), size));
         rivals[1].extend(std::iter::repeat_n(rate(&newer_outcomes[from - quarter..from]), size));
     }
@@ -727,7 +734,15 @@ mod tests {
                 let encoding = Encoding::learn(&known[..cut], &leave_out);
                 if let Some(log_odds) = newest_line(&known, &won, cut, &encoding) {
                     for reading in Sort::Newest.readings() {
-                        let p = by_cycles(*reading, 0.5, &log_odds, &won[cut..], 0..log_odds.len(), (0, 0));
+                        let p = by_cycles(
+                            *reading,
+                            0.5,
+                            &log_odds,
+                            &won[cut..],
+                            0..log_odds.len(),
+                            cycle_rows(log_odds.len()),
+                            (0, 0),
+                        );
                         println!("  the newest line{} on the last fifth: {:.4}", reading.name(), log_loss(&p, &won[cut..]));
                     }
                 }

@@ -30,7 +30,7 @@ pub(super) fn is_dense(points: &[(Timestamp, Option<f64>)], points_per_month: f6
     points_per_month >= POINTS_A_MONTH_MIN && points.len() >= POINTS_MIN
 }
 
-/// The point since `since` that departs furthest, when it is an alarm; in a first look the last day counts.
+/// The point since `since` with which the furthest departure begins, when it is an alarm; in a first look the last day counts.
 pub(super) fn newest(
     points: &[(Timestamp, Option<f64>)],
     points_per_month: f64,
@@ -54,10 +54,16 @@ pub(super) fn newest(
     let allowed = (alarms_per_month * past.len() as f64 / points_per_month).ceil() as usize;
     let threshold = peaks.get(allowed).copied().unwrap_or(0.0).max(1.0);
     let told = |at: usize| (at.saturating_sub(refractory)..at).any(|before| before < fresh && ratio(before) >= threshold);
-    let (at, departure) = (fresh..points.len())
-        .filter_map(|at| Some((at, departures[at]?)))
-        .filter(|(at, departure)| departure.ratio >= threshold && !told(*at))
-        .max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio).then(b.0.cmp(&a.0)))?;
+    // Where each story begins, and the largest ratio in it.
+    let mut stories: Vec<(usize, f64)> = Vec::new();
+    for at in (fresh..points.len()).filter(|at| ratio(*at) >= threshold && departures[*at].is_some() && !told(*at)) {
+        match stories.last_mut().filter(|(start, _)| at < start + refractory) {
+            Some((_, peak)) => *peak = peak.max(ratio(at)),
+            None => stories.push((at, ratio(at))),
+        }
+    }
+    let (at, _) = stories.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+    let departure = departures[at]?;
     Some(Found { at: points[at].0, value: points[at].1?, departure, judged: points.len() - fresh })
 }
 
