@@ -122,7 +122,10 @@ mod tests {
         let found = newest(&points, 730.0, 1.0, None).expect("an alarm");
         assert_eq!((found.at, found.value, found.departure.way, found.judged), (points[last].0, 150.0, Way::Bursts, 24));
         let says = found.says("visits", true);
-        assert!(says.starts_with("visits: 150 at 1970-03-01T14:00:00Z ends a stretch that jumps about unlike any before"), "{says}");
+        assert!(
+            says.starts_with("visits: 150 at 1970-03-01T14:00:00Z ends a stretch that jumps about unlike any before"),
+            "{says}"
+        );
         // Seen already.
         assert_eq!(newest(&points, 730.0, 1.0, Some(points[last].0)), None);
     }
