@@ -107,6 +107,7 @@ fn send(cx: &StepContext<'_>) -> Turn {
         return Turn::Done(Output::default());
     }
     Turn::Ask(vec![Request::Publish(Publish {
+        update: false,
         channel: "blog".to_owned(),
         key: cx.step.id.to_string(),
         title: String::new(),

@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args, output: &output::Output) -> Result<Exit, exit::Fa
         Command::Gate(command) => commands::gate::run(command, &place, output),
         Command::Review(command) => commands::review::run(command, &place, output),
         Command::Effect(command) => commands::effect::run(command, &place, output),
+        Command::Cancel(command) => commands::cancel::run(command, &place, output),
         Command::Trace(command) => commands::trace::run(command, &place, output),
         Command::Why(command) => commands::why::run(command, &place, output),
         Command::Undo(command) => commands::undo::run(command, &place, output),

@@ -284,8 +284,17 @@ pub fn variant(spec: &'static NodeSpec, annotated: bool) -> &'static NodeSpec {
     if annotated && *spec == CAP { MONEY } else { spec }
 }
 
+/// `priority 10`.
+pub const PRIORITY: NodeSpec = NodeSpec::value(
+    "priority",
+    ValueType::Integer,
+    "Whose turn it is first where something is scarce: places under `concurrency`, `at-once` or a cap that several steps share. Higher \
+     comes first, from -100 to 100; a step without it stands at 0.",
+    "priority 10",
+);
+
 /// What stands in the block of every step that takes something.
-pub const WIRED: &[NodeSpec] = &[FROM, CAP, DEFER];
+pub const WIRED: &[NodeSpec] = &[FROM, CAP, DEFER, PRIORITY];
 
 /// Layer blocks: name and what the loop lacks without it.
 pub const LAYERS: [(Layer, &str); 6] = [

@@ -84,6 +84,7 @@ fn lower_step(step: StepSketch, ids: &[StepId]) -> Step {
         connector: step.connector,
         config: step.config,
         caps: step.caps.into_iter().map(|(cap, _)| cap).collect(),
+        priority: step.priority,
         files: step.files,
         span: step.span,
     }

@@ -35,6 +35,7 @@ pub(super) struct StepSketch {
     pub kind: Option<&'static dyn StepKind>,
     pub config: Config,
     pub caps: Vec<(Cap, Span)>,
+    pub priority: i64,
     pub wires: Vec<WireSketch>,
     pub references: Vec<Reference>,
     pub files: BTreeMap<String, Digest>,

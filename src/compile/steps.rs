@@ -158,9 +158,11 @@ impl StepReader<'_, '_> {
         for node in config.all("cap") {
             caps.extend(cap(node, name, CapUnit::Pieces, self.sink).map(|cap| (cap, node.span)));
         }
+        let wired = kind.is_some_and(|kind| kind.spec().mode != Mode::Source);
+        let priority = if wired { priority(&config, self.sink) } else { 0 };
         // From here on they live in the step itself.
-        if kind.is_some_and(|kind| kind.spec().mode != Mode::Source) {
-            config.children.retain(|child| child.name != "from" && child.name != "cap");
+        if wired {
+            config.children.retain(|child| !matches!(child.name.as_str(), "from" | "cap" | "priority"));
             config.children.shrink_to_fit();
         }
         let broken = self.sink[before..].iter().any(Diagnostic::is_error);
@@ -172,6 +174,7 @@ impl StepReader<'_, '_> {
             kind,
             config,
             caps,
+            priority,
             wires,
             references,
             files: BTreeMap::new(),
@@ -229,4 +232,18 @@ fn wires(config: &Config, sink: &mut Vec<Diagnostic>) -> Vec<WireSketch> {
         wires.push(WireSketch { name: name.to_owned(), span, from: None, guessed: false, carries: None });
     }
     wires
+}
+
+/// Whose turn it is first; 0 where nothing is said.
+fn priority(config: &Config, sink: &mut Vec<Diagnostic>) -> i64 {
+    let Some(node) = config.child("priority") else { return 0 };
+    let Some(number) = node.arg().and_then(Scalar::integer) else { return 0 };
+    if !(-100..=100).contains(&number) {
+        sink.push(
+            Diagnostic::error("loop::out-of-range", format!("`priority` takes -100 to 100, found `{number}`"))
+                .at(node.arg_spans.first().copied().unwrap_or(node.span), "out of range")
+                .help("0 is where every step stands; 10 comes before all of those"),
+        );
+    }
+    number
 }

@@ -1,8 +1,8 @@
 //! What goes into the engine and what comes out.
 
-use super::Entry;
 use super::nudges::Nudge;
-use crate::base::{RequestKey, StepId, TaskId};
+use super::{Entry, Scope};
+use crate::base::{CycleNo, RequestKey, StepId, TaskId};
 use crate::step::{Published, Reply, Request};
 
 /// Something happened.
@@ -14,6 +14,8 @@ pub enum Event {
     Replied { key: RequestKey, reply: Reply },
     /// A person settles an effect that is in doubt. `key` is the one that [`super::Cycle::in_doubt`] lists.
     Resolve { key: RequestKey, resolution: Resolution },
+    /// A person calls something off in this cycle.
+    Cancel { cycle: CycleNo, scope: Scope, by: String, reason: Option<String> },
     /// The user asks to stop: start nothing new, let running requests finish.
     Stop,
 }

@@ -156,6 +156,11 @@ impl Caps {
         self.shares.range((task, 0)..=(task, usize::MAX)).filter(|(_, share)| share.held > 0).map(|((_, at), _)| *at).collect()
     }
 
+    /// How much a task holds in a slot.
+    pub fn held(&self, task: usize, slot: usize) -> i64 {
+        self.shares.get(&(task, slot)).map_or(0, |share| share.held)
+    }
+
     /// The same for one turn only.
     pub fn held_in_turn(&self, task: usize, turn: u32) -> Vec<usize> {
         let of_turn = |at: &usize| self.shares.get(&(task, *at)).is_some_and(|share| share.turn == turn);

@@ -1,5 +1,6 @@
 //! What crosses from one cycle to the next: the only way back in the circle.
 
+use super::again::Again;
 use super::edits::Edits;
 use super::waited::{Revoked, Waited};
 use crate::base::{Digest, ItemId, Shared, StepId, TaskId};
@@ -8,6 +9,7 @@ use crate::step::Note;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How much of each cap is used, by cap key and window key (`outlines`, `2026-11-22`).
 ///
@@ -77,6 +79,9 @@ pub struct Carry {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<StepId, Shared<BTreeMap<String, Digest>>>,
     pub ledger: Ledger,
+    /// What it takes over, when it makes a part of an earlier cycle again. Never handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Arc<Again>>,
 }
 
 impl Carry {
@@ -87,7 +92,7 @@ impl Carry {
                 Act::Set { path, to, .. } if to.is_finite() => {
                     self.parameters.insert(path.clone(), *to);
                 }
-                Act::Set { .. } | Act::Reviewed(_) | Act::TakenBack { .. } => {}
+                Act::Set { .. } | Act::Reviewed(_) | Act::TakenBack { .. } | Act::Again { .. } | Act::Reloaded { .. } => {}
             }
         }
         self

@@ -31,6 +31,15 @@ impl Cycle {
         };
         for step in &fold.shape.plan.order {
             let id = fold.shape.id(*step);
+            if fold.shape.steps[*step].kept {
+                // It did not run: what is remembered of it, and what waits for it, is as it was.
+                carry.parts.extend(fold.carry.parts.get_key_value(id).map(|(id, parts)| (id.clone(), parts.clone())));
+                let of_step = |memory: &&Memory| memory.task.as_ref().is_some_and(|task| task.step == *id);
+                let known = fold.carry.memory.iter().filter(|(_, memory)| of_step(memory));
+                carry.memory.extend(known.map(|(memo, memory)| (*memo, memory.clone())));
+                carry.deferred.extend(fold.carry.deferred.get_key_value(id).map(|(id, items)| (id.clone(), items.clone())));
+                continue;
+            }
             carry.parts.insert(id.clone(), fold.shape.steps[*step].parts.clone());
             let mut tasks = fold.steps[*step].tasks.clone();
             tasks.sort_by_cached_key(|task| fold.place(*task));
@@ -61,6 +70,14 @@ impl Cycle {
                         inputs: Some(memory::digest_of_inputs(&task.inputs)),
                     };
                     carry.memory.insert(outcome.memo, memory);
+                }
+            }
+        }
+        for step in &fold.shape.plan.order {
+            for item in fold.still_waiting(*step) {
+                let waiting = carry.deferred.entry(fold.shape.id(*step).clone()).or_default();
+                if !waiting.iter().any(|known| known.id == item.id) {
+                    waiting.push(item);
                 }
             }
         }

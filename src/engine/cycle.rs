@@ -15,6 +15,7 @@ use super::fold::Fold;
 use super::gates::{Doubt, OpenGate, Void};
 use super::lineage::Items;
 use super::memory::{self, Recollection, Why};
+use super::doors::{Door, Doors};
 use super::shape::{Queue, Shape};
 use super::tasks::{Counts, TaskState};
 use crate::base::{RequestKey, StepId, TaskId, Timestamp};
@@ -72,9 +73,9 @@ pub struct Cycle {
     pub(super) check: BTreeSet<usize>,
     /// Tasks that ended in an earlier process before their reservation was settled.
     pub(super) unsettled: Vec<usize>,
-    pub(super) queue: VecDeque<Errand>,
-    /// With whether it is a wait, which takes no place.
-    pub(super) in_flight: BTreeMap<RequestKey, bool>,
+    pub(super) queue: Doors,
+    /// With the door it goes to; none for a wait, which takes no place.
+    pub(super) in_flight: BTreeMap<RequestKey, Option<Door>>,
     pub(super) moving: usize,
     /// What cycles open beside this one use, by slot of the caps. Not part of the fold: what it led to is in the journal.
     pub(super) beside: Vec<i64>,
@@ -142,7 +143,7 @@ impl Cycle {
             short_tried: 0,
             check,
             unsettled: Vec::new(),
-            queue: VecDeque::new(),
+            queue: Doors::default(),
             in_flight: BTreeMap::new(),
             moving: 0,
             beside: Vec::new(),
@@ -167,6 +168,11 @@ impl Cycle {
             }
             Event::Replied { key, reply } => self.replied(key, reply, &mut out),
             Event::Resolve { key, resolution } => self.resolve(key, resolution, &mut out),
+            Event::Cancel { cycle, scope, by, reason } => {
+                if cycle == self.fold.pins.cycle {
+                    self.cancel(scope, by, reason, &mut out);
+                }
+            }
             Event::Stop => self.stopping = true,
         }
         self.pump(&mut out);
@@ -404,6 +410,14 @@ impl Cycle {
         let Some(at) = self.fold.tasks.find(task) else { return Why::NotYet };
         let task = self.fold.tasks.get(at);
         let step = &self.fold.shape.steps[task.step];
+        if let Some(again) = &self.fold.carry.again {
+            if step.kept || again.of(&task.id).is_some() {
+                return Why::Kept(again.cycle);
+            }
+            if task.id.step == again.from {
+                return Why::Again(again.cycle);
+            }
+        }
         match &task.outcome {
             Some(outcome) if outcome.recalled => return Why::Recalled,
             None if !task.state().is_final() && !self.runs.contains_key(&at) && task.asked.is_empty() => return Why::NotYet,

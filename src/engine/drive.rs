@@ -11,6 +11,7 @@ use super::tasks::TaskState;
 use crate::base::{Digest, Hasher};
 use crate::model::{Good, Item};
 use crate::step::{Mode, Note, NoteLevel, Output, Reply, StepContext, StepError, Turn};
+use std::cmp::Reverse;
 
 impl Cycle {
     /// Does all that can be done now.
@@ -59,6 +60,7 @@ impl Cycle {
         let step = record.step;
         match record.state() {
             state if state.is_final() => {}
+            _ if self.call_off(task, out) => {}
             TaskState::Ready if self.drop_if_too_old(task, out) => {}
             TaskState::Ready if self.recall(task, out) => {}
             TaskState::Ready if !self.fold.shape.steps[step].pieces.is_empty() || self.fold.shape.steps[step].fills.is_some() => {
@@ -82,14 +84,24 @@ impl Cycle {
         let can_move = |(step, line): &(&usize, &Line)| {
             line.tried != Some(settlements) && (!whole || self.fold.steps[**step].upstream_left == 0)
         };
-        let next = self.lines.iter().filter(can_move).map(|(step, _)| *step).min_by_key(|step| shape.rank[*step]);
+        let next = self
+            .lines
+            .iter()
+            .filter(can_move)
+            .map(|(step, _)| *step)
+            .min_by_key(|step| (Reverse(shape.step(*step).priority), shape.rank[*step]));
         let Some(step) = next else { return false };
         let mut line = self.lines.remove(&step).expect("just found");
         if !line.sorted {
-            line.tasks.sort_by_cached_key(|task| std::cmp::Reverse((self.rank_anew(*task), self.fold.place(*task))));
+            line.tasks.sort_by_cached_key(|task| Reverse((self.rank_anew(*task), self.fold.place(*task))));
             line.sorted = true;
         }
         while let Some(task) = line.tasks.last().copied() {
+            // It was called off while it stood in line.
+            if self.fold.tasks.get(task).state().is_final() {
+                line.tasks.pop();
+                continue;
+            }
             match self.queue_room(step, line.tasks.len()) {
                 QueueRoom::Free => {}
                 QueueRoom::Later => {
@@ -138,20 +150,43 @@ impl Cycle {
     /// Takes a task's output from memory when nothing it depends on has changed.
     fn recall(&mut self, task: usize, out: &mut Vec<Action>) -> bool {
         let step = self.fold.tasks.get(task).step;
+        if let Some((items, headline)) = self.taken_over(task) {
+            self.done_before(task, items, headline, Vec::new(), out);
+            return true;
+        }
         if self.fold.carry.memory.is_empty() || !self.may_remember(step) {
             return false;
         }
         let memo = self.memo(task);
         let carry = self.fold.carry.clone();
         let Some(memory) = carry.memory.get(&memo) else { return false };
-        let id = self.fold.tasks.get(task).id.clone();
         let mut notes = memory.notes.clone();
         let items = self.recalled_with_edits(task, memory.items.iter().map(|item| Item::clone(item)).collect(), &mut notes);
+        self.done_before(task, items, memory.headline.clone(), notes, out);
+        true
+    }
+
+    /// What a task gave in the cycle of which this one makes a part again, when that still counts.
+    fn taken_over(&self, task: usize) -> Option<(Vec<Item>, Option<String>)> {
+        let again = self.fold.carry.again.as_ref()?;
+        let record = self.fold.tasks.get(task);
+        if self.fold.shape.steps[record.step].kept {
+            return Some((again.given.get(&record.id.step)?.clone(), None));
+        }
+        let done = again.of(&record.id)?;
+        Some((done.items.clone(), done.headline.clone()))
+    }
+
+    /// Records that a task gives what it gave before, without running.
+    fn done_before(&mut self, task: usize, items: Vec<Item>, headline: Option<String>, notes: Vec<Note>, out: &mut Vec<Action>) {
+        let (id, memo) = (self.fold.tasks.get(task).id.clone(), self.memo(task));
+        let (step, count) = (self.fold.tasks.get(task).step, items.len());
+        let told = headline.clone();
         let entry = Entry::Done {
             task: id.clone(),
             items,
             state: None,
-            headline: memory.headline.clone(),
+            headline,
             notes,
             parameters: Vec::new(),
             back: None,
@@ -159,10 +194,8 @@ impl Cycle {
             recalled: true,
         };
         self.record(entry, false, out);
-        let (headline, items) = (memory.headline.clone(), memory.items.len());
-        tell(out, Notice::Finished { task: id, headline, items, recalled: true });
+        tell(out, Notice::Finished { task: id, headline: told, items: count, recalled: true });
         self.look_again(step);
-        true
     }
 
     /// Calls the step as long as it can go on, then asks what it asks.
@@ -241,6 +274,7 @@ impl Cycle {
             lineage: &self.fold.items,
             operations: &pins.operations,
             again: record.inputs.first().and_then(|item| self.fold.carry.void.get(&item.id)).map(|void| void.reason.as_str()),
+            went_out: self.fold.carry.again.as_ref().map_or(&[], |again| &again.out),
         })
     }
 
@@ -297,7 +331,7 @@ impl Cycle {
         self.look_again(step);
     }
 
-    fn fail(&mut self, task: usize, error: StepError, out: &mut Vec<Action>) {
+    pub(super) fn fail(&mut self, task: usize, error: StepError, out: &mut Vec<Action>) {
         let record = self.fold.tasks.get(task);
         let (id, step) = (record.id.clone(), record.step);
         self.record(Entry::Failed { task: id.clone(), message: error.message.clone(), help: error.help }, false, out);

@@ -2,6 +2,7 @@
 //!
 //! Entries are serialised and live long: fields may be added with a default, never renamed or reused.
 
+use super::cancel::Scope;
 use super::carry::Carry;
 use super::nudges::Nudge;
 use crate::base::{CycleNo, Digest, RequestKey, StepId, TaskId, Timestamp, WorkflowId};
@@ -108,6 +109,14 @@ pub enum Entry {
     Nudged {
         key: RequestKey,
         nudge: Nudge,
+        at: Timestamp,
+    },
+    /// A person called something off: what it is about fails, now and when it comes up.
+    Cancelled {
+        scope: Scope,
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
         at: Timestamp,
     },
     /// A step will get no more tasks: everything before it has finished.

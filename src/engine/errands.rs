@@ -6,6 +6,7 @@ use super::cycle::{Cycle, Errand, tell};
 use super::entry::Entry;
 use super::fold::{probe_key, probed_key};
 use super::gates::{OpenGate, Void};
+use super::doors::Door;
 use crate::base::{RequestKey, Timestamp};
 use crate::step::request::ExpiryAction;
 use crate::step::{Decision, Failure, FailureKind, Publish, Query, Reply, Request, Verdict};
@@ -20,10 +21,10 @@ impl Cycle {
                 if self.short.is_empty() {
                     self.short_tried = self.fold.caps.settlements;
                 }
-                return self.short.push_back(task);
+                return self.wait_for_room(task);
             }
-            // Nobody overtakes those who wait.
-            Room::Free if !wanted.is_empty() && !self.short.is_empty() => return self.short.push_back(task),
+            // Nobody overtakes those who wait, unless what he does comes before what they do.
+            Room::Free if !wanted.is_empty() && self.waits_before(task) => return self.wait_for_room(task),
             Room::Free => {}
         }
         self.reserve(task, &wanted, out);
@@ -53,8 +54,9 @@ impl Cycle {
                 }
                 Request::Wait(_) => self.perform(errand, out),
                 // It was on its way when the process ended: first ask whether it arrived.
-                Request::Publish(_) => self.queue.push_back(Errand { probe: asked && !cleared, ..errand }),
-                Request::Fetch(_) | Request::Query(_) | Request::Generate(_) => self.queue.push_back(errand),
+                // A new text of a piece that is there may be sent twice: asking would only find the old one.
+                Request::Publish(publish) => self.enqueue(Errand { probe: asked && !cleared && !publish.update, ..errand }),
+                Request::Fetch(_) | Request::Query(_) | Request::Generate(_) => self.enqueue(errand),
             }
         }
     }
@@ -64,9 +66,32 @@ impl Cycle {
         if self.moving >= self.fold.shape.workflow.concurrency.max(1) {
             return false;
         }
-        let Some(errand) = self.queue.pop_front() else { return false };
+        let Some(errand) = self.queue.pop(&self.fold.shape.workflow) else { return false };
         self.perform(errand, out);
         true
+    }
+
+    /// Puts an errand into the queue.
+    fn enqueue(&mut self, errand: Errand) {
+        let request = self.runs.get(&errand.task).and_then(|run| run.requests.get(errand.index as usize));
+        let door = request.map(Door::of).unwrap_or_default();
+        self.queue.push(errand, door, self.priority(errand.task));
+    }
+
+    fn priority(&self, task: usize) -> i64 {
+        self.fold.shape.step(self.fold.tasks.get(task).step).priority
+    }
+
+    /// Whether somebody stands in line for room whom this task may not overtake.
+    fn waits_before(&self, task: usize) -> bool {
+        self.short.front().is_some_and(|first| self.priority(*first) >= self.priority(task))
+    }
+
+    /// Stands in line for room under a cap on money or tokens: behind all whose priority is as high.
+    fn wait_for_room(&mut self, task: usize) {
+        let own = self.priority(task);
+        let place = self.short.iter().position(|other| self.priority(*other) < own).unwrap_or(self.short.len());
+        self.short.insert(place, task);
     }
 
     fn key(&self, errand: Errand) -> RequestKey {
@@ -96,7 +121,7 @@ impl Cycle {
             }
         }
         let waits = matches!(request, Request::Wait(_));
-        self.in_flight.insert(key.clone(), waits);
+        self.in_flight.insert(key.clone(), (!waits).then(|| Door::of(&request)));
         self.moving += usize::from(!waits);
         out.push(Action::Perform { key, request });
     }
@@ -117,8 +142,11 @@ impl Cycle {
             return self.decide(task, key, decision, out);
         }
         // Answers to questions that are not open are late or doubled; the first answer counts.
-        let Some(waits) = self.in_flight.remove(&key) else { return };
-        self.moving -= usize::from(!waits);
+        let Some(door) = self.in_flight.remove(&key) else { return };
+        if let Some(door) = door {
+            self.moving -= 1;
+            self.queue.done(&door);
+        }
         match probed_key(&key) {
             None => {
                 let Some(request) = self.runs.get(&task).and_then(|run| run.requests.get(key.index as usize)) else { return };
@@ -130,7 +158,7 @@ impl Cycle {
                 let again = Errand { task, turn: publish.turn, index: publish.index, probe: false };
                 self.answered(task, &publish, Entry::Replied { key, reply }, durable, out);
                 if !durable {
-                    self.queue.push_back(again);
+                    self.enqueue(again);
                 }
             }
         }
@@ -187,7 +215,7 @@ impl Cycle {
                 let entry = Entry::Replied { key: probe_key(&key), reply: Reply::Placed(None) };
                 self.record(entry, true, out);
                 if self.runs.contains_key(&task) {
-                    self.queue.push_back(Errand { task, turn, index, probe: false });
+                    self.enqueue(Errand { task, turn, index, probe: false });
                 }
                 return;
             }

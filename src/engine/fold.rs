@@ -3,6 +3,7 @@
 //! `Fold::apply` is the only way to change this state. The live cycle applies an entry in the moment in which it
 //! records it, and recovery applies the same entries again, so both arrive at the same state by construction.
 
+use super::cancel::Scope;
 use super::caps::Caps;
 use super::carry::Carry;
 use super::entry::{Entry, Pins};
@@ -57,6 +58,8 @@ pub(super) struct Fold {
     /// Number of entries so far.
     pub entries: u64,
     pub closed: Option<Timestamp>,
+    /// What people called off, with the reason as it is told.
+    pub cancelled: Vec<(Scope, String)>,
 }
 
 impl PartialEq for Fold {
@@ -71,6 +74,7 @@ impl PartialEq for Fold {
             && self.caps == other.caps
             && self.entries == other.entries
             && self.closed == other.closed
+            && self.cancelled == other.cancelled
     }
 }
 
@@ -90,13 +94,16 @@ impl Fold {
             caps,
             entries: 1,
             closed: None,
+            cancelled: Vec::new(),
         };
         for item in carry.ancestors.iter().chain(carry.deferred.values().flatten()) {
             fold.items.add(Arc::new(item.clone()));
         }
         for at in 0..count {
             fold.steps[at].upstream_left = shape.steps[at].upstream.len();
-            if shape.steps[at].mode == Mode::Each {
+            if shape.steps[at].kept {
+                fold.add_task(at, None, Vec::new(), Origin::Whole);
+            } else if shape.steps[at].mode == Mode::Each {
                 for (place, item) in fold.carried(at).into_iter().enumerate() {
                     fold.add_task(at, Some(item.id), vec![item], Origin::Carried(place as u32));
                 }
@@ -192,6 +199,10 @@ impl Fold {
             Entry::Settled { cap, window, task, amount } => {
                 let (slot, task) = (self.slot(cap, window)?, self.find(task)?);
                 self.caps.settle(slot, task, *amount);
+            }
+            Entry::Cancelled { scope, by, reason, .. } => {
+                let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+                self.cancelled.push((scope.clone(), format!("{by} called it off{why}")));
             }
             Entry::Completed { step } => self.completed(step)?,
             Entry::Closed { at, .. } => self.closed = Some(*at),
@@ -326,6 +337,13 @@ impl Fold {
     /// A task comes to its end: what it asked is in the journal and no longer needed here.
     fn finish(&mut self, at: usize, state: TaskState) {
         self.tasks.set(at, state);
+        let task = self.tasks.get(at);
+        // What was called off may have had an open gate.
+        let gates = task.asked.iter().filter(|(_, asked)| asked.reply.is_none() && asked.request.is_some());
+        let gates: Vec<RequestKey> = gates
+            .map(|((turn, index), _)| RequestKey { cycle: self.pins.cycle, task: task.id.clone(), turn: *turn, index: *index })
+            .collect();
+        gates.iter().for_each(|key| self.gates.close(key));
         let task = self.tasks.get_mut(at);
         task.asked.clear();
         task.open = Open::default();
@@ -338,7 +356,7 @@ impl Fold {
         }
         let shape = self.shape.clone();
         for feed in &shape.steps[self.tasks.get(parent).step].feeds {
-            if shape.steps[feed.to].mode != Mode::Each {
+            if shape.steps[feed.to].mode != Mode::Each || shape.steps[feed.to].kept {
                 continue;
             }
             for (index, item) in items.iter().enumerate().filter(|(_, item)| feed.carries(item)) {
@@ -383,7 +401,7 @@ impl Fold {
         readers.dedup();
         for reader in readers {
             self.steps[reader].upstream_left -= 1;
-            if self.steps[reader].upstream_left == 0 && shape.steps[reader].mode != Mode::Each {
+            if self.steps[reader].upstream_left == 0 && shape.steps[reader].mode != Mode::Each && !shape.steps[reader].kept {
                 let inputs = self.whole_input(reader);
                 self.add_task(reader, None, inputs, Origin::Whole);
             }

@@ -4,9 +4,9 @@
 //! the question "why did this run again?" has an answer with names in it.
 
 use super::carry::{Carry, Memory};
-use crate::base::{Digest, Hasher, StepId, TaskId};
+use crate::base::{CycleNo, Digest, Hasher, StepId, TaskId};
 use crate::client_os::Snapshot;
-use crate::model::{Config, Item, Scalar, Step, Workflow};
+use crate::model::{Channel, Config, Item, Provider, Scalar, Step, Workflow};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,10 @@ use std::sync::Arc;
 pub enum Why {
     /// Nothing it depends on has changed: its output was taken from memory.
     Recalled,
+    /// This cycle makes a part of that one again, and what the task gave then still counts.
+    Kept(CycleNo),
+    /// A person wanted the step's work of that cycle made again.
+    Again(CycleNo),
     /// These parts have changed since the last cycle: `inputs`, `config`, `file templates/draft.hbs`, `client-os` …
     Changed(Vec<String>),
     /// There is no output of this task to compare with: the item is new, or the step runs for the first time.
@@ -25,6 +29,9 @@ pub enum Why {
     /// Its turn has not come.
     NotYet,
 }
+
+/// Settings of a provider or a channel that decide when an answer comes, and never what it is.
+const LIMITS: [&str; 3] = ["at-once", "rate", "retries"];
 
 /// The name of the part that is about a task's input.
 const INPUTS: &str = "inputs";
@@ -50,10 +57,18 @@ pub(super) fn parts_of_step(
     collect_words(&step.config, &mut words);
     for word in &words {
         for provider in workflow.provider_line(word) {
-            parts.insert(format!("provider {}", provider.name), Digest::of_json(provider));
+            let digest = match without_limits(&provider.config) {
+                None => Digest::of_json(provider),
+                Some(config) => Digest::of_json(&Provider { config, ..provider.clone() }),
+            };
+            parts.insert(format!("provider {}", provider.name), digest);
         }
         if let Some(channel) = workflow.channels.get(*word) {
-            parts.insert(format!("channel {word}"), Digest::of_json(channel));
+            let digest = match without_limits(&channel.config) {
+                None => Digest::of_json(channel),
+                Some(config) => Digest::of_json(&Channel { config, ..channel.clone() }),
+            };
+            parts.insert(format!("channel {word}"), digest);
         }
         // What a step tunes, it also reads.
         if let Some(value) = parameters.get(*word) {
@@ -68,6 +83,16 @@ pub(super) fn parts_of_step(
         parts.insert("state".to_owned(), Digest::of_json(state));
     }
     parts
+}
+
+/// A provider's or a channel's settings without those that say when and how often it may be asked, when it has any.
+fn without_limits(config: &Config) -> Option<Config> {
+    let is_limit = |node: &Config| LIMITS.contains(&node.name.as_str());
+    config.children.iter().any(is_limit).then(|| {
+        let mut config = config.clone();
+        config.children.retain(|node| !is_limit(node));
+        config
+    })
 }
 
 fn collect_words<'a>(config: &'a Config, words: &mut Vec<&'a str>) {

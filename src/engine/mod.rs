@@ -2,6 +2,7 @@
 
 // What goes in, comes out and is kept.
 pub mod action;
+pub mod again;
 pub mod beside;
 pub mod carry;
 pub mod entry;
@@ -21,9 +22,11 @@ pub mod tasks;
 pub mod waited;
 
 // How it moves.
+pub mod cancel;
 mod close;
 pub mod cycle;
 pub mod differ;
+mod doors;
 mod drive;
 pub mod edits;
 mod errands;
@@ -35,8 +38,10 @@ pub mod replay;
 mod spend;
 
 pub use action::{Action, Event, Notice, Resolution};
+pub use again::{Again, From};
 pub use ballot::Ballot;
 pub use beside::{OwnUse, Passed, next_carry};
+pub use cancel::Scope;
 pub use caps::CapUse;
 pub use carry::{Carry, Ledger, Memory};
 pub use cycle::{Cycle, TaskReport};
@@ -65,3 +70,5 @@ mod schedules;
 pub(crate) mod simulation;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod weather;

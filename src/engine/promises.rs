@@ -196,6 +196,65 @@ fn no_more_requests_are_in_flight_than_allowed() {
     assert_eq!(most, 4);
 }
 
+/// What goes first when there is one place: the steps of the requests in the order in which they were performed.
+fn order(steps: Vec<crate::model::Step>, at_once: Option<i64>) -> (Vec<String>, usize) {
+    let mut workflow = workflow(steps);
+    workflow.concurrency = if at_once.is_some() { 8 } else { 1 };
+    if let Some(most) = at_once {
+        let node = crate::model::Config {
+            name: "at-once".to_owned(),
+            args: vec![crate::model::Scalar::Integer(most)],
+            ..Default::default()
+        };
+        workflow.providers.get_mut("drafter").expect("the toy's").config.children.push(node);
+    }
+    let mut simulation = Simulation::new(workflow, Carry::default(), 1, 1);
+    simulation.event(Event::Start);
+    let (mut asked, mut most) = (Vec::new(), 0);
+    while !simulation.finished {
+        let writing = |pending: &[(RequestKey, Request)]| {
+            pending.iter().filter(|(_, request)| matches!(request, Request::Generate(_))).count()
+        };
+        most = most.max(writing(&simulation.pending));
+        let (key, request) = simulation.pending.remove(0);
+        if matches!(request, Request::Generate(_)) {
+            asked.push(key.task.step.to_string());
+        }
+        let reply = simulation.world.perform(&key, &request);
+        simulation.event(Event::Replied { key, reply });
+    }
+    (asked, most)
+}
+
+#[test]
+fn a_higher_priority_goes_first_and_within_one_the_first_come() {
+    let steps = |priority: i64| {
+        let mut steps =
+            vec![step("read", "a", &[], &[("count", 3)]), step("write", "low", &["a"], &[]), step("write", "high", &["a"], &[])];
+        steps[2].priority = priority;
+        steps
+    };
+    let (plain, _) = order(steps(0), None);
+    let (sorted, _) = order(steps(10), None);
+    assert_eq!(plain.first().map(String::as_str), Some("low"));
+    // The first of the lower ones had the only place before the others came.
+    let highs = sorted.iter().rposition(|step| step == "high").expect("they run");
+    assert!(sorted[highs + 1..].iter().all(|step| step == "low") && highs <= 3, "{sorted:?}");
+}
+
+#[test]
+fn a_door_with_as_many_requests_as_it_takes_is_passed_over() {
+    let steps = vec![
+        step("read", "a", &[], &[("count", 6)]),
+        step("write", "outlines", &["a"], &[]),
+        step("read", "pages", &[], &[("pages", 4)]),
+    ];
+    let (asked, most) = order(steps.clone(), Some(2));
+    assert_eq!((asked.len(), most), (6, 2));
+    let (_, most) = order(steps, Some(5));
+    assert_eq!(most, 5);
+}
+
 #[test]
 fn late_and_doubled_answers_change_nothing() {
     let mut simulation = Simulation::new(workflow(written()), Carry::default(), 1, 1);

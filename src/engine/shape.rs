@@ -53,6 +53,8 @@ pub(super) struct StepShape {
     pub parts: Shared<BTreeMap<String, Digest>>,
     /// The digest of `parts`.
     pub parts_digest: Digest,
+    /// It does not run in this cycle: what it gave in an earlier one is taken over.
+    pub kept: bool,
 }
 
 impl StepShape {
@@ -133,6 +135,7 @@ impl Shape {
                 spend: slots(false),
                 parts_digest: memory::digest_of_parts(&parts),
                 parts: Shared::new(parts),
+                kept: carry.again.as_ref().is_some_and(|again| again.given.contains_key(&step.id)),
             });
         }
         for (to, step) in workflow.steps.iter().enumerate() {

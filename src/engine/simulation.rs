@@ -94,6 +94,8 @@ pub(crate) struct Simulation {
     pub crash_chance: f64,
     /// Compare with a recovered cycle after each event.
     pub compare: bool,
+    /// What cycles open beside this one use.
+    pub beside: Ledger,
 }
 
 impl Simulation {
@@ -125,6 +127,7 @@ impl Simulation {
             crash_at: BTreeSet::new(),
             crash_chance: 0.0,
             compare: false,
+            beside: Ledger::default(),
         };
         simulation.carry_out(actions);
         simulation
@@ -194,6 +197,7 @@ impl Simulation {
             }
         }
         self.cycle = self.recover();
+        self.cycle.tell_beside(&self.beside);
         self.event(Event::Start);
     }
 

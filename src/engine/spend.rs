@@ -52,6 +52,22 @@ impl Cycle {
         }
     }
 
+    /// Settles what the requests of a task may have cost that is called off while they are under way: nobody waits for the
+    /// answers that would say it, so what was reserved counts.
+    pub(super) fn settle_unknown(&mut self, task: usize, out: &mut Vec<Action>) {
+        let id = &self.fold.tasks.get(task).id;
+        let turn = self.runs.get(&task).map_or(0, |run| run.replies.len() as u32);
+        if !self.in_flight.keys().any(|key| key.task == *id) {
+            return;
+        }
+        for slot in self.fold.caps.held_in_turn(task, turn) {
+            if self.fold.caps.slot(slot).cap.unit != CapUnit::Pieces {
+                let held = self.fold.caps.held(task, slot);
+                self.settle(task, slot, held, out);
+            }
+        }
+    }
+
     /// Settles what the turn that is now answered has really used.
     pub(super) fn settle_spend(&mut self, task: usize, out: &mut Vec<Action>) {
         let shape = self.shape();
@@ -157,6 +173,11 @@ impl Cycle {
             return false;
         }
         while let Some(task) = self.short.front().copied() {
+            // It was called off while it waited.
+            if self.fold.tasks.get(task).state().is_final() {
+                self.short.pop_front();
+                continue;
+            }
             let (room, wanted) = self.spend_room(task);
             match room {
                 Room::Later => break,

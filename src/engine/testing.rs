@@ -266,6 +266,7 @@ fn send(cx: &StepContext<'_>) -> Result<Turn, StepError> {
     let key = format!("{}/{}", cx.step.id, item.id);
     match cx.replies.first().and_then(|replies| replies.first()) {
         None => Ok(Turn::Ask(vec![Request::Publish(Publish {
+            update: false,
             channel: "blog".to_owned(),
             key,
             title: topic(item),
@@ -345,6 +346,7 @@ pub(crate) fn step(verb: &str, name: &str, from: &[&str], settings: &[(&str, i64
         config: Config { name: verb.to_owned().into(), children: settings.iter().map(node).collect(), ..Config::default() },
         from: from.iter().map(|from| Wire { from: StepId::new(from), carries: GoodKind::ALL.to_vec() }).collect(),
         caps: Vec::new(),
+        priority: 0,
         files: BTreeMap::new(),
         span: Default::default(),
     }

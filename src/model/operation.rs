@@ -1,7 +1,7 @@
 //! An operation: what a person did beside a cycle, between two of them. The journal keeps operations in order, and the next cycle
 //! is pinned to those made since the last one opened; so what people decide reaches steps like everything else, and replay sees it.
 
-use crate::base::{CycleNo, Digest, ItemId, Timestamp};
+use crate::base::{CycleNo, Digest, ItemId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One thing that a person did.
@@ -31,6 +31,11 @@ impl Operation {
                 }
             },
             Act::TakenBack { record, title, .. } => format!("{} took “{title}” back, which was record {record}.", self.by),
+            Act::Again { of, from, only, reason } => {
+                let only = if *only { ", and nothing behind it" } else { "" };
+                format!("{} wanted `{from}` of cycle {of} made again{only}{}.", self.by, because(reason.as_deref().unwrap_or("")))
+            }
+            Act::Reloaded { what } => format!("{what}."),
             Act::Set { path, from, to, reason } => {
                 format!("{} set {path} from {from:.3} to {to:.3}{}.", self.by, because(reason))
             }
@@ -45,6 +50,20 @@ pub enum Act {
     Reviewed(Review),
     /// A parameter was set by hand, usually back to what it was.
     Set { path: String, from: f64, to: f64, reason: String },
+    /// A part of a cycle is made again by the next one.
+    Again {
+        of: CycleNo,
+        from: StepId,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        only: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A saved file was taken, or refused, by a running service.
+    Reloaded {
+        /// A sentence without a period.
+        what: String,
+    },
     /// An accepted change of the Client OS was taken out of its file again.
     TakenBack {
         /// The record of the log that was undone.

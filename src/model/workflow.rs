@@ -28,6 +28,9 @@ pub struct Step {
     pub config: Config,
     pub from: Vec<Wire>,
     pub caps: Vec<Cap>,
+    /// Whose turn it is first where something is scarce: higher first, from -100 to 100.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub priority: i64,
     /// Files that the step reads besides its inputs (templates), path and digest of the content.
     pub files: BTreeMap<String, Digest>,
     #[serde(skip)]
@@ -117,6 +120,10 @@ impl Workflow {
     pub fn digest(&self) -> Digest {
         Digest::of_json(self)
     }
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 fn zone_name<S: serde::Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {

@@ -197,6 +197,7 @@ pub(crate) mod tests {
             config: Config::default(),
             from: from.iter().map(|from| Wire { from: StepId::new(from), carries: vec![GoodKind::Signal] }).collect(),
             caps: Vec::new(),
+            priority: 0,
             files: BTreeMap::new(),
             span: Default::default(),
         }

@@ -82,6 +82,8 @@ fn ran(cycle: &Cycle, registry: &Registry, task: &TaskId) -> String {
         }
     };
     match cycle.why(task) {
+        Why::Kept(cycle) => format!("only a part of cycle {cycle} is made again, and what it gave there still counts"),
+        Why::Again(cycle) => format!("somebody wanted its work of cycle {cycle} made again"),
         Why::Recalled => "nothing it depends on has changed since the last cycle, so its output was used again".to_owned(),
         Why::Changed(parts) if parts.is_empty() => "something it depends on changed and changed back".to_owned(),
         Why::Changed(parts) => {
@@ -286,6 +288,7 @@ fn asked_again(cycle: &Cycle, registry: &Registry, step: &Step, without: &[&str]
         lineage: cycle.items(),
         again: None,
         operations: &cycle.pins().operations,
+        went_out: &[],
     });
     let Ok(Turn::Done(output)) = turn else { return None };
     let goods = output.goods.into_iter();

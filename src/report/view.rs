@@ -322,6 +322,8 @@ impl CycleView {
                     step(&task.step, &mut |step| step.failed += 1);
                     view.failures.push(FailureView { task: task.clone(), message: message.clone(), help: help.clone() });
                 }
+                // What it is about fails with it, and says so.
+                Entry::Cancelled { .. } => {}
                 Entry::Deferred { task, reason } => {
                     step(&task.step, &mut |step| {
                         step.deferred += 1;

@@ -5,7 +5,7 @@
 
 use super::doors::{Clock, Journal, JournalError};
 use crate::base::{CycleNo, RequestKey, Timestamp, WorkflowId};
-use crate::engine::{Action, Ballot, Cycle, Entry, Event, Notice, Resolution, Void, nudges};
+use crate::engine::{Action, Ballot, Cycle, Entry, Event, Notice, Resolution, Scope, Void, nudges};
 use crate::step::{Approve, Decision, Reply, Request};
 use std::collections::BTreeMap;
 
@@ -86,6 +86,40 @@ pub fn decide(
     let entry = Entry::Replied { key: key.clone(), reply: Reply::Decided(decision.clone()) };
     journal.append(workflow, cycle, &[entry], true)?;
     Ok(if ballot.take(decision).is_some() { 0 } else { ballot.missing() })
+}
+
+/// Calls off a parked cycle, or a part of it, and says whether the cycle is closed by that. `cycle` was taken up with
+/// [`super::recover`] and is used up by this.
+///
+/// # Errors
+/// When there is nothing to call off, or the journal fails.
+pub fn cancel(
+    journal: &mut dyn Journal,
+    mut cycle: Cycle,
+    scope: Scope,
+    by: &str,
+    reason: Option<&str>,
+    clock: &dyn Clock,
+) -> Result<bool, DecideError> {
+    let now: Timestamp = clock.now();
+    let (workflow, number) = (cycle.pins().workflow.clone(), cycle.pins().cycle);
+    let whole = scope == Scope::Cycle;
+    if !whole {
+        // Only the word is written down; the next run goes on from it.
+        cycle.handle(Event::Stop, now);
+    }
+    let event = Event::Cancel { cycle: number, scope, by: by.to_owned(), reason: reason.map(str::to_owned) };
+    let mut entries = Vec::new();
+    for action in cycle.handle(event, now) {
+        match action {
+            Action::Record { entry, .. } => entries.push(entry),
+            Action::Tell(Notice::Void { message, .. }) => return Err(DecideError::Refused(message)),
+            // The next run asks what may be out.
+            Action::Tell(_) | Action::Perform { .. } | Action::Park { .. } | Action::Finish => {}
+        }
+    }
+    journal.append(&workflow, number, &entries, true)?;
+    Ok(cycle.is_closed())
 }
 
 /// Settles an effect in doubt. `cycle` was taken up with [`super::recover`] and is used up by this.

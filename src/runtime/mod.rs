@@ -16,14 +16,15 @@ pub mod stop;
 pub use at_once::at_once;
 pub use beside::{SharedCaps, Sharing};
 pub use clock::FixedClock;
-pub use decide::{DecideError, Gate, decide, open_gates, resolve};
+pub use decide::{DecideError, Gate, cancel, decide, open_gates, resolve};
 pub use dispatcher::{Dispatcher, DriveOptions, GatePolicy, Machine, Outcome};
 pub use doors::{BrokenRecord, Changes, Clock, CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord, Means, World};
 pub use inbox::{Inbox, Letter, NotTaken, Post};
 pub use reload::{Definition, Reading, ReloadOutcome, Reloader};
 pub use review::{Proposed, proposals};
 pub use run::{
-    Again, Opening, Ran, Run, RunError, Together, Which, open_again, open_next, pins, recover, run_cycle, run_cycle_with,
+    Again, Opening, Ran, Run, RunError, Together, Which, open_again, open_from, open_next, pins, recover, run_cycle,
+    run_cycle_with,
 };
 pub use schedule::{NextOpening, next_opening};
 pub use stop::{StopHandle, StopSignal, Urgency, stop_pair};

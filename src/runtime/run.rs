@@ -7,7 +7,7 @@ use super::inbox::Inbox;
 use super::stop::StopSignal;
 use crate::base::{CycleNo, Hasher, TaskId, Timestamp, WorkflowId};
 use crate::client_os::Snapshot;
-use crate::engine::{Action, Carry, Cycle, EngineError, Entry, Notice, Passed, Pins, next_carry};
+use crate::engine::{Action, Carry, Cycle, EngineError, Entry, From, Notice, Passed, Pins, next_carry};
 use crate::model::{Item, Workflow};
 use crate::step::Registry;
 use std::collections::BTreeMap;
@@ -257,6 +257,20 @@ pub fn open_again(again: Again<'_>, journal: &mut dyn Journal) -> Result<CycleNo
             carry.ancestors.push(Item::clone(&ancestor));
         }
     }
+    let cycle = pins.cycle;
+    let (_, actions) = Cycle::open(again.workflow.clone(), again.registry, again.client_os, pins, carry)?;
+    journal.append(&again.workflow.id, cycle, &recorded(actions), true)?;
+    Ok(cycle)
+}
+
+/// Opens the next cycle so that it makes a part of the last one again, and says which cycle that is. It is on the disk when
+/// this returns; the next run takes it up.
+///
+/// # Errors
+/// As [`open_again`].
+pub fn open_from(again: Again<'_>, from: From<'_>, journal: &mut dyn Journal) -> Result<CycleNo, RunError> {
+    let (pins, mut carry) = next(&again.workflow, &again.client_os, &*journal, again.clock, &again.sources, &[])?;
+    again.last.again(&mut carry, &again.workflow, again.registry, &again.client_os, from);
     let cycle = pins.cycle;
     let (_, actions) = Cycle::open(again.workflow.clone(), again.registry, again.client_os, pins, carry)?;
     journal.append(&again.workflow.id, cycle, &recorded(actions), true)?;

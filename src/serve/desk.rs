@@ -16,7 +16,7 @@ use super::events::{Bus, Happened, What};
 use super::owner;
 use super::served::{Seen, Served};
 use crate::base::{CycleNo, Digest, ItemId, RequestKey, StepId, Timestamp};
-use crate::engine::Event;
+use crate::engine::{Event, Scope};
 use crate::model::goods::{Evidence, Finding};
 use crate::model::{Good, Item};
 use crate::report::lineage::{self, Node};
@@ -368,13 +368,18 @@ impl Desk {
 
     /// Hands what a person says to the cycle that it is about: a decision at a gate, or what became of an effect in doubt.
     pub(super) async fn hand_in(&self, served: &Arc<Served>, event: Event) -> Result<(), Refused> {
-        let (key, verdict) = match &event {
-            Event::Replied { key, reply: Reply::Decided(decision) } => (key, verdict_word(&decision.verdict)),
-            Event::Replied { key, .. } => (key, "answer"),
-            Event::Resolve { key, .. } => (key, "settle"),
+        let (cycle, step, verdict) = match &event {
+            Event::Replied { key, reply } => {
+                let verdict = if let Reply::Decided(decision) = reply { verdict_word(&decision.verdict) } else { "answer" };
+                (key.cycle, key.task.step.to_string(), verdict)
+            }
+            Event::Resolve { key, .. } => (key.cycle, key.task.step.to_string(), "settle"),
+            Event::Cancel { cycle, scope, .. } => {
+                let step = if let Scope::Step(step) = scope { step.to_string() } else { String::new() };
+                (*cycle, step, "cancel")
+            }
             Event::Start | Event::Stop => return Err(Refused::Gone("nothing was decided".to_owned())),
         };
-        let (cycle, step) = (key.cycle, key.task.step.to_string());
         let Some(post) = served.post(cycle) else {
             return Err(Refused::Gone(format!("cycle {cycle} is closed")));
         };

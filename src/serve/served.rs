@@ -9,7 +9,7 @@ use crate::report::CycleView;
 use crate::report::view::items;
 use crate::runtime::{self, Clock, CycleStatus, FixedClock, Journal as _, Opening, Post, SharedCaps, StopSignal, World};
 use crate::workspace::{Failure, Place, Project};
-use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
+use crate::world::{Paces, RealWorld, Secrets, SystemClock, WebSettings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -206,6 +206,7 @@ impl Served {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let secrets = Secrets::new(&project.root);
+        Paces::of(&project.root).keep_in(&project.state);
         let world = RealWorld::with(&project.workflow, &project.root, clock, WebSettings::default(), secrets);
         let version: Version = (project, Arc::new(world));
         now.versions.insert(key, version.clone());

@@ -183,8 +183,11 @@ impl Caller {
         if matches!(entries.first(), Some(Entry::Opened { .. })) {
             return self.take_over(served, cycle, entries).await;
         }
-        for entry in entries {
-            let event = as_event(entry).ok_or_else(not_owner)?;
+        // What follows from the word is for the driver of the cycle to write down.
+        let only_first = matches!(entries.first(), Some(Entry::Cancelled { .. }));
+        let most = if only_first { 1 } else { entries.len() };
+        for entry in entries.into_iter().take(most) {
+            let event = as_event(cycle, entry).ok_or_else(not_owner)?;
             match self.desk.hand_in(&served, event).await {
                 Ok(()) => {}
                 Err(Refused::Failed(failure)) => return Err(failure),
@@ -236,8 +239,12 @@ fn not_owner() -> Failure {
 }
 
 /// What an entry says to a running cycle; `None` when it is nothing that a person may say.
-fn as_event(entry: Entry) -> Option<Event> {
-    let Entry::Replied { key, reply } = entry else { return None };
+fn as_event(cycle: CycleNo, entry: Entry) -> Option<Event> {
+    let (key, reply) = match entry {
+        Entry::Replied { key, reply } => (key, reply),
+        Entry::Cancelled { scope, by, reason, .. } => return Some(Event::Cancel { cycle, scope, by, reason }),
+        _ => return None,
+    };
     let probed = probed_key(&key);
     Some(match (probed, reply) {
         (None, reply @ Reply::Decided(_)) => Event::Replied { key, reply },

@@ -1,9 +1,10 @@
 //! All that a step may look at. What is not in here cannot influence a step.
 
 use super::Reply;
-use crate::base::{CycleNo, ItemId, Rng, Timestamp};
+use crate::base::{CycleNo, ItemId, Rng, StepId, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::{Config, Good, Item, Operation, Step, Workflow};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,18 @@ impl Lineage for NoLineage {
     fn item(&self, _id: &ItemId) -> Option<Arc<Item>> {
         None
     }
+}
+
+/// A piece that went out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WentOut {
+    pub step: StepId,
+    pub channel: String,
+    pub topic: String,
+    pub placement: ItemId,
+    /// Its idempotency key: by it the channel knows it.
+    pub key: String,
+    pub location: String,
 }
 
 /// What a step sees when it is called.
@@ -46,6 +59,8 @@ pub struct StepContext<'a> {
     pub operations: &'a [Operation],
     /// Why this item is put to people again although somebody had approved it.
     pub again: Option<&'a str>,
+    /// What went out in the cycle of which this one makes a part again; else nothing.
+    pub went_out: &'a [WentOut],
 }
 
 impl<'a> StepContext<'a> {

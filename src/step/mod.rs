@@ -12,7 +12,7 @@ pub mod spec;
 pub mod template;
 pub mod turn;
 
-pub use context::{Lineage, StepContext};
+pub use context::{Lineage, StepContext, WentOut};
 pub use kind::{StepError, StepKind};
 pub use registry::Registry;
 pub use reply::{Body, Decision, Failure, FailureKind, Fetched, Generated, Published, Reply, Verdict};

@@ -199,4 +199,7 @@ pub struct Publish {
     pub fields: BTreeMap<String, Value>,
     /// The piece's date: the cycle's time.
     pub at: Timestamp,
+    /// A piece with this key is there already: this is its new text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub update: bool,
 }

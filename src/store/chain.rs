@@ -45,7 +45,7 @@ impl End {
 pub fn is_decision(entry: &Entry) -> bool {
     match entry {
         // Which workflow, caps and Client OS were in force from here on.
-        Entry::Opened { .. } => true,
+        Entry::Opened { .. } | Entry::Cancelled { .. } => true,
         Entry::Replied { reply: Reply::Decided(_) | Reply::Published(_) | Reply::Placed(_), .. } => true,
         Entry::Done { parameters, .. } => !parameters.is_empty(),
         _ => false,

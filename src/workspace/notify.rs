@@ -204,5 +204,13 @@ fn message(
         None => {}
     }
     let keys: Vec<&str> = news.iter().map(|fact| fact.key.as_str()).collect();
-    Publish { channel: to.to_owned(), key: Digest::of_json(&(to, keys)).short(32), title, text, fields: BTreeMap::new(), at: now }
+    Publish {
+        channel: to.to_owned(),
+        key: Digest::of_json(&(to, keys)).short(32),
+        title,
+        text,
+        fields: BTreeMap::new(),
+        at: now,
+        update: false,
+    }
 }

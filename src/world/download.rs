@@ -23,7 +23,7 @@ pub async fn download(web: &Web, address: &str, most: u64) -> Result<Vec<u8>, Tr
             Ok(bytes) => return Ok(bytes),
             Err(trouble) => trouble,
         };
-        match web.pause(attempts, &trouble) {
+        match web.pause(attempts, &trouble, None) {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(trouble),
         }

@@ -1,6 +1,7 @@
 //! Reading a page politely: robots.txt first, one request per host at a time, with validators, limits and patience.
 
 use super::polite::{Host, Hosts, Rules};
+use super::tries::Door;
 use super::trouble::Trouble;
 use super::web::{Web, header, host_name, may_lead, may_pass, parse_url, read_body, shown, status_name};
 use crate::step::{Body, Fetch, Fetched, Reply};
@@ -17,6 +18,7 @@ const ROBOTS_BYTES: usize = 500 << 10;
 
 /// Reads pages.
 pub struct Reader {
+    door: Door,
     web: Arc<Web>,
     hosts: Arc<Hosts>,
 }
@@ -29,23 +31,13 @@ enum Hop {
 
 impl Reader {
     pub fn new(web: Arc<Web>, hosts: Arc<Hosts>) -> Reader {
-        Reader { web, hosts }
+        Reader { door: Door::unlimited(web.clone()), web, hosts }
     }
 
     /// Reads `url` with as many attempts as it takes and the patience allows.
     pub async fn fetch(&self, url: &str, fetch: &Fetch) -> Reply {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let trouble = match self.attempt(url, fetch).await {
-                Ok(fetched) => return Reply::Fetched(fetched),
-                Err(trouble) => trouble,
-            };
-            match self.web.pause(attempts, &trouble) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return trouble.into_reply(attempts),
-            }
-        }
+        // Each hop has its own turn at its host, so no limit of a door counts here.
+        self.door.ask(Reply::Fetched, |_| self.attempt(url, fetch)).await
     }
 
     async fn attempt(&self, url: &str, fetch: &Fetch) -> Result<Fetched, Trouble> {

@@ -7,6 +7,7 @@ use super::clock::SystemClock;
 use super::disk::DiskFiles;
 use super::generate::{self, Provider};
 use super::http::Reader;
+use super::pace::Paces;
 use super::polite::Hosts;
 use super::publish::{self, Channel};
 use super::secrets::{SecretError, Secrets};
@@ -48,7 +49,7 @@ impl RealWorld {
 
     /// With another clock, other patience or other secrets.
     pub fn with(workflow: &Workflow, folder: &Path, clock: Arc<dyn Clock>, settings: WebSettings, secrets: Secrets) -> RealWorld {
-        let web = Arc::new(Web::new(settings, clock.clone()));
+        let web = Arc::new(Web::new(settings, clock.clone()).with_paces(Paces::of(folder)));
         let files = DiskFiles::new(folder);
         let providers =
             workflow.providers.iter().map(|(name, provider)| (name.clone(), generate::open(provider, &files, &web, &secrets)));

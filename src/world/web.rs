@@ -3,6 +3,8 @@
 //! It never follows a redirect by itself (every hop has its own robots.txt and its own turn), never keeps more of a body than
 //! asked for, and turns every way a connection can fail into [`Trouble`] with a next step.
 
+use super::clock::SystemClock;
+use super::pace::Paces;
 use super::trouble::{Patience, Trouble, retry_after, wish};
 use crate::base::Rng;
 use crate::base::files::size;
@@ -45,6 +47,8 @@ impl Default for WebSettings {
 pub struct Web {
     pub settings: WebSettings,
     pub clock: Arc<dyn Clock>,
+    /// What providers and channels of this workflow are asked at once and in a while.
+    pub paces: Arc<Paces>,
     client: OnceLock<Result<Client, String>>,
     rng: Mutex<Rng>,
 }
@@ -53,7 +57,18 @@ impl Web {
     pub fn new(settings: WebSettings, clock: Arc<dyn Clock>) -> Web {
         // Jitter exists so that two processes differ, so its seed is the one thing here that comes from the clock.
         let seed = clock.now().0 as u64 ^ u64::from(std::process::id()).rotate_left(32);
-        Web { settings, clock, client: OnceLock::new(), rng: Mutex::new(Rng::new(seed)) }
+        Web {
+            settings,
+            paces: Arc::new(Paces::new(Arc::new(SystemClock))),
+            clock,
+            client: OnceLock::new(),
+            rng: Mutex::new(Rng::new(seed)),
+        }
+    }
+
+    /// Sharing what is counted with other worlds of the same workflow.
+    pub fn with_paces(self, paces: Arc<Paces>) -> Web {
+        Web { paces, ..self }
     }
 
     /// The client, made on first use: loading the machine's certificates takes longer than many a workflow without a URL.
@@ -66,10 +81,11 @@ impl Web {
         })
     }
 
-    /// The pause before the next attempt, or `None` when it is time to give up.
-    pub fn pause(&self, attempts: u32, trouble: &Trouble) -> Option<Duration> {
+    /// The pause before the next attempt, or `None` when it is time to give up; `retries` where the door has its own number.
+    pub fn pause(&self, attempts: u32, trouble: &Trouble, retries: Option<u32>) -> Option<Duration> {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        self.settings.patience.pause(attempts, trouble, &mut rng)
+        let patience = self.settings.patience;
+        Patience { retries: retries.unwrap_or(patience.retries), ..patience }.pause(attempts, trouble, &mut rng)
     }
 
     /// Sends a request; what went wrong on the way is told with the host's name, never with the whole address: its query and

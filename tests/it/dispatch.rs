@@ -116,6 +116,7 @@ impl StepKind for Send {
         let item = &cx.inputs[0];
         let Some(replies) = cx.replies.first() else {
             return Ok(Turn::Ask(vec![Request::Publish(Publish {
+                update: false,
                 channel: "blog".to_owned(),
                 key: item.id.to_string(),
                 title: item.good.title(),
@@ -148,6 +149,7 @@ fn workflow(steps: &[(&str, Option<&str>)]) -> Arc<Workflow> {
         config: Config::default(),
         from: from.iter().map(|from| Wire { from: StepId::new(from), carries: vec![GoodKind::Signal] }).collect(),
         caps: Vec::new(),
+        priority: 0,
         files: BTreeMap::new(),
         span: Default::default(),
     };

@@ -1,5 +1,6 @@
 //! The one integration-test binary: linking once is much faster than linking per file.
 
+mod again;
 mod bad_input;
 mod browser;
 mod cli;

@@ -1,5 +1,6 @@
 //! Channels: what a `channel` block may hold. The ways out are in `world::publish`.
 
+use super::limits::{AT_ONCE, RATE, RETRIES, TIMEOUT};
 use crate::step::{ArgSpec, ConnectorSpec, NodeSpec, Occurs, PropSpec, ValueType};
 
 /// Every kind of channel, in the order they are shown.
@@ -189,6 +190,10 @@ const WEBHOOK: ConnectorSpec = ConnectorSpec {
             "Where the signing secret is kept: `whsec_` and base64, the same at the receiver. Without it messages are not signed.",
             "secret (env)\"HOOK_SECRET\"",
         ),
+        TIMEOUT,
+        RETRIES,
+        AT_ONCE,
+        RATE,
     ],
     example: "channel \"crm\" kind=\"webhook\" {\n    url \"https://hooks.example.com/pieces\"\n    secret (env)\"HOOK_SECRET\"\n}",
 };
@@ -207,7 +212,7 @@ const SLACK: ConnectorSpec = ConnectorSpec {
     doc: "Made for `notify`, and for short pieces. The title stands in bold above the text. Slack does not tell which messages it has, so an \
           attempt that may have arrived without an answer is in doubt and is not repeated by itself. Texts cannot call people: `<!channel>` \
           and the like are shown as they are written.",
-    nodes: &[CHAT_URL],
+    nodes: &[CHAT_URL, TIMEOUT, RETRIES, AT_ONCE, RATE],
     example: "channel \"team\" kind=\"slack\" {\n    url (env)\"CHAT_URL\"\n}",
 };
 
@@ -216,6 +221,6 @@ const TEAMS: ConnectorSpec = ConnectorSpec {
     summary: "Writes messages into a Microsoft Teams channel, over a workflow webhook.",
     doc: "Made for `notify`, and for short pieces: one adaptive card with the title in bold above the text. As with `slack`, an attempt that \
           may have arrived without an answer is in doubt and is not repeated by itself.",
-    nodes: &[CHAT_URL],
+    nodes: &[CHAT_URL, TIMEOUT, RETRIES, AT_ONCE, RATE],
     example: "channel \"team\" kind=\"teams\" {\n    url (env)\"CHAT_URL\"\n}",
 };

@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod date;
 pub mod depth;
 pub mod html;
+pub mod limits;
 pub mod links;
 pub mod number;
 pub mod prices;

@@ -1,5 +1,6 @@
 //! Providers of generated text: what a `provider` block may hold. The wires are in `world::generate`.
 
+use super::limits::{AT_ONCE, IN_ALL, RATE, RETRIES};
 use crate::step::{ArgSpec, ConnectorSpec, NodeSpec, PropSpec, ValueType};
 
 /// Every kind of provider, in the order they are shown.
@@ -34,13 +35,16 @@ const MAX_TOKENS: NodeSpec = NodeSpec::value(
 )
 .or("1200");
 
-const TIMEOUT: NodeSpec = NodeSpec::value(
-    "timeout",
-    ValueType::Duration,
-    "How long one answer may take, from the question to its last word.",
-    "timeout \"120s\"",
-)
-.or("\"120s\"");
+const TIMEOUT: NodeSpec = NodeSpec {
+    props: IN_ALL,
+    ..NodeSpec::value(
+        "timeout",
+        ValueType::Duration,
+        "How long one answer may take, from the question to its last word.",
+        "timeout \"120s\"",
+    )
+    .or("\"120s\"")
+};
 
 const STREAM: NodeSpec = NodeSpec::value(
     "stream",
@@ -141,7 +145,7 @@ const OPENAI_CHAT: ConnectorSpec = ConnectorSpec {
           all the same, and counted.\n\n\
           With a price the cost of every answer is counted against the workflow's spend; without it only tokens are counted. \
           A server that reports no tokens is counted for by the size of the text.",
-    nodes: &[BASE_URL, MODEL, KEY, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
+    nodes: &[BASE_URL, MODEL, KEY, MAX_TOKENS, TIMEOUT, RETRIES, AT_ONCE, RATE, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"openai-chat\" {\n    base-url \"http://127.0.0.1:11434/v1\"\n    model \"llama3.2\"\n    \
               key (env)\"LLM_KEY\"\n    max-tokens 1200\n    price input=0.15 output=0.6\n}",
 };
@@ -150,7 +154,7 @@ const OPENAI_RESPONSES: ConnectorSpec = ConnectorSpec {
     kind: "openai-responses",
     summary: "Asks a model over OpenAI's newer responses interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The server is told not to keep the answers.",
-    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
+    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, RETRIES, AT_ONCE, RATE, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"openai-responses\" {\n    model \"llama3.2\"\n    key (env)\"OPENAI_API_KEY\"\n}",
 };
 
@@ -159,7 +163,7 @@ const ANTHROPIC_MESSAGES: ConnectorSpec = ConnectorSpec {
     summary: "Asks a model over Anthropic's messages interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The standing instructions (voice, rules, Client OS) \
           are marked for the prompt cache, so that a second piece does not pay for them in full.",
-    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
+    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, RETRIES, AT_ONCE, RATE, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"anthropic-messages\" {\n    model \"llama3.2\"\n    key (env)\"ANTHROPIC_API_KEY\"\n}",
 };
 
@@ -167,7 +171,7 @@ const GEMINI: ConnectorSpec = ConnectorSpec {
     kind: "gemini",
     summary: "Asks a model over Google's Gemini interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The key travels as a header and stands in no address.",
-    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
+    nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, RETRIES, AT_ONCE, RATE, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
     example: "provider \"drafter\" kind=\"gemini\" {\n    model \"llama3.2\"\n    key (env)\"GEMINI_API_KEY\"\n}",
 };
 
@@ -199,6 +203,8 @@ const EXEC: ConnectorSpec = ConnectorSpec {
         },
         MAX_TOKENS,
         TIMEOUT,
+        AT_ONCE,
+        RATE,
         PRICE,
         PERSONAL,
         FALLBACK,

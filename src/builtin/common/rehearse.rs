@@ -8,7 +8,7 @@ use crate::model::goods::Signal;
 use crate::model::{Good, Item, Layer, Operation, Step, Workflow};
 use crate::step::{
     Body, Failure, FailureKind, Fetch, Fetched, Lineage, NodeSpec, Output, Reply, Request, StepContext, StepError, StepKind,
-    Target, Turn, ValueType,
+    Target, Turn, ValueType, WentOut,
 };
 use kdl::{KdlDocument, KdlNode, KdlValue};
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub struct Bench {
     pub asked: Vec<Fetch>,
     /// What people did beside the cycles.
     pub operations: Vec<Operation>,
+    /// What went out in the cycle of which this one makes a part again.
+    pub went_out: Vec<WentOut>,
 }
 
 /// Content as a world would answer it.
@@ -67,6 +69,7 @@ impl Bench {
             config,
             from: Vec::new(),
             caps: Vec::new(),
+            priority: 0,
             files: BTreeMap::new(),
             span: Span::default(),
         };
@@ -80,6 +83,7 @@ impl Bench {
             client_os: Snapshot::default(),
             parameters: BTreeMap::new(),
             before: Vec::new(),
+            went_out: Vec::new(),
             asked: Vec::new(),
             operations: Vec::new(),
         }
@@ -124,6 +128,7 @@ impl Bench {
                 lineage: &lineage,
                 again: None,
                 operations: &self.operations,
+                went_out: &self.went_out,
             };
             let turn = self.kind.advance(&cx)?;
             assert_eq!(self.kind.advance(&cx).as_ref(), Ok(&turn), "a step must be deterministic");

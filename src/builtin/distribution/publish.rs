@@ -8,7 +8,8 @@ use crate::model::goods::{Draft, Placement, Receipt, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    FailureKind, KindSpec, Mode, NodeSpec, Output, Publish, Reply, Request, StepContext, StepError, StepKind, Turn, ValueType,
+    FailureKind, KindSpec, Mode, NodeSpec, NoteLevel, Output, Publish, Reply, Request, StepContext, StepError, StepKind, Turn,
+    ValueType, WentOut,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -55,7 +56,11 @@ impl StepKind for PublishKind {
             return Err(StepError::new(format!("cannot publish a {}", item.kind())));
         };
         let draft = &placement.draft;
-        let key = key(&cx.workflow.id, cx.step.id.as_str(), &placement.channel, &item.id);
+        let before = before(cx, item.id, placement);
+        let key = match before {
+            Before::One(before) => before.key.clone(),
+            Before::None | Before::Several => key(&cx.workflow.id, cx.step.id.as_str(), &placement.channel, &item.id),
+        };
         let Some(replies) = cx.replies.first() else {
             let text =
                 if cx.config().flag("tag-links") { tag_links(cx, draft, &placement.channel, &key) } else { draft.text.clone() };
@@ -66,11 +71,26 @@ impl StepKind for PublishKind {
                 title: draft.title.clone(),
                 text,
                 at: cx.now,
+                update: matches!(before, Before::One(_)),
             })]));
         };
         match replies.as_slice() {
             [Reply::Published(published)] => {
                 let mut output = Output::default();
+                match before {
+                    Before::One(before) => output.note(
+                        NoteLevel::Info,
+                        format!("“{}” was sent as the new text of the piece at {}; it keeps its key {key}.", draft.title, before.location),
+                    ),
+                    Before::Several => output.note(
+                        NoteLevel::Info,
+                        format!(
+                            "“{}” went out as a new piece: several on its topic are on `{}`, so which one it replaces is not known.",
+                            draft.title, placement.channel
+                        ),
+                    ),
+                    Before::None => {}
+                }
                 let receipt = Receipt {
                     placement: item.id,
                     title: draft.title.clone(),
@@ -96,6 +116,30 @@ impl StepKind for PublishKind {
             }
             _ => Err(StepError::new("the channel answered with something that is not a receipt")),
         }
+    }
+}
+
+/// What is out already in place of a piece that was made again.
+#[derive(Clone, Copy)]
+enum Before<'a> {
+    None,
+    One(&'a WentOut),
+    Several,
+}
+
+/// The piece on the same topic, over the same channel, by the same step.
+fn before<'a>(cx: &StepContext<'a>, item: ItemId, placement: &Placement) -> Before<'a> {
+    let is_of = |out: &&WentOut| {
+        out.step == cx.step.id
+            && out.channel == placement.channel
+            && out.topic == placement.draft.brief.topic
+            && out.placement != item
+    };
+    let mut found = cx.went_out.iter().filter(is_of);
+    match (found.next(), found.next()) {
+        (None, _) => Before::None,
+        (Some(one), None) => Before::One(one),
+        (Some(_), Some(_)) => Before::Several,
     }
 }
 

@@ -4,6 +4,30 @@ use super::WorkflowFile;
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
 
+/// Call off an open cycle, or a step or an item of it
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  loopctl cancel --reason \"the launch has moved\"     the open cycle
+  loopctl cancel 3                                  cycle 3, where several are open
+  loopctl cancel drafts --reason \"the model is ill\"   one step of it
+  loopctl cancel o-7f3a1c                           one item
+
+What is called off fails with your name and reason, and `loopctl retry` can bring it back. What may already be out
+is not called off: `loopctl effect list` shows it.")]
+pub struct Cancel {
+    /// Optionally the workflow file, then a cycle, a step or an item; left out, the open cycle
+    #[arg(value_name = "[WORKFLOW] CYCLE|STEP|ITEM", num_args = 0..=2)]
+    pub words: Vec<String>,
+
+    /// Why, for the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Who says so, for the log
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}
+
 /// Decide about what waits for a person
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:

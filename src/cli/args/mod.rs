@@ -92,6 +92,7 @@ pub enum Command {
     Gate(Gate),
     Review(Review),
     Effect(Effect),
+    Cancel(Cancel),
     Trace(Trace),
     Why(Why),
     Log(Log),

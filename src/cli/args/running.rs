@@ -98,9 +98,28 @@ pub enum LogFormat {
   loopctl retry                             everything that failed in the last cycle
   loopctl retry out                         what failed in one step
   loopctl retry p-7f3a1c                    one item
+  loopctl retry --from drafts               the last cycle again from this step on, failed or not
+  loopctl retry --from drafts --only        this step again, without those behind it
 
-The work is done by the next `loopctl run`.")]
+The work is done by the next `loopctl run`. What was published stays published: a piece that comes out the same is
+not sent again, and one that comes out different is sent as the new text of the one that is there.")]
 pub struct Retry {
+    /// Make the last cycle again from this step on
+    #[arg(long, value_name = "STEP")]
+    pub from: Option<String>,
+
+    /// With `--from`: only this step, and not those behind it
+    #[arg(long, requires = "from")]
+    pub only: bool,
+
+    /// Why, for the log
+    #[arg(long, requires = "from", value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Who wants it, for the log
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+
     /// Optionally the workflow file, then steps or items; left out, everything that failed
     #[arg(value_name = "[WORKFLOW] STEP|ITEM")]
     pub words: Vec<String>,

@@ -9,7 +9,7 @@ use crate::cli::exit::{self, Exit};
 use crate::cli::output::Output;
 use crate::cli::project::{Place, Project};
 use crate::engine::fold::probed_key;
-use crate::engine::{Doubt, Entry, Pins, doubts};
+use crate::engine::{Doubt, Entry, Pins, Scope, doubts};
 use crate::model::{Act, Operation, ReviewVerdict};
 use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, count, fit, paint, plain};
 use crate::report::view::{handle, items};
@@ -31,7 +31,7 @@ struct Event {
     at: Timestamp,
     who: String,
     /// `approved`, `edited`, `rejected`, `sent-back`, `expired`, `confirmed`, `to-send-again`, `dropped`, `tuned`, `workflow-changed`,
-    /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`, `taken-back`.
+    /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`, `taken-back`, `made-again`, `cancelled`, `reloaded`.
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<String>,
@@ -119,11 +119,16 @@ fn verified(log: &Log, output: &Output) -> Exit {
 fn beside(operation: &Operation) -> Event {
     let (what, subject, title, says) = match &operation.act {
         Act::Reviewed(review) => match &review.verdict {
-            ReviewVerdict::Accepted { text, .. } => ("accepted", &review.key, review.title.clone(), text.clone()),
-            ReviewVerdict::Rejected { reason } => ("turned-down", &review.key, review.title.clone(), reason.clone()),
+            ReviewVerdict::Accepted { text, .. } => ("accepted", review.key.clone(), review.title.clone(), text.clone()),
+            ReviewVerdict::Rejected { reason } => ("turned-down", review.key.clone(), review.title.clone(), reason.clone()),
         },
-        Act::TakenBack { record, key, title, .. } => ("taken-back", key, title.clone(), Some(format!("record {record}"))),
-        Act::Set { path, from, to, reason } => ("set", path, format!("{from:.3} → {to:.3}"), Some(reason.clone())),
+        Act::TakenBack { record, key, title, .. } => ("taken-back", key.clone(), title.clone(), Some(format!("record {record}"))),
+        Act::Again { of, from, only, reason } => {
+            let what = if *only { "this step alone" } else { "from this step on" };
+            ("made-again", from.to_string(), format!("cycle {of}, {what}"), reason.clone())
+        }
+        Act::Reloaded { what } => ("reloaded", operation.cycle.to_string(), what.clone(), None),
+        Act::Set { path, from, to, reason } => ("set", path.clone(), format!("{from:.3} → {to:.3}"), Some(reason.clone())),
     };
     Event {
         record: None,
@@ -132,7 +137,7 @@ fn beside(operation: &Operation) -> Event {
         who: operation.by.clone(),
         what,
         step: None,
-        subject: Some(subject.clone()),
+        subject: Some(subject),
         title,
         says: says.filter(|says| !says.is_empty()),
     }
@@ -182,6 +187,19 @@ fn gather(entries: &[Entry], before: Option<&Pins>, client_os: Option<&str>, num
                 events.extend(settled.map(|doubt| Event { record: number(at), ..settled_event(doubt, reply, &blank) }));
                 in_doubt = now;
             }
+            Entry::Cancelled { scope, by, reason, at: when } => events.push(Event {
+                at: *when,
+                who: by.clone(),
+                what: "cancelled",
+                record: number(at),
+                step: if let Scope::Step(step) = scope { Some(step.to_string()) } else { None },
+                title: match scope {
+                    Scope::Item(id) => items.get(id).map_or_else(|| id.short(), |item| item.good.title()),
+                    scope => scope.to_string(),
+                },
+                says: reason.clone(),
+                ..blank.clone()
+            }),
             Entry::Done { task, parameters, .. } => events.extend(parameters.iter().map(|change| Event {
                 who: "learning".to_owned(),
                 what: "tuned",

@@ -3,6 +3,7 @@
 pub mod add;
 pub mod backfill;
 pub mod breaking;
+pub mod cancel;
 pub mod check;
 pub mod effect;
 pub mod explain;

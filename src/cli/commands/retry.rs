@@ -1,17 +1,20 @@
-//! `loopctl retry`: what failed in the last cycle is first in line in the next one.
+//! `loopctl retry`: what failed in the last cycle is first in line in the next one; or, with `--from`, a part of the last cycle
+//! is made again.
 //!
 //! A closed cycle takes no more entries, so the next cycle is opened with the failed items waiting at their steps, as items
 //! over a cap would; the next run does the work. Caps, gates and keys are as ever: a piece that did go out has the same key.
 
-use crate::base::{ItemId, TaskId};
+use crate::base::{ItemId, StepId, TaskId};
 use crate::cli::args::Retry;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::cli::project::{Place, Project, long_handle, pick, split_words};
-use crate::engine::{Cycle, TaskState};
+use crate::diag::nearest;
+use crate::engine::{Cycle, From, TaskState};
+use crate::model::{Act, Operation, Workflow};
 use crate::report::style::{CODE, DIM, GOOD, count, fit, paint};
 use crate::report::view::handle;
-use crate::runtime::{self, Again, CycleStatus, RunError};
+use crate::runtime::{self, Again, CycleStatus, Journal, RunError};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +37,9 @@ pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure
     let registry = crate::builtin::registry();
     let last = Cycle::recover(then.workflow.clone(), registry, then.client_os.clone(), &entries)
         .map_err(|error| Failure::from(RunError::from(error)))?;
+    if let Some(step) = &args.from {
+        return from(step, args, &words, &project, &last, journal.as_mut(), output);
+    }
     let failed: Vec<TaskId> = last
         .task_states()
         .into_iter()
@@ -89,6 +95,59 @@ pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure
         }
         text.push_str(&paint(CODE, format!("loopctl run {}", project.file)));
         text
+    });
+    Ok(Exit::Ok)
+}
+
+/// Makes the last cycle again from a step on.
+fn from(
+    step: &str,
+    args: &Retry,
+    words: &[String],
+    project: &Project,
+    last: &Cycle,
+    journal: &mut dyn Journal,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let number = last.pins().cycle;
+    if let Some(word) = words.first() {
+        return Err(Failure::new("cli::usage", format!("`--from` makes the whole step again, and `{word}` is one more word"))
+            .help("`loopctl retry ITEM` tries one failed item again"));
+    }
+    let id = StepId::new(step);
+    let ids = |workflow: &Workflow| workflow.steps.iter().map(|step| step.id.to_string()).collect::<Vec<_>>();
+    if project.workflow.step(&id).is_none() || last.plan().index(&id).is_none() {
+        let known = ids(&project.workflow);
+        let failure =
+            Failure::new("cli::no-such-item", format!("cycle {number} and the workflow as it is now have no step `{step}`"));
+        return Err(match nearest(step, known.iter().map(String::as_str)) {
+            Some(near) => failure.help(format!("did you mean `{near}`?")),
+            None => failure.help(format!("its steps are {}", known.join(", "))),
+        });
+    }
+    let by = super::gate::who(args.by.as_deref());
+    let clock = super::run::clock(project, journal)?;
+    let act = Act::Again { of: number, from: id.clone(), only: args.only, reason: args.reason.clone() };
+    let operation = Operation { at: clock.now(), by, cycle: number, act };
+    let again = Again {
+        workflow: project.workflow.clone(),
+        registry: crate::builtin::registry(),
+        client_os: project.client_os.clone(),
+        sources: project.sources.clone(),
+        clock: clock.as_ref(),
+        last,
+        tasks: &[],
+    };
+    journal.operate(&project.workflow.id, &operation)?;
+    let cycle = runtime::open_from(again, From { step: &id, only: args.only }, journal)?;
+    let facts = json!({ "cycle": cycle, "of": number, "from": step, "only": args.only });
+    output.either("retry", &facts, || {
+        let what = if args.only { "alone" } else { "and what follows" };
+        format!(
+            "{} Cycle {cycle} makes `{step}` of cycle {number} again, {what}; what the other steps gave is taken over.\n{}",
+            paint(GOOD, "✓"),
+            paint(CODE, format!("loopctl run {}", project.file))
+        )
     });
     Ok(Exit::Ok)
 }

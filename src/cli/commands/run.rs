@@ -10,7 +10,7 @@ use crate::report::{CycleState, CycleView, summary};
 use crate::runtime::{self, Clock, CycleStatus, DriveOptions, FixedClock, Journal, Outcome, StopSignal, Urgency, Which};
 use crate::step::{Decision, Verdict};
 use crate::workspace::notify;
-use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
+use crate::world::{Paces, RealWorld, Secrets, SystemClock, WebSettings};
 use std::sync::Arc;
 
 pub fn run(args: &Run, place: &Place, output: &Output) -> Result<Exit, Failure> {
@@ -146,6 +146,7 @@ pub(super) fn one_cycle(
     let project = pinned.as_ref().unwrap_or(project);
     let clock = clock(project, journal)?;
     let secrets = Secrets::new(&project.root);
+    Paces::of(&project.root).keep_in(&project.state);
     let world = Arc::new(RealWorld::with(&project.workflow, &project.root, clock.clone(), WebSettings::default(), secrets));
     loop {
         let mut progress = Progress::new(output, &project.workflow);

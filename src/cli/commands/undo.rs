@@ -57,6 +57,13 @@ pub fn run(args: &Undo, place: &Place, output: &Output) -> Result<Exit, Failure>
                     Err(undo
                         .impossible("it took something back itself", "accept the proposal again, or edit the Client OS by hand"))
                 }
+                Some(Operation { act: Act::Again { .. }, .. }) => {
+                    Err(undo.impossible("a cycle was opened with it", "`loopctl cancel` calls that cycle off while it is open"))
+                }
+                Some(Operation { act: Act::Reloaded { .. }, .. }) => {
+                    Err(undo
+                        .impossible("the files were taken as they were then", "change the files back; the next cycle reads them"))
+                }
                 None => Err(undo.impossible("what it stands for is kept no longer", "")),
             }
         }
@@ -64,6 +71,9 @@ pub fn run(args: &Undo, place: &Place, output: &Output) -> Result<Exit, Failure>
             let entry = journal.read(&project.workflow.id, cycle)?.into_iter().nth(index as usize);
             match entry {
                 Some(Entry::Done { .. }) => undo.settings(journal.as_mut(), args.reason.as_deref()),
+                Some(Entry::Cancelled { .. }) => {
+                    Err(undo.impossible("what was called off is over", "`loopctl retry` puts it first in line in the next cycle"))
+                }
                 Some(Entry::Opened { .. }) => Err(undo.impossible(
                     "a cycle was opened with the files as they were then",
                     "change the files back; the next cycle reads them",

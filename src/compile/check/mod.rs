@@ -2,6 +2,7 @@
 //! where something it depends on is broken.
 
 mod client_os;
+mod door_limits;
 mod duplicate_channel;
 mod ends;
 mod generation_without_source;
@@ -63,6 +64,7 @@ const RULES: &[Rule] = &[
     idle_feedback::rule,
     unbounded_feedback::rule,
     duplicate_channel::rule,
+    door_limits::rule,
     unread_source::rule,
     unread_step::rule,
     unused_definition::rule,

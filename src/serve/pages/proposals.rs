@@ -88,7 +88,7 @@ fn decided(operation: &Operation) -> String {
             ReviewVerdict::Accepted { .. } => format!("accepted by {}", operation.by),
             ReviewVerdict::Rejected { .. } => format!("rejected by {}", operation.by),
         },
-        Act::Set { .. } | Act::TakenBack { .. } => "decided".to_owned(),
+        Act::Set { .. } | Act::TakenBack { .. } | Act::Again { .. } | Act::Reloaded { .. } => "decided".to_owned(),
     }
 }
 

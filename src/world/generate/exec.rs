@@ -9,8 +9,10 @@ use super::{Provider, Replying};
 use crate::builtin::common::prices::{self, Price};
 use crate::model::{self, Scalar};
 use crate::step::{Generate, Generated, Reply};
+use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt, plain_io};
 use crate::world::trust::Trust;
+use crate::world::web::Web;
 use serde::Deserialize;
 use serde_json::json;
 use std::io::{Read, Write};
@@ -30,6 +32,7 @@ const VARIABLES: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER",
 /// A command that writes.
 pub struct Exec {
     job: Arc<Job>,
+    door: Door,
 }
 
 struct Job {
@@ -59,8 +62,9 @@ pub fn command(provider: &model::Provider) -> Vec<String> {
 
 impl Exec {
     /// `folder` is the workflow's.
-    pub fn new(provider: &model::Provider, folder: PathBuf, trust: Trust) -> Exec {
+    pub fn new(provider: &model::Provider, folder: PathBuf, trust: Trust, web: Arc<Web>) -> Exec {
         let config = &provider.config;
+        let door = Door::new("provider", &provider.name, config, TIMEOUT, web);
         let job = Job {
             name: provider.name.clone(),
             command: command(provider),
@@ -71,17 +75,22 @@ impl Exec {
             folder,
             trust,
         };
-        Exec { job: Arc::new(job) }
+        Exec { job: Arc::new(job), door }
     }
 
     async fn run(&self, request: &Generate) -> Reply {
-        let (job, request) = (self.job.clone(), request.clone());
-        let answer = tokio::task::spawn_blocking(move || job.write(&request)).await;
-        match answer {
-            Ok(Ok(generated)) => Reply::Generated(generated),
-            Ok(Err(trouble)) => trouble.into_reply(1),
-            Err(_) => Trouble::passing("the command was stopped in the middle", "run again").into_reply(1),
-        }
+        // What a command says of itself is final: it is not known whether it would say the same again, or what that costs.
+        let once = |trouble: Trouble| Trouble { again: false, ..trouble };
+        let ask = |_| {
+            let (job, request) = (self.job.clone(), request.clone());
+            async move {
+                let answer = tokio::task::spawn_blocking(move || job.write(&request)).await;
+                answer
+                    .unwrap_or_else(|_| Err(Trouble::passing("the command was stopped in the middle", "run again")))
+                    .map_err(once)
+            }
+        };
+        self.door.ask(Reply::Generated, ask).await
     }
 }
 
@@ -241,6 +250,7 @@ mod tests {
     use super::*;
     use crate::model::Config;
     use crate::step::Failure;
+    use crate::world::test_server::quick_web;
 
     fn exec(script: &str, trusted: bool, more: Vec<Config>) -> (tempfile::TempDir, Exec) {
         let folder = tempfile::tempdir().unwrap();
@@ -253,7 +263,7 @@ mod tests {
         if trusted {
             trust.add(folder.path(), &command(&provider)).unwrap();
         }
-        let exec = Exec::new(&provider, folder.path().to_owned(), trust);
+        let exec = Exec::new(&provider, folder.path().to_owned(), trust, quick_web());
         (folder, exec)
     }
 

@@ -65,7 +65,7 @@ pub fn open(provider: &model::Provider, files: &DiskFiles, web: &Arc<Web>, secre
     }
     match kind {
         "template" => Box::new(template::Template),
-        "exec" => Box::new(exec::Exec::new(provider, files.root().to_owned(), Trust::of_user())),
+        "exec" => Box::new(exec::Exec::new(provider, files.root().to_owned(), Trust::of_user(), web.clone())),
         kind => Box::new(Unknown(Trouble::permanent(
             format!("provider `{}` is of kind `{kind}`, which this build cannot talk to", provider.name),
             "use `kind=\"template\"` or `kind=\"openai-chat\"`; `loopctl kinds provider` lists them all",

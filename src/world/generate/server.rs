@@ -15,6 +15,7 @@ use crate::builtin::common::prices::{self, Price};
 use crate::model::{self, Scalar, SecretRef, Untrusted};
 use crate::step::{Generate, Generated, Reply};
 use crate::world::secrets::{Secret, Secrets};
+use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
 use crate::world::web::{Web, host_name, may_pass, parse_url, read_body, status_name};
 use reqwest::{Response, StatusCode};
@@ -43,7 +44,7 @@ pub struct ModelServer {
     model: String,
     key: Option<SecretRef>,
     max_tokens: u32,
-    timeout: Duration,
+    door: Door,
     stream: bool,
     price: Option<Price>,
     cassette: Cassette,
@@ -76,7 +77,7 @@ impl ModelServer {
             model,
             key: config.value("key").and_then(Scalar::secret).cloned(),
             max_tokens: config.integer("max-tokens").and_then(|count| u32::try_from(count).ok()).unwrap_or(MAX_TOKENS),
-            timeout: config.duration("timeout").unwrap_or(TIMEOUT),
+            door: Door::new("provider", &provider.name, config, TIMEOUT, web.clone()),
             stream: config.flag("stream"),
             wire,
             cassette,
@@ -111,11 +112,16 @@ impl ModelServer {
         // Names of schemas may hold letters, digits, `_` and `-` only.
         let schema_name = request.task.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let mut asking = Asking { request, user: user_text(request), schema_name, other_spelling: false };
-        let (mut attempts, mut repairs) = (0, 0);
+        let mut tries = self.door.begin().await;
+        let mut repairs = 0;
         let mut spent: Option<Generated> = None;
         loop {
-            attempts += 1;
-            let trouble = match self.attempt(&asking).await {
+            let begun = if self.cassette.is_live() { tries.next().await } else { Ok(tries.pretend()) };
+            let attempted = match begun {
+                Ok(timeout) => self.attempt(&asking, timeout).await,
+                Err(trouble) => Err(trouble),
+            };
+            let trouble = match attempted {
                 Ok(generated) => {
                     let generated = match spent.take() {
                         Some(before) => add(generated, &before),
@@ -130,7 +136,7 @@ impl ModelServer {
                             format!("use a model that keeps to a JSON schema for provider `{}`", self.name),
                         );
                         let tokens = generated.tokens_in + generated.tokens_out;
-                        return Trouble { tokens, cost: generated.cost, ..trouble }.into_reply(attempts);
+                        return Trouble { tokens, cost: generated.cost, ..trouble }.into_reply(tries.made());
                     }
                     repairs += 1;
                     asking.user = format!(
@@ -146,23 +152,18 @@ impl ModelServer {
                 asking.other_spelling = true;
                 continue;
             }
-            let pause = if self.cassette.is_live() { self.web.pause(attempts, &trouble) } else { None };
-            match pause {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => {
-                    let (tokens, cost) = match spent {
-                        Some(spent) => {
-                            (trouble.tokens + spent.tokens_in + spent.tokens_out, sum(trouble.cost.clone(), spent.cost))
-                        }
-                        None => (trouble.tokens, trouble.cost.clone()),
-                    };
-                    return Trouble { tokens, cost, ..trouble }.into_reply(attempts);
-                }
+            let again = if self.cassette.is_live() { tries.again(trouble).await } else { Err(trouble) };
+            if let Err(trouble) = again {
+                let (tokens, cost) = match spent {
+                    Some(spent) => (trouble.tokens + spent.tokens_in + spent.tokens_out, sum(trouble.cost.clone(), spent.cost)),
+                    None => (trouble.tokens, trouble.cost.clone()),
+                };
+                return Trouble { tokens, cost, ..trouble }.into_reply(tries.made());
             }
         }
     }
 
-    async fn attempt(&self, asking: &Asking<'_>) -> Result<Generated, Trouble> {
+    async fn attempt(&self, asking: &Asking<'_>, timeout: Duration) -> Result<Generated, Trouble> {
         let question = self.question(asking);
         let url = parse_url(&self.wire.url(&self.base_url, &question))?;
         let host = host_name(&url);
@@ -173,17 +174,17 @@ impl ModelServer {
         }
         let key = self.key.as_ref().map(|key| self.secrets.read(key)).transpose()?;
         let call = self.wire.sign(self.web.client()?.post(url), key.as_ref().map(Secret::expose)).json(&body);
-        let mut response = self.web.send(call, &host, self.timeout).await.map_err(|error| error.trouble)?;
+        let mut response = self.web.send(call, &host, timeout).await.map_err(|error| error.trouble)?;
         let status = response.status();
         if !status.is_success() {
             let overloaded = self.web.overloaded(&host, status, response.headers());
-            let body = read_body(&mut response, ANSWER_BYTES, &host, self.timeout).await.unwrap_or_default();
+            let body = read_body(&mut response, ANSWER_BYTES, &host, timeout).await.unwrap_or_default();
             return Err(self.refused(status, &host, &said(&body, key.as_ref()), overloaded));
         }
         if self.is_stream(&response) {
-            return self.listen(asking, &host, response, key.as_ref(), &tape).await;
+            return self.listen(asking, &host, response, timeout, key.as_ref(), &tape).await;
         }
-        let body = read_body(&mut response, ANSWER_BYTES, &host, self.timeout).await?;
+        let body = read_body(&mut response, ANSWER_BYTES, &host, timeout).await?;
         let generated = self.understand(asking, &host, &body, key.as_ref())?;
         tape.record(&strike(&String::from_utf8_lossy(&body), key.as_ref()))?;
         Ok(generated)
@@ -202,6 +203,7 @@ impl ModelServer {
         asking: &Asking<'_>,
         host: &str,
         mut response: Response,
+        timeout: Duration,
         key: Option<&Secret>,
         tape: &Tape<'_>,
     ) -> Result<Generated, Trouble> {
@@ -214,7 +216,7 @@ impl ModelServer {
             self.hear(heard, &data, host, key)
         };
         loop {
-            let piece = match tokio::time::timeout(SILENCE.min(self.timeout), response.chunk()).await {
+            let piece = match tokio::time::timeout(SILENCE.min(timeout), response.chunk()).await {
                 Ok(Ok(piece)) => piece,
                 Ok(Err(_)) => {
                     return Err(self.half(

@@ -8,6 +8,7 @@ use crate::model::{self, Scalar, SecretRef};
 use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::Secrets;
+use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
 use crate::world::web::{Web, host_name, parse_url, read_body, status_name};
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ pub struct Chat {
     body: fn(&Publish) -> Value,
     name: String,
     url: Option<SecretRef>,
+    door: Door,
     web: Arc<Web>,
     secrets: Secrets,
 }
@@ -34,25 +36,15 @@ pub struct Chat {
 impl Chat {
     pub fn new(body: fn(&Publish) -> Value, channel: &model::Channel, web: Arc<Web>, secrets: Secrets) -> Chat {
         let url = channel.config.value("url").and_then(Scalar::secret).cloned();
-        Chat { body, name: channel.name.clone(), url, web, secrets }
+        let door = Door::new("channel", &channel.name, &channel.config, TIMEOUT, web.clone());
+        Chat { body, name: channel.name.clone(), url, door, web, secrets }
     }
 
     async fn run(&self, request: &Publish) -> Reply {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let trouble = match self.attempt(request).await {
-                Ok(published) => return Reply::Published(published),
-                Err(trouble) => trouble,
-            };
-            match self.web.pause(attempts, &trouble) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return trouble.into_reply(attempts),
-            }
-        }
+        self.door.ask(Reply::Published, |timeout| self.attempt(request, timeout)).await
     }
 
-    async fn attempt(&self, request: &Publish) -> Result<Published, Trouble> {
+    async fn attempt(&self, request: &Publish, timeout: Duration) -> Result<Published, Trouble> {
         let Some(url) = &self.url else {
             return Err(Trouble::permanent(format!("channel `{}` has no address", self.name), "add `url (env)\"CHAT_URL\"`"));
         };
@@ -66,7 +58,7 @@ impl Chat {
         })?;
         let host = host_name(&address);
         let call = self.web.client()?.post(address).json(&(self.body)(request));
-        let mut response = self.web.send(call, &host, TIMEOUT).await.map_err(|error| match error.sent {
+        let mut response = self.web.send(call, &host, timeout).await.map_err(|error| match error.sent {
             true => self.doubt(&error.trouble.message),
             false => error.trouble,
         })?;
@@ -74,7 +66,7 @@ impl Chat {
         if status.is_success() {
             return Ok(Published { location: host, version: None, at: request.at });
         }
-        let text = read_body(&mut response, ERROR_BYTES, &host, TIMEOUT).await.unwrap_or_default();
+        let text = read_body(&mut response, ERROR_BYTES, &host, timeout).await.unwrap_or_default();
         let text = excerpt(&secret.strike_out(&String::from_utf8_lossy(&text)), 120);
         let answered = match text.as_str() {
             "" => format!("`{host}` answered {}", status_name(status)),
@@ -113,11 +105,16 @@ impl Channel for Chat {
     }
 }
 
+/// A chat cannot change what it has: the new text of a piece is a message of its own, and says so.
+fn title(request: &Publish) -> String {
+    if request.update { format!("Updated: {}", request.title) } else { request.title.clone() }
+}
+
 /// Slack's own mark-up knows three characters that mean something (Slack, "Formatting text": escaping).
 pub fn slack(request: &Publish) -> Value {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let text: String = request.text.chars().take(SLACK_CHARS).collect();
-    json!({ "text": format!("*{}*\n{}", escape(&request.title).replace('*', "·"), escape(&text)) })
+    json!({ "text": format!("*{}*\n{}", escape(&title(request)).replace('*', "·"), escape(&text)) })
 }
 
 /// An adaptive card in the envelope that Teams workflows take.
@@ -130,7 +127,7 @@ pub fn teams(request: &Publish) -> Value {
             "content": {
                 "$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
                 "body": [
-                    { "type": "TextBlock", "text": request.title, "weight": "Bolder", "wrap": true },
+                    { "type": "TextBlock", "text": title(request), "weight": "Bolder", "wrap": true },
                     { "type": "TextBlock", "text": text, "wrap": true },
                 ],
             },

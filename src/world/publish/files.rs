@@ -95,9 +95,13 @@ impl Inner {
         if let Some(page) = self.find(&dir, &request.key)? {
             // A crash may have come between the link and the durable folder.
             sync_folder(&dir).map_err(|error| self.unwritable(&page.name, &error))?;
-            return Ok(Reply::Published(self.receipt(&page, Some(request))));
+            return if request.update {
+                self.renew(&dir, page, request)
+            } else {
+                Ok(Reply::Published(self.receipt(&page, Some(request))))
+            };
         }
-        let text = if self.front_matter { front_matter::write(request) } else { front_matter::body_of(&request.text) };
+        let text = self.text_of(request);
         let stem = self.stem(request);
         // Foreign files keep their names; a hundred of them with our key's digest do not happen by chance.
         for name in std::iter::once(format!("{stem}.md")).chain((2..100).map(|n| format!("{stem}-{n}.md"))) {
@@ -118,6 +122,42 @@ impl Inner {
             format!("every name for `{stem}.md` in `{}` is taken by other files", self.dir),
             format!("move the files of others out of `{}`", self.dir),
         ))
+    }
+
+    fn text_of(&self, request: &Publish) -> String {
+        if self.front_matter { front_matter::write(request) } else { front_matter::body_of(&request.text) }
+    }
+
+    /// Puts the new text of a piece in the place of the old one. What a person changed since stays as it is.
+    fn renew(&self, dir: &Path, page: Page, request: &Publish) -> Result<Reply, Trouble> {
+        let text = self.text_of(request);
+        if page.text == text.as_bytes() {
+            return Ok(Reply::Published(self.receipt(&page, Some(request))));
+        }
+        // Without front matter nothing tells whether somebody wrote in it.
+        if page.found.as_ref().is_none_or(|found| found.edited) {
+            return Err(Trouble::permanent(
+                format!("`{}` was edited since it went out, so it is left as it is", self.location(&page.name)),
+                "put the new text in by hand, or delete the file and run `loopctl retry`",
+            ));
+        }
+        let draft = dir.join(format!(".{}.loopctl-tmp", short(&request.key)));
+        // What an earlier attempt left behind is nobody's.
+        let _ = fs::remove_file(&draft);
+        let written = OpenOptions::new().write(true).create_new(true).open(&draft).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written
+            .and_then(|()| fs::rename(&draft, &page.place))
+            .and_then(|()| sync_folder(dir))
+            .map_err(|error| self.unwritable(&page.name, &error))?;
+        let page = Page { text: text.into_bytes(), found: None, ..page };
+        Ok(Reply::Published(Published {
+            location: self.location(&page.name),
+            version: Some(version(&page.text, false)),
+            at: request.at,
+        }))
     }
 
     fn placed(&self, key: &str) -> Result<Option<Published>, Trouble> {

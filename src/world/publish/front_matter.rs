@@ -113,6 +113,7 @@ pub mod tests {
 
     pub fn piece(key: &str, title: &str) -> Publish {
         Publish {
+            update: false,
             channel: "blog".into(),
             key: key.into(),
             title: title.into(),

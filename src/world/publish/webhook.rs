@@ -5,11 +5,12 @@
 //! question "did it go out?" has no answer here but a person's.
 
 use super::Channel;
-use crate::base::Timestamp;
+use crate::base::{Digest, Timestamp};
 use crate::model::{self, Scalar, SecretRef};
 use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::{Secret, Secrets};
+use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
 use crate::world::web::{Web, header, host_name, parse_url, read_body, shown, status_name};
 use base64::Engine as _;
@@ -32,7 +33,7 @@ pub struct Webhook {
     name: String,
     url: String,
     secret: Option<SecretRef>,
-    timeout: Duration,
+    door: Door,
     web: Arc<Web>,
     secrets: Secrets,
 }
@@ -44,44 +45,34 @@ impl Webhook {
             name: channel.name.clone(),
             url: config.text("url").unwrap_or_default().to_owned(),
             secret: config.value("secret").and_then(Scalar::secret).cloned(),
-            timeout: TIMEOUT,
+            door: Door::new("channel", &channel.name, config, TIMEOUT, web.clone()),
             web,
             secrets,
         }
     }
 
     async fn run(&self, request: &Publish) -> Reply {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let trouble = match self.attempt(request).await {
-                Ok(published) => return Reply::Published(published),
-                Err(trouble) => trouble,
-            };
-            match self.web.pause(attempts, &trouble) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return trouble.into_reply(attempts),
-            }
-        }
+        self.door.ask(Reply::Published, |timeout| self.attempt(request, timeout)).await
     }
 
-    async fn attempt(&self, request: &Publish) -> Result<Published, Trouble> {
+    async fn attempt(&self, request: &Publish, timeout: Duration) -> Result<Published, Trouble> {
         let url = parse_url(&self.url)?;
         let host = host_name(&url);
         let body = body(request);
+        let id = message_id(request);
         let now = self.web.clock.now();
         let mut call = self
             .web
             .client()?
             .post(url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", &request.key)
+            .header("webhook-id", &id)
             .header("webhook-timestamp", seconds(now));
         let secret = self.secret.as_ref().map(|secret| self.secrets.read(secret)).transpose()?;
         if let Some(secret) = &secret {
-            call = call.header("webhook-signature", sign(secret, &request.key, now, &body).ok_or_else(|| self.bad_secret())?);
+            call = call.header("webhook-signature", sign(secret, &id, now, &body).ok_or_else(|| self.bad_secret())?);
         }
-        let mut response = self.web.send(call.body(body), &host, self.timeout).await.map_err(|error| match error.sent {
+        let mut response = self.web.send(call.body(body), &host, timeout).await.map_err(|error| match error.sent {
             true => self.doubt(&error.trouble.message),
             false => error.trouble,
         })?;
@@ -90,7 +81,7 @@ impl Webhook {
             return Ok(receipt(&url, &response, request.at));
         }
         // The status decides; a text that breaks off is still a text to show.
-        let text = read_body(&mut response, ERROR_BYTES, &host, self.timeout).await.unwrap_or_default();
+        let text = read_body(&mut response, ERROR_BYTES, &host, timeout).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let text = excerpt(&secret.map_or_else(|| text.clone().into_owned(), |secret| secret.strike_out(&text)), 160);
         let answered = match text.as_str() {
@@ -157,7 +148,7 @@ fn receipt(url: &Url, response: &Response, at: Timestamp) -> Published {
 /// The message: `type`, `timestamp` and `data`, as the specification advises.
 fn body(request: &Publish) -> String {
     json!({
-        "type": "piece.published",
+        "type": if request.update { "piece.updated" } else { "piece.published" },
         "timestamp": request.at.to_string(),
         "data": {
             "key": request.key,
@@ -168,6 +159,14 @@ fn body(request: &Publish) -> String {
         },
     })
     .to_string()
+}
+
+/// The same in every attempt. A new text is another message about the piece, so that a receiver that keeps ids takes it too.
+fn message_id(request: &Publish) -> String {
+    match request.update {
+        false => request.key.clone(),
+        true => format!("{}-{}", request.key, Digest::of(&request.text).short(8)),
+    }
 }
 
 fn seconds(now: Timestamp) -> String {
@@ -202,7 +201,7 @@ mod tests {
         let config = Config { children, ..Config::default() };
         let channel = model::Channel { name: "crm".into(), kind: "webhook".into(), config };
         let secrets = Secrets::new("").with_environment(move |_| Some(secret.to_owned()));
-        Webhook { timeout: Duration::from_secs(20), ..Webhook::new(&channel, quick_web(), secrets) }
+        Webhook::new(&channel, quick_web(), secrets)
     }
 
     async fn send(server: &TestServer) -> Reply {
@@ -265,7 +264,7 @@ mod tests {
         let erring = TestServer::start(|_, _| Answer::new(500).text("after commit")).await;
         let silent = TestServer::start(|_, _| Answer::hang()).await;
         let mut hasty = channel(silent.at("/"), SECRET);
-        hasty.timeout = Duration::from_millis(300);
+        hasty.door = hasty.door.hasty(Duration::from_millis(300));
         let Reply::Failed(timed_out) = hasty.publish(&piece("k", "t")).await else { panic!("expected a failure") };
         for failure in [failure(&broken).await, failure(&erring).await, timed_out] {
             assert_eq!((failure.kind, failure.attempts), (FailureKind::InDoubt, 1), "{failure:?}");

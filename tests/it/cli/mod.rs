@@ -3,6 +3,7 @@
 pub mod place;
 
 mod backfill;
+mod cancel;
 mod check;
 mod explain;
 mod fmt;
