@@ -3,10 +3,10 @@
 use super::action::{Action, Notice, Resolution};
 use super::caps::Room;
 use super::cycle::{Cycle, Errand, tell};
+use super::doors::Door;
 use super::entry::Entry;
 use super::fold::{probe_key, probed_key};
 use super::gates::{OpenGate, Void};
-use super::doors::Door;
 use crate::base::{RequestKey, Timestamp};
 use crate::step::request::ExpiryAction;
 use crate::step::{Decision, Failure, FailureKind, Publish, Query, Reply, Request, Verdict};
