@@ -6,6 +6,7 @@ use super::events::What;
 use super::served::Served;
 use crate::base::CycleNo;
 use crate::engine::Entry;
+use crate::model::{Act, Operation};
 use crate::runtime::{
     Changes as _, Clock as _, Inbox, Journal as _, NextOpening, ReloadOutcome, Reloader, Urgency, next_opening,
 };
@@ -101,6 +102,26 @@ fn next_of(served: &Served) -> Result<Option<NextOpening>, Failure> {
     Ok(next_opening(&project.workflow, last, SystemClock.now()))
 }
 
+/// So many changes of a save are named in the log.
+const TOLD: usize = 5;
+
+/// Writes into the log of decisions what became of a save, at once and not only when the next cycle opens.
+async fn log(served: &Arc<Served>, what: String) {
+    let of_writing = served.clone();
+    let written = blocking(move || {
+        of_writing.journal.with(|journal| {
+            let cycle = journal.cycles(&of_writing.id)?.last().map(|(cycle, _)| *cycle).unwrap_or_default();
+            let act = Act::Reloaded { what };
+            let operation = Operation { at: SystemClock.now(), by: "the files".to_owned(), cycle, act };
+            Ok(journal.operate(&of_writing.id, &operation)?)
+        })
+    });
+    // A log that cannot be written does not hold up the service: the opening of the next cycle tells of the files as well.
+    if let Err(failure) = written.await {
+        tell(served, failure);
+    }
+}
+
 /// Takes changed files for the next cycle when they are valid, until a stop is asked for.
 pub async fn keep_files(served: Arc<Served>) {
     let mut stop = served.stop.clone();
@@ -122,13 +143,20 @@ pub async fn keep_files(served: Arc<Served>) {
         changes.watch(reloaded.footprint);
         match reloaded.outcome {
             ReloadOutcome::Unchanged => served.replace(served.project().with(reloader.current())),
-            ReloadOutcome::NextCycle(_) => {
+            ReloadOutcome::NextCycle(diff) => {
                 served.replace(served.project().with(reloader.current()));
+                let changes: Vec<String> = diff.to_string().lines().map(str::to_owned).collect();
+                let more = if changes.len() > TOLD { format!(" and {} more", changes.len() - TOLD) } else { String::new() };
+                let some = changes.into_iter().take(TOLD).collect::<Vec<_>>().join("; ");
+                log(&served, format!("saved files count from the next cycle: {some}{more}")).await;
                 served.tell(None, What::Reloaded);
                 // The schedule may be another one.
                 served.wake.notify_one();
             }
-            ReloadOutcome::Kept(_) => served.tell(None, What::Kept),
+            ReloadOutcome::Kept(_) => {
+                log(&served, "a saved file is not valid, so the version before stays in force".to_owned()).await;
+                served.tell(None, What::Kept);
+            }
         }
         tokio::select! {
             _ = stop.beyond(Urgency::None) => return,

@@ -9,19 +9,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// A receiver that takes every message whole and answers it, or closes without a word.
-struct Receiver {
-    url: String,
+pub struct Receiver {
+    pub url: String,
     /// The `webhook-id` of each message, in order.
     ids: Arc<Mutex<Vec<String>>>,
     answers: Arc<Mutex<&'static str>>,
 }
 
 const SILENCE: &str = "";
-const TAKEN: &str = "HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+pub const TAKEN: &str = "HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const REFUSED: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 impl Receiver {
-    fn new(answer: &'static str) -> Receiver {
+    pub fn new(answer: &'static str) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/hook", listener.local_addr().expect("bound"));
         let ids = Arc::new(Mutex::new(Vec::new()));
@@ -49,17 +49,17 @@ impl Receiver {
         receiver
     }
 
-    fn ids(&self) -> Vec<String> {
+    pub fn ids(&self) -> Vec<String> {
         self.ids.lock().expect("no panic").clone()
     }
 
-    fn answer(&self, answer: &'static str) {
+    pub fn answer(&self, answer: &'static str) {
         *self.answers.lock().expect("no panic") = answer;
     }
 }
 
 /// The first loop with a receiver in place of the blog, one piece a week, so that one message goes out.
-fn desk_with(receiver: &Receiver) -> Desk {
+pub fn desk_with(receiver: &Receiver) -> Desk {
     let desk = Desk::new();
     let channel = format!("kind=\"webhook\" {{ url \"{}\" }}", receiver.url);
     desk.edit(FIRST, "kind=\"files\" { dir \"first-loop/out/blog\" }", &channel);

@@ -26,6 +26,7 @@ mod mail;
 mod mending;
 mod model;
 mod modules;
+mod outages;
 mod rehearsal;
 mod serve;
 mod serve_pages;
