@@ -69,7 +69,21 @@ impl Door {
     }
 
     /// Asks until there is an answer or the patience is at its end. What comes back is final.
-    pub async fn ask<T, F>(&self, reply: fn(T) -> Reply, mut attempt: impl FnMut(Duration) -> F) -> Reply
+    pub async fn ask<T, F>(&self, reply: fn(T) -> Reply, attempt: impl FnMut(Duration) -> F) -> Reply
+    where
+        F: Future<Output = Result<T, Trouble>>,
+    {
+        match self.patiently(attempt).await {
+            Ok(answer) => reply(answer),
+            Err((trouble, attempts)) => trouble.into_reply(attempts),
+        }
+    }
+
+    /// The same, for somebody who makes more of the answer.
+    ///
+    /// # Errors
+    /// The last trouble, with how many attempts were made.
+    pub async fn patiently<T, F>(&self, mut attempt: impl FnMut(Duration) -> F) -> Result<T, (Trouble, u32)>
     where
         F: Future<Output = Result<T, Trouble>>,
     {
@@ -80,10 +94,10 @@ impl Door {
                 Err(trouble) => Err(trouble),
             };
             match answer {
-                Ok(answer) => return reply(answer),
+                Ok(answer) => return Ok(answer),
                 Err(trouble) => {
                     if let Err(trouble) = tries.again(trouble).await {
-                        return trouble.into_reply(tries.made);
+                        return Err((trouble, tries.made()));
                     }
                 }
             }

@@ -66,6 +66,9 @@ const WORDPRESS: ConnectorSpec = ConnectorSpec {
             example: "status \"draft\"",
             ..NodeSpec::EMPTY
         },
+        RETRIES,
+        AT_ONCE,
+        RATE,
     ],
     example: "channel \"site\" kind=\"wordpress\" {\n    url \"https://blog.example.com\"\n    user \"editor\"\n    password (env)\"WORDPRESS_PASSWORD\"\n}",
 };
@@ -93,6 +96,9 @@ const GHOST: ConnectorSpec = ConnectorSpec {
             example: "status \"draft\"",
             ..NodeSpec::EMPTY
         },
+        RETRIES,
+        AT_ONCE,
+        RATE,
     ],
     example: "channel \"site\" kind=\"ghost\" {\n    url \"https://blog.example.com\"\n    key (env)\"GHOST_KEY\"\n}",
 };
@@ -163,6 +169,9 @@ const SMTP: ConnectorSpec = ConnectorSpec {
             example: "unsubscribe \"https://example.com/unsubscribe\" one-click=#true",
             ..NodeSpec::EMPTY
         },
+        RETRIES,
+        AT_ONCE,
+        RATE,
     ],
     example: "channel \"letters\" kind=\"smtp\" {\n    server \"smtp.example.com\" port=587\n    user (env)\"SMTP_USER\"\n    \
               password (env)\"SMTP_PASSWORD\"\n    from \"Acme <news@example.com>\"\n    to \"readers@lists.example.com\"\n    \

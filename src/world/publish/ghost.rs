@@ -53,7 +53,7 @@ impl Ghost {
     pub fn new(channel: &model::Channel, web: Arc<Web>, secrets: Secrets) -> Ghost {
         let config = &channel.config;
         Ghost {
-            rest: Rest::new(&channel.name, web),
+            rest: Rest::new(channel, web),
             url: config.text("url").unwrap_or_default().to_owned(),
             key: config.value("key").and_then(Scalar::secret).cloned(),
             status: if config.text("status") == Some("draft") { "draft" } else { "published" },

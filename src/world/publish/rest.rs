@@ -3,8 +3,10 @@
 //! A content system can be asked what it has. So an answer that is lost on the way is no reason to stop: the next attempt looks first. Only
 //! when it still cannot be looked at after all attempts is the piece in doubt.
 
+use crate::model;
 use crate::step::Reply;
 use crate::world::secrets::Secret;
+use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
 use crate::world::web::{Web, host_name, read_body, status_name};
 use reqwest::{RequestBuilder, Url};
@@ -24,6 +26,7 @@ pub struct Rest {
     pub name: String,
     pub web: Arc<Web>,
     pub timeout: Duration,
+    door: Door,
 }
 
 /// Whether a question changes something.
@@ -34,8 +37,9 @@ pub enum Act {
 }
 
 impl Rest {
-    pub fn new(name: &str, web: Arc<Web>) -> Rest {
-        Rest { name: name.to_owned(), web, timeout: TIMEOUT }
+    pub fn new(channel: &model::Channel, web: Arc<Web>) -> Rest {
+        let door = Door::new("channel", &channel.name, &channel.config, TIMEOUT, web.clone());
+        Rest { name: channel.name.clone(), web, timeout: TIMEOUT, door }
     }
 
     /// Tries until there is an answer or patience ends.
@@ -43,18 +47,7 @@ impl Rest {
     where
         F: Future<Output = Result<T, Trouble>>,
     {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let trouble = match attempt().await {
-                Ok(answer) => return Ok(answer),
-                Err(trouble) => trouble,
-            };
-            match self.web.pause(attempts, &trouble) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err((trouble, attempts)),
-            }
-        }
+        self.door.patiently(|_| attempt()).await
     }
 
     /// The answer's JSON.

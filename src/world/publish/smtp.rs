@@ -10,6 +10,7 @@ use crate::model::{self, Config, Scalar, SecretRef};
 use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::{Secret, Secrets};
+use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
 use crate::world::web::Web;
 use lettre::transport::smtp::Error;
@@ -44,6 +45,7 @@ pub struct Smtp {
     user: Option<SecretRef>,
     password: Option<SecretRef>,
     timeout: Duration,
+    door: Door,
     web: Arc<Web>,
     secrets: Secrets,
 }
@@ -74,6 +76,7 @@ impl Smtp {
             user: secret("user"),
             password: secret("password"),
             timeout: TIMEOUT,
+            door: Door::new("channel", &channel.name, config, TIMEOUT, web.clone()),
             config: config.clone(),
             web,
             secrets,
@@ -81,18 +84,14 @@ impl Smtp {
     }
 
     async fn run(&self, request: &Publish) -> Reply {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let trouble = match self.attempt(request).await {
-                Ok(published) => return Reply::Published(published),
-                Err(trouble) => trouble,
-            };
-            match self.web.pause(attempts, &trouble) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return trouble.into_reply(attempts),
-            }
+        if request.update {
+            return Trouble::permanent(
+                "a letter that is out cannot be changed, so the new text was not sent",
+                "write to those who have it by hand, or let the next piece on the topic go out as a new one",
+            )
+            .into_reply(0);
         }
+        self.door.ask(Reply::Published, |_| self.attempt(request)).await
     }
 
     async fn attempt(&self, request: &Publish) -> Result<Published, Trouble> {

@@ -61,7 +61,7 @@ impl WordPress {
     pub fn new(channel: &model::Channel, web: Arc<Web>, secrets: Secrets) -> WordPress {
         let config = &channel.config;
         WordPress {
-            rest: Rest::new(&channel.name, web),
+            rest: Rest::new(channel, web),
             url: config.text("url").unwrap_or_default().to_owned(),
             user: config.text("user").unwrap_or_default().to_owned(),
             password: config.value("password").and_then(Scalar::secret).cloned(),
