@@ -103,6 +103,7 @@ impl Site {
 
 fn piece(key: &str) -> Publish {
     Publish {
+        update: false,
         channel: "site".into(),
         key: key.into(),
         title: "Prices & “moved”".into(),
