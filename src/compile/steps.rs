@@ -162,7 +162,7 @@ impl StepReader<'_, '_> {
         let priority = if wired { priority(&config, self.sink) } else { 0 };
         // From here on they live in the step itself.
         if wired {
-            config.children.retain(|child| !matches!(child.name.as_str(), "from" | "cap" | "priority"));
+            config.children.retain(|child| !matches!(&*child.name, "from" | "cap" | "priority"));
             config.children.shrink_to_fit();
         }
         let broken = self.sink[before..].iter().any(Diagnostic::is_error);

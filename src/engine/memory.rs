@@ -87,7 +87,7 @@ pub(super) fn parts_of_step(
 
 /// A provider's or a channel's settings without those that say when and how often it may be asked, when it has any.
 fn without_limits(config: &Config) -> Option<Config> {
-    let is_limit = |node: &Config| LIMITS.contains(&node.name.as_str());
+    let is_limit = |node: &Config| LIMITS.contains(&&*node.name);
     config.children.iter().any(is_limit).then(|| {
         let mut config = config.clone();
         config.children.retain(|node| !is_limit(node));

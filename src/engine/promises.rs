@@ -202,8 +202,8 @@ fn order(steps: Vec<crate::model::Step>, at_once: Option<i64>) -> (Vec<String>, 
     workflow.concurrency = if at_once.is_some() { 8 } else { 1 };
     if let Some(most) = at_once {
         let node = crate::model::Config {
-            name: "at-once".to_owned(),
-            args: vec![crate::model::Scalar::Integer(most)],
+            name: "at-once".into(),
+            args: vec![crate::model::Scalar::Integer(most)].into(),
             ..Default::default()
         };
         workflow.providers.get_mut("drafter").expect("the toy's").config.children.push(node);
