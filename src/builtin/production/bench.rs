@@ -133,6 +133,7 @@ pub fn run(
         config,
         from: Vec::new(),
         caps: Vec::new(),
+        priority: 0,
         files: BTreeMap::new(),
         span: Span::default(),
     };
@@ -152,6 +153,7 @@ pub fn run(
             parameters: &BTreeMap::new(),
             lineage: &NoLineage,
             operations: &[],
+            went_out: &[],
             again: None,
         };
         let turn = kind.advance(&cx)?;
