@@ -200,10 +200,12 @@ mod tests {
         ];
         let mut simulation = Simulation::new(workflow(steps), Carry::default(), 1, 1);
         simulation.event(Event::Start);
-        // The source is read.
-        let (key, request) = simulation.pending.remove(0);
-        let reply = simulation.world.perform(&key, &request);
-        simulation.event(Event::Replied { key, reply });
+        // The source is read, in several parts.
+        while !simulation.pending.iter().any(|(_, request)| matches!(request, Request::Publish(_))) {
+            let (key, request) = simulation.pending.remove(0);
+            let reply = simulation.world.perform(&key, &request);
+            simulation.event(Event::Replied { key, reply });
+        }
         simulation.event(off(Scope::Cycle));
         assert!(!simulation.finished, "two pieces are on their way");
         let late = simulation.pending.clone();

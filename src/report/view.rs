@@ -319,6 +319,8 @@ impl CycleView {
                     }
                 }
                 Entry::Failed { task, message, help } => {
+                    // Nobody is asked about what was called off or has run out of time.
+                    gates.retain(|(open, _)| open.task != *task);
                     step(&task.step, &mut |step| step.failed += 1);
                     view.failures.push(FailureView { task: task.clone(), message: message.clone(), help: help.clone() });
                 }

@@ -258,8 +258,9 @@ impl<S: CheckpointStore> LogJournal<S> {
             let Some((_, cycle, Some(first))) = keys::parse(keys::ENTRY, key) else { return Ok(()) };
             for (line, index) in value.split(|byte| *byte == b'\n').zip(first..) {
                 // What a record cannot stand for is told by how it starts, and is not read.
-                let may_be =
-                    [&b"{\"opened\""[..], REFERRING, b"{\"replied\"", b"{\"done\""].iter().any(|start| line.starts_with(start));
+                let may_be = [&b"{\"opened\""[..], REFERRING, b"{\"replied\"", b"{\"done\"", b"{\"cancelled\""]
+                    .iter()
+                    .any(|start| line.starts_with(start));
                 let is_opening = index == 0;
                 if may_be && (is_opening || (!line.starts_with(REFERRING) && chain::is_decision(&parse(key, line)?))) {
                     found.push((LogPlace::Entry { cycle, index }, line.to_vec()));

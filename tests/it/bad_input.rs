@@ -248,9 +248,9 @@ fn a_damaged_store_is_refused_or_whole_but_never_silently_shorter() {
     let mut refused = 0;
     for trial in 0..14 {
         let place = Place::at(Stage::Closed);
-        let path = place.path(STATE).join("store-1/db");
+        let path = place.path(STATE).join("store-1/redb");
         let mut bytes = fs::read(&path).expect("the store is there");
-        // Where something is written; the rest of a segment is empty.
+        // Where something is written; the rest of the file is empty.
         let used = bytes.iter().rposition(|byte| *byte != 0).expect("something is written") + 1;
         let at = rng.below(used as u64) as usize;
         let what = match trial % 3 {

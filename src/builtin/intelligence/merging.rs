@@ -129,8 +129,14 @@ pub fn mentions(queries: &[&str], texts: &[Mentionable]) -> Vec<Vec<usize>> {
 /// The sentence of a text that mentions a query, at most `max` characters.
 pub fn sentence_with(text: &str, query: &str, max: usize) -> Option<String> {
     let wanted = topic::stems_in_order(query);
-    let sentences = text.split_inclusive(['.', '!', '?', '\n']);
-    let found = sentences.map(str::trim).find(|sentence| Mentionable::of(sentence).mentions(&wanted))?;
+    let mut ends: Vec<usize> = super::reading::sentence_ends(text).chain(text.match_indices('\n').map(|(at, _)| at)).collect();
+    ends.push(text.len());
+    ends.sort_unstable();
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let found = starts
+        .zip(&ends)
+        .map(|(start, end)| text[start..*end].trim())
+        .find(|sentence| Mentionable::of(sentence).mentions(&wanted))?;
     Some(super::reading::quote(found, max))
 }
 

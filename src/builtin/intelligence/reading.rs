@@ -251,19 +251,20 @@ pub fn count(number: usize, noun: &str) -> String {
     format!("{grouped} {noun}")
 }
 
+/// Where sentences end in a text: behind `.`, `!` or `?` that white space or nothing follows, so `$2.33` and `a.b@c.example` stay whole.
+pub fn sentence_ends(text: &str) -> impl DoubleEndedIterator<Item = usize> + '_ {
+    text.match_indices(['.', '!', '?'])
+        .map(|(at, mark)| at + mark.len())
+        .filter(|end| text[*end..].chars().next().is_none_or(char::is_whitespace))
+}
+
 /// The first sentence or so of a text, at most `max` characters.
 pub fn quote(text: &str, max: usize) -> String {
     let text = text.trim();
-    let end = text.char_indices().take(max).collect::<Vec<_>>();
-    let Some((last, c)) = end.last() else { return String::new() };
-    let cut = &text[..last + c.len_utf8()];
-    if cut.len() == text.len() {
-        return cut.to_owned();
-    }
-    match cut.rfind(['.', '!', '?']).filter(|at| *at > max / 3).or_else(|| cut.rfind(' ').map(|at| at.saturating_sub(1))) {
-        Some(at) => cut[..].char_indices().take_while(|(index, _)| *index <= at).map(|(_, c)| c).collect(),
-        None => cut.to_owned(),
-    }
+    let Some((most, _)) = text.char_indices().nth(max) else { return text.to_owned() };
+    let sentence = sentence_ends(text).take_while(|end| *end <= most).filter(|end| *end > max / 3).last();
+    let word = || text[..most].rfind(' ').unwrap_or(most);
+    text[..sentence.unwrap_or_else(word)].trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -282,6 +283,8 @@ mod tests {
     fn quotes_end_at_a_sentence_or_a_word() {
         assert_eq!(quote("One two. Three four five", 14), "One two.");
         assert_eq!(quote("One two three", 9), "One two");
+        assert_eq!(quote("It costs $2.33 a month", 14), "It costs $2.33");
+        assert_eq!(quote("Write to ann.smith@a.example today", 22), "Write to");
         assert_eq!(quote("ěščřž", 3), "ěšč");
         assert_eq!(quote("short", 100), "short");
     }

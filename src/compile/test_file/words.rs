@@ -28,6 +28,7 @@ const KINDS: &[&str] = &[
     "brief",
     "outline",
     "draft",
+    "asset",
     "placement",
     "receipt",
     "lead",

@@ -233,7 +233,12 @@ mod tests {
     channel "mail" pull=0.4 parameter="chances.mail" { change cycle=9 pull=0.1; change cycle=3 pull=0.2 over=2 }"#;
 
     fn read_text(text: &str) -> WorldFile {
-        let files = MemoryFiles::new([("loops/small.kdl", LOOP), ("loops/worlds/a.world.kdl", text)]);
+        read_beside(text, &[])
+    }
+
+    fn read_beside(text: &str, others: &[(&str, &str)]) -> WorldFile {
+        let own = [("loops/small.kdl", LOOP), ("loops/worlds/a.world.kdl", text)];
+        let files = MemoryFiles::new(own.into_iter().chain(others.iter().copied()));
         super::read(&files, "loops/worlds/a.world.kdl", &testing::registry())
     }
 
@@ -275,7 +280,9 @@ mod tests {
             ("../small.kdl", "../none.kdl", ("loop::missing-file", "\"../none.kdl\"")),
         ];
         for (from, to, expected) in cases {
-            let file = read_text(&format!("world \"w\" {{ {} }}", SOUND.replacen(from, to, 1)));
+            // The workflow reads a file that is there, so that nothing is wrong but the world.
+            let text = format!("world \"w\" {{ {} }}", SOUND.replacen(from, to, 1));
+            let file = read_beside(&text, &[("loops/events.csv", "")]);
             assert_eq!(found(&file), [expected], "{to}");
             assert!(file.worlds.is_empty(), "a world with a mistake is not played: {to}");
             assert!(file.diagnostics.iter().all(|finding| finding.help.is_some()), "{to}");

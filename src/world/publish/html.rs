@@ -43,7 +43,7 @@ mod tests {
         assert!(html.contains("<h1>A</h1>") && html.contains("<strong>b</strong>") && html.contains("<td>1</td>"), "{html}");
         assert!(html.contains("href=\"https://a.example/?x=1&amp;utm_source=m\""), "{html}");
         let html = from_markdown(
-            "<script>alert(1)</script><img src=x onerror=alert(1)>[a](javascript:alert(1)) <style>*{display:none}</style>\
+            "<script>alert(1)</script><img src=x onerror=alert(1)>\n\n[a](javascript:alert(1)) <style>*{display:none}</style>\
              <form action=/pay><input></form><a href='data:text/html,x' style='position:fixed'>b</a>",
         );
         for bad in ["<script", "onerror", "javascript:", "<style", "<form", "<input", "data:", "style="] {

@@ -54,9 +54,9 @@ fn limits_that_let_nothing_through_are_told() {
             format!("provider \"drafter\" kind=\"exec\" {{ command \"x\"; {} }}", limit.replace("retries 99", "rate 0"));
         let channel = format!("kind=\"webhook\" {{ url \"https://example.com\"; {limit} }}");
         desk.write(FIRST, &text.replace("kind=\"files\" { dir \"first-loop/out/blog\" }", &channel));
-        desk.run(&format!("validate {FIRST}")).exit(2).warns(says);
+        desk.run(&format!("validate {FIRST}")).exit(3).warns(says);
         desk.write(FIRST, &text.replace("provider \"drafter\" kind=\"template\"", &provider));
-        desk.run(&format!("validate {FIRST}")).exit(2).warns("loop::out-of-range");
+        desk.run(&format!("validate {FIRST}")).exit(3).warns("loop::out-of-range");
         desk.write(FIRST, &text);
     }
 }

@@ -79,7 +79,7 @@ fn a_decision_that_somebody_changed_afterwards_is_named() {
     std::fs::remove_dir_all(place.path("workflows/.loopctl")).expect("the state is ours");
     place.run(&format!("store import {FIRST} forged.jsonl")).exit(0);
     // Every checksum fits; only the chain tells.
-    place.run(&format!("store verify {FIRST}")).exit(0);
+    place.run(&format!("store verify {FIRST}")).exit(1).says("The log of decisions of `first-loop` was changed");
     let chain = place.run(&format!("log {FIRST} --verify --json")).exit(1).json()["chain"].clone();
     assert_eq!((chain["whole"].as_bool(), chain["broken"]["number"].as_u64()), (Some(false), Some(number)));
     place.run(&format!("log {FIRST} --verify")).exit(1).says(&format!("Record {number} does not fit")).says("changed afterwards");
