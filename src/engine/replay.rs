@@ -9,6 +9,7 @@
 //! led to, so a cycle that was killed ten times replays like one that ran through.
 
 use super::action::{Action, Event, Resolution};
+use super::cancel::Scope;
 use super::cycle::Cycle;
 use super::differ::{self, Difference};
 use super::entry::{Entry, Pins};
@@ -46,6 +47,8 @@ enum Input {
     /// Decisions with nothing in between.
     Decisions(Vec<(RequestKey, Decision)>),
     Expired(RequestKey, Timestamp),
+    /// A person called something off. By then all that stands before it had come in.
+    Cancelled { scope: Scope, by: String, reason: Option<String> },
 }
 
 /// Runs a cycle again from its journal and compares.
@@ -173,6 +176,9 @@ fn inputs(entries: &[Entry]) -> Vec<Input> {
     let mut adjacent = false;
     for entry in entries {
         let was_adjacent = std::mem::take(&mut adjacent);
+        if let Entry::Cancelled { scope, by, reason, .. } = entry {
+            inputs.push(Input::Cancelled { scope: scope.clone(), by: by.clone(), reason: reason.clone() });
+        }
         let Entry::Replied { key, reply } = entry else { continue };
         match reply {
             Reply::Decided(Decision { verdict: Verdict::Expired { .. }, at, .. }) => {
@@ -241,6 +247,7 @@ impl Player {
             },
             Input::Decisions(decisions) => decisions.iter().all(|(key, _)| self.has_gate(key)),
             Input::Expired(key, _) => self.has_gate(key),
+            Input::Cancelled { .. } => true,
         }
     }
 
@@ -255,6 +262,18 @@ impl Player {
                 self.take(actions);
             }
             Input::Reply(key, reply) => self.reply(key, reply),
+            Input::Cancelled { scope, by, reason } => {
+                let cycle = self.cycle.pins().cycle;
+                // A part is called off while nothing runs, and the rest goes on with the next run; a whole cycle is over at once.
+                let whole = scope == Scope::Cycle;
+                if !whole {
+                    self.handle(Event::Stop);
+                }
+                self.handle(Event::Cancel { cycle, scope, by, reason });
+                if !whole {
+                    self.handle(Event::Start);
+                }
+            }
         }
     }
 
@@ -303,7 +322,7 @@ impl Player {
     fn left_over(&self, input: &Input) -> Option<Difference> {
         let (key, what) = match input {
             // What one expiry took along is answered already.
-            Input::Expired(..) => return None,
+            Input::Expired(..) | Input::Cancelled { .. } => return None,
             Input::Reply(key, _) if probed_key(key).is_some() => return None,
             Input::Reply(key, _) => (key, "an answer"),
             Input::Decisions(decisions) => (&decisions.first()?.0, "a decision"),
