@@ -129,6 +129,8 @@ fn hold(cx: &StepContext<'_>) -> Turn {
         on_expiry: ExpiryAction::Reject,
         rules: Default::default(),
         pins: item.id.0,
+        again: None,
+        nudging: Default::default(),
     })])
 }
 
@@ -143,6 +145,7 @@ fn step(verb: &str, name: String, from: Vec<StepId>, count: Option<i64>) -> Step
         config: Config { name: verb.to_owned().into(), children, ..Config::default() },
         from: from.into_iter().map(|from| Wire { from, carries: GoodKind::ALL.to_vec() }).collect(),
         caps: Vec::new(),
+        priority: 0,
         files: BTreeMap::new(),
         span: Default::default(),
     }

@@ -52,8 +52,8 @@ workflow "first-loop" {
 /// The loop with many more sources. With faults, every seventh of them has a mistake and every eleventh the name of another.
 fn many(faults: bool) -> String {
     let source = |n: usize| {
-        let name = if faults && n % 11 == 0 { n / 2 } else { n };
-        let kind = if faults && n % 7 == 0 { "cvs" } else { "csv" };
+        let name = if faults && n.is_multiple_of(11) { n / 2 } else { n };
+        let kind = if faults && n.is_multiple_of(7) { "cvs" } else { "csv" };
         format!(
             "        source \"press-{name}\" kind=\"{kind}\" {{ path \"data/press.csv\"; column \"Clicks\" as=\"volume\" }}\n"
         )

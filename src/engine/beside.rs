@@ -160,15 +160,13 @@ impl OwnUse {
                 let held = self.held.remove(&(cap.clone(), window.clone(), task.clone())).unwrap_or(0);
                 self.used.add(cap, window, amount - held);
             }
-            Entry::Asked { key, request: Some(request), .. } if matches!(request.as_ref(), Request::Approve(_)) => {
-                if self.gated.insert(key.task.clone()) {
-                    self.used.add(&queue_name(&key.task.step), OPEN, 1);
-                }
+            Entry::Asked { key, request: Some(request), .. }
+                if matches!(request.as_ref(), Request::Approve(_)) && self.gated.insert(key.task.clone()) =>
+            {
+                self.used.add(&queue_name(&key.task.step), OPEN, 1);
             }
-            Entry::Done { task, .. } | Entry::Failed { task, .. } => {
-                if self.gated.remove(task) {
-                    self.used.add(&queue_name(&task.step), OPEN, -1);
-                }
+            Entry::Done { task, .. } | Entry::Failed { task, .. } if self.gated.remove(task) => {
+                self.used.add(&queue_name(&task.step), OPEN, -1);
             }
             _ => {}
         }

@@ -48,7 +48,11 @@ enum Input {
     Decisions(Vec<(RequestKey, Decision)>),
     Expired(RequestKey, Timestamp),
     /// A person called something off. By then all that stands before it had come in.
-    Cancelled { scope: Scope, by: String, reason: Option<String> },
+    Cancelled {
+        scope: Scope,
+        by: String,
+        reason: Option<String>,
+    },
 }
 
 /// Runs a cycle again from its journal and compares.

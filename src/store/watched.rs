@@ -29,8 +29,11 @@ pub struct Watched<S: CheckpointStore + 'static> {
     /// Remembered, so that nobody waits for the disk to hear it.
     value_most: usize,
     /// Where the store is sent with work, and where it comes back. Made with the first write.
-    thread: Option<(Sender<Away<S>>, Receiver<Home<S>>)>,
+    thread: Option<Ways<S>>,
 }
+
+/// The way to the thread, and the way back.
+type Ways<S> = (Sender<Away<S>>, Receiver<Home<S>>);
 
 /// Where the store is.
 enum Place<S> {

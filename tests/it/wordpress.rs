@@ -2,6 +2,8 @@
 //!
 //! `.ci/run` installs them: wordpress, php-cli, php-mysql, mariadb-server. Where they are absent, these tests say so.
 
+#![expect(clippy::await_holding_lock, reason = "one test at a time has the server, from its beginning to its end")]
+
 use crate::cli::place::{FIRST, Place, Ran, list, text};
 use crate::skip::skipped;
 use base64::Engine as _;

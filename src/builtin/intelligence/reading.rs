@@ -263,7 +263,7 @@ pub fn quote(text: &str, max: usize) -> String {
     let text = text.trim();
     let Some((most, _)) = text.char_indices().nth(max) else { return text.to_owned() };
     let sentence = sentence_ends(text).take_while(|end| *end <= most).filter(|end| *end > max / 3).last();
-    let word = || text[..most].rfind(' ').unwrap_or(most);
+    let word = || if text[most..].starts_with(' ') { most } else { text[..most].rfind(' ').unwrap_or(most) };
     text[..sentence.unwrap_or_else(word)].trim_end().to_owned()
 }
 

@@ -105,10 +105,13 @@ impl StepKind for DraftKind {
         findings.extend(answer::cut(generated, &text));
         let repairs = usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0);
         // The composer would only say the same again; a model may mend it.
-        if trouble.is_none() && !findings.is_empty() && generated.model != "template" && cx.replies.len() <= repairs {
-            if let Request::Generate(first) = &first {
-                return Ok(Turn::Ask(vec![Request::Generate(writing::repair(cx, first, &text, &findings, "article"))]));
-            }
+        if trouble.is_none()
+            && !findings.is_empty()
+            && generated.model != "template"
+            && cx.replies.len() <= repairs
+            && let Request::Generate(first) = &first
+        {
+            return Ok(Turn::Ask(vec![Request::Generate(writing::repair(cx, first, &text, &findings, "article"))]));
         }
         let mut output = Output::default();
         let title = writing::title_of(&text).unwrap_or_else(|| outline.title.clone());

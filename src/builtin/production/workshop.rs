@@ -76,8 +76,7 @@ pub fn work(
 ) -> Stage {
     let mut written: Vec<Written> = vec![Written::default(); jobs.len()];
     let mut open: Vec<usize> = (0..jobs.len()).collect();
-    let mut round = 0;
-    for turn in replies {
+    for (round, turn) in replies.iter().enumerate() {
         for (job, reply) in open.iter().zip(turn) {
             take(&mut written[*job], reply, &jobs[*job]);
         }
@@ -91,7 +90,6 @@ pub fn work(
             let written = &written[*job];
             round < repairs && written.trouble.is_none() && !written.findings.is_empty() && written.model() != Some("template")
         });
-        round += 1;
         if open.is_empty() {
             return Stage::Done(written);
         }

@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tls {
     /// It begins open and is closed before anything is said.
-    StartTls,
+    Upgraded,
     Implicit,
     /// Only to a server on this machine or behind a tunnel.
     None,
@@ -59,10 +59,10 @@ impl Smtp {
         let tls = match config.text("tls") {
             Some("implicit") => Tls::Implicit,
             Some("none") => Tls::None,
-            _ => Tls::StartTls,
+            _ => Tls::Upgraded,
         };
         let usual = match tls {
-            Tls::StartTls => 587,
+            Tls::Upgraded => 587,
             Tls::Implicit => 465,
             Tls::None => 25,
         };
@@ -147,7 +147,7 @@ impl Smtp {
         let us = ClientId::default();
         let tls = match self.tls {
             Tls::None => None,
-            Tls::StartTls | Tls::Implicit => Some(TlsParameters::new(self.host.clone())?),
+            Tls::Upgraded | Tls::Implicit => Some(TlsParameters::new(self.host.clone())?),
         };
         let (implicit, starting) = if self.tls == Tls::Implicit { (tls, None) } else { (None, tls) };
         let server = (self.host.as_str(), self.port);
