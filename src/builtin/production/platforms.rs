@@ -113,7 +113,7 @@ pub const PLATFORMS: &[Platform] = &[
         name: "linkedin",
         form: Form::Post,
         limits: Limits { characters: Some(3_000), ..NONE },
-        source: "https://www.linkedin.com/help/linkedin/answer/a528176 (3,000 characters)",
+        source: "https://linkedinpreview.com/blog/linkedin-post-length (3,000 characters since June 2021)",
         seen: "2026-11-22",
     },
     Platform {
