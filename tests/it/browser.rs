@@ -169,6 +169,14 @@ impl Chromium {
         self.window(1280, 900, false);
     }
 
+    /// Opens a page, judges it and keeps its picture.
+    #[track_caller]
+    fn judge(&mut self, address: &str, name: &str) {
+        self.open(address);
+        self.accessible(name);
+        self.keep(name);
+    }
+
     /// What can be checked of accessibility by looking at the page: names for everything one can use, one title, landmarks,
     /// a language, and contrast of all text in both schemes.
     #[track_caller]
@@ -279,9 +287,7 @@ fn a_link_and_a_proposal_are_decided_in_a_browser() {
     let mut page = Chromium::start(program);
     page.window(1280, 900, false);
 
-    page.open(&service.at(link));
-    page.accessible("link");
-    page.keep("link");
+    page.judge(&service.at(link), "link");
     page.click("#name");
     page.types("Ann");
     page.press("Enter");
@@ -307,9 +313,7 @@ fn a_link_and_a_proposal_are_decided_in_a_browser() {
     page.click("#back button");
     page.until("location.pathname !== '/queue' && document.querySelector('[role=status]')?.innerText.includes('Sent back')");
 
-    page.open(&service.at("/proposals"));
-    page.accessible("proposals-open");
-    page.keep("proposals-open");
+    page.judge(&service.at("/proposals"), "proposals-open");
     page.click("a.piece");
     page.until("location.pathname.startsWith('/proposals/') && document.readyState === 'complete'");
     page.accessible("proposal");
@@ -320,9 +324,7 @@ fn a_link_and_a_proposal_are_decided_in_a_browser() {
     page.accessible("proposal-rejecting");
     page.click("#reject button");
     page.until("location.pathname === '/proposals' && document.body.innerText.includes('rejected by Ben')");
-    page.open(&service.at("/cycles/first-loop/5"));
-    page.accessible("cycle-whole");
-    page.keep("cycle-whole");
+    page.judge(&service.at("/cycles/first-loop/5"), "cycle-whole");
 }
 
 #[test]
@@ -334,9 +336,7 @@ fn a_person_reviews_in_a_browser() {
     let mut page = Chromium::start(program);
     page.window(1280, 900, false);
 
-    page.open(&service.at(&format!("/login?token={}", service.token)));
-    page.accessible("login");
-    page.keep("login");
+    page.judge(&service.at(&format!("/login?token={}", service.token)), "login");
     page.until("!location.search.includes('token')");
     page.click("#name");
     page.types("Ann");
@@ -388,21 +388,11 @@ fn a_person_reviews_in_a_browser() {
     page.click("#reject button");
     page.until("location.pathname === '/queue' && document.readyState === 'complete'");
     service.wait_for("closed");
-    page.open(&service.at("/cycles"));
-    page.accessible("cycles");
-    page.keep("cycles");
-    page.open(&service.at("/cycles/first-loop/1"));
-    page.accessible("cycle");
-    page.keep("cycle");
-    page.open(&service.at("/proposals"));
-    page.accessible("proposals");
-    page.keep("proposals");
-    page.open(&service.at("/pieces/first-loop/o-fffffff"));
-    page.accessible("nothing-here");
-    page.keep("nothing-here");
-    page.open(&service.at("/go/AAAA.AAAA"));
-    page.accessible("a-link-that-does-not-work");
-    page.keep("a-link-that-does-not-work");
+    page.judge(&service.at("/cycles"), "cycles");
+    page.judge(&service.at("/cycles/first-loop/1"), "cycle");
+    page.judge(&service.at("/proposals"), "proposals");
+    page.judge(&service.at("/pieces/first-loop/o-fffffff"), "nothing-here");
+    page.judge(&service.at("/go/AAAA.AAAA"), "a-link-that-does-not-work");
     let published = place.files("workflows/first-loop/out");
     assert_eq!(published.len(), 2, "what was approved went out");
 }

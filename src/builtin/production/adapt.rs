@@ -102,7 +102,7 @@ impl StepKind for Adapt {
             };
             texts.iter().zip(&platforms).map(of).collect()
         };
-        let repairs = usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0);
+        let repairs = writing::repairs(cx);
         let written = match work(cx, cx.replies, &jobs, repairs, judge) {
             Stage::Ask(requests) => return Ok(Turn::Ask(requests)),
             Stage::Done(written) => written,

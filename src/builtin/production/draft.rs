@@ -103,7 +103,7 @@ impl StepKind for DraftKind {
             },
         );
         findings.extend(answer::cut(generated, &text));
-        let repairs = usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0);
+        let repairs = writing::repairs(cx);
         // The composer would only say the same again; a model may mend it.
         if trouble.is_none()
             && !findings.is_empty()

@@ -167,7 +167,7 @@ impl StepKind for Personalize {
             };
             texts.iter().map(of).collect()
         };
-        let repairs = usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0);
+        let repairs = writing::repairs(cx);
         let mut written = match work(cx, &cx.replies[1..], &jobs, repairs, judge) {
             Stage::Ask(requests) => return Ok(Turn::Ask(requests)),
             Stage::Done(written) => written,

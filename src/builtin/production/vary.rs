@@ -187,7 +187,7 @@ impl StepKind for Vary {
             };
             texts.iter().zip(&close).map(of).collect()
         };
-        let written = match work(cx, cx.replies, &jobs, number("repair", 2), judge) {
+        let written = match work(cx, cx.replies, &jobs, writing::repairs(cx), judge) {
             Stage::Ask(requests) => return Ok(Turn::Ask(requests)),
             Stage::Done(written) => written,
         };

@@ -171,6 +171,11 @@ pub fn is_composer(cx: &StepContext<'_>) -> bool {
     provider.is_none_or(|provider| provider.kind == "template")
 }
 
+/// How often a text is asked for again when its checks find something: `repair`, 2 unless the step says otherwise.
+pub fn repairs(cx: &StepContext<'_>) -> usize {
+    usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0)
+}
+
 /// Asks to mend what the checks found in `text`, which was the answer to `first`.
 pub fn repair(cx: &StepContext<'_>, first: &Generate, text: &str, findings: &[Finding], what: &str) -> Generate {
     let list: String = findings

@@ -1,6 +1,6 @@
 //! What people decide: gates, effects in doubt, undoing.
 
-use super::WorkflowFile;
+use super::{Decider, WorkflowFile};
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
 
@@ -98,9 +98,8 @@ pub struct GateDecision {
     #[arg(long)]
     pub all: bool,
 
-    /// Who decides
-    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub decider: Decider,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -137,9 +136,8 @@ pub struct GateEdit {
     #[arg(long, value_name = "PATH")]
     pub file: Option<PathBuf>,
 
-    /// Who decides
-    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub decider: Decider,
 }
 
 /// Decide about everything that waits, one piece after the other
@@ -157,9 +155,8 @@ pub struct Review {
     #[command(flatten)]
     pub workflow: WorkflowFile,
 
-    /// Who decides
-    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub decider: Decider,
 }
 
 /// Decide about pieces of which nobody knows whether they went out
@@ -209,9 +206,8 @@ pub struct EffectDecision {
     #[arg(long)]
     pub all: bool,
 
-    /// Who decides
-    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub decider: Decider,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -240,7 +236,6 @@ pub struct Undo {
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 
-    /// Who decides
-    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub decider: Decider,
 }

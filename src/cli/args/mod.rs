@@ -129,3 +129,11 @@ pub struct WorkflowFile {
     #[arg(value_name = "WORKFLOW")]
     pub file: Option<PathBuf>,
 }
+
+/// The person, when a command takes a decision.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Decider {
+    /// Who decides
+    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
+    pub by: Option<String>,
+}

@@ -1,6 +1,6 @@
 //! What the team's own files and numbers say: tune, os.
 
-use super::{GateDecision, GateItem, GateReject, WorkflowFile};
+use super::{Decider, GateDecision, GateItem, GateReject, WorkflowFile};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -44,9 +44,8 @@ pub struct TuneRevert {
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 
-    /// Who decides
-    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub decider: Decider,
 }
 
 /// Look after the Client OS
@@ -231,7 +230,6 @@ pub struct OsReviewEdit {
     #[arg(long, value_name = "TEXT")]
     pub text: Option<String>,
 
-    /// Who decides
-    #[arg(long = "as", value_name = "NAME", env = "LOOPCTL_AS")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub decider: Decider,
 }

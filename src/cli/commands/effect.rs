@@ -98,7 +98,7 @@ fn settle(
     let (file, words) = split_words(&decision.words);
     let mut open = Open::load(place, file.as_deref(), output)?;
     let chosen = open.chosen(&words, decision.all)?;
-    let by = super::gate::who(decision.by.as_deref());
+    let by = super::gate::who(decision.decider.by.as_deref());
     let pinned = open.project.as_pinned(open.journal.as_ref())?;
     let project = pinned.as_ref().unwrap_or(&open.project);
     for doubt in &chosen {

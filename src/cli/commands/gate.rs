@@ -30,16 +30,23 @@ pub fn run(args: &Gate, place: &Place, output: &Output) -> Result<Exit, Failure>
             open.show(open.gate(&one(&words)?)?, output)
         }
         GateCommand::Approve(decision) => {
-            decide_all(place, &decision.words, decision.all, decision.by.as_deref(), &Verdict::Approve, output)
+            decide_all(place, &decision.words, decision.all, decision.decider.by.as_deref(), &Verdict::Approve, output)
         }
         GateCommand::Reject(reject) => {
             let verdict = Verdict::Reject { reason: reject.reason.clone() };
-            decide_all(place, &reject.decision.words, reject.decision.all, reject.decision.by.as_deref(), &verdict, output)
+            decide_all(
+                place,
+                &reject.decision.words,
+                reject.decision.all,
+                reject.decision.decider.by.as_deref(),
+                &verdict,
+                output,
+            )
         }
         GateCommand::SendBack(back) => {
             let to = back.to.as_deref().unwrap_or_default();
             let verdict = Verdict::SendBack { to: StepId::new(to), reason: back.reason.clone() };
-            decide_all(place, &back.decision.words, back.decision.all, back.decision.by.as_deref(), &verdict, output)
+            decide_all(place, &back.decision.words, back.decision.all, back.decision.decider.by.as_deref(), &verdict, output)
         }
         GateCommand::Edit(edit) => self::edit(place, edit, output),
         GateCommand::Stats(stats) => super::gate_stats::run(stats, place, output),
@@ -356,7 +363,7 @@ fn edit(place: &Place, args: &GateEdit, output: &Output) -> Result<Exit, Failure
     let verdict =
         if text.trim() == gate.approve.text.trim() { Verdict::Approve } else { Verdict::Edit { text: text.trim().to_owned() } };
     let word = if verdict == Verdict::Approve { "Approved without a change:" } else { "Kept your words and approved" };
-    let decision = Decision::new(verdict, who(args.by.as_deref()), open.now(), gate.approve.pins);
+    let decision = Decision::new(verdict, who(args.decider.by.as_deref()), open.now(), gate.approve.pins);
     let missing = runtime::decide(open.journal.as_mut(), &open.project.workflow.id, open.view.cycle, &gate.key, decision)?;
     let word = if missing > 0 && word.starts_with("Kept") { "Kept your words in" } else { word };
     told(&open, &[gate], &[missing], word, output);

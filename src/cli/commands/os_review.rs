@@ -35,12 +35,12 @@ pub fn run(args: &OsReview, place: &Place, output: &Output) -> Result<Exit, Fail
         }
         Some(OsReviewCommand::Accept(decision)) => {
             let (mut desk, chosen) = chosen(place, &decision.words, decision.all, output)?;
-            let by = who(decision.by.as_deref());
+            let by = who(decision.decider.by.as_deref());
             desk.accept(&chosen, None, &by, output)
         }
         Some(OsReviewCommand::Reject(reject)) => {
             let (mut desk, chosen) = chosen(place, &reject.decision.words, reject.decision.all, output)?;
-            desk.reject(&chosen, reject.reason.as_deref(), &who(reject.decision.by.as_deref()), output)
+            desk.reject(&chosen, reject.reason.as_deref(), &who(reject.decision.decider.by.as_deref()), output)
         }
         Some(OsReviewCommand::Edit(edit)) => self::edit(place, edit, output),
     }
@@ -404,5 +404,5 @@ fn edit(place: &Place, args: &OsReviewEdit, output: &Output) -> Result<Exit, Fai
             .help("to turn a proposal down, use `loopctl os review reject`"));
     }
     let own = (text.trim() != edit.after).then(|| text.trim().to_owned());
-    desk.accept(&[proposed], own.as_deref(), &who(args.by.as_deref()), output)
+    desk.accept(&[proposed], own.as_deref(), &who(args.decider.by.as_deref()), output)
 }

@@ -34,7 +34,7 @@ pub fn run(args: &Review, place: &Place, output: &Output) -> Result<Exit, Failur
         output.facts("waiting", &facts);
         return Ok(if queue.is_empty() { Exit::Ok } else { Exit::Waiting });
     }
-    Session { project, by: who(args.by.as_deref()), output, passed: BTreeSet::new(), decided: 0 }.go()
+    Session { project, by: who(args.decider.by.as_deref()), output, passed: BTreeSet::new(), decided: 0 }.go()
 }
 
 /// One thing that waits.

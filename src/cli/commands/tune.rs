@@ -115,7 +115,7 @@ fn revert(place: &Place, args: &TuneRevert, output: &Output) -> Result<Exit, Fai
     let reason = args.reason.clone().map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     let reason = reason.unwrap_or_else(|| "taken back".to_owned());
     let act = Act::Set { path: path.clone(), from: last.new, to: last.old, reason };
-    operate(journal.as_mut(), &project.workflow.id, act, &who(args.by.as_deref()), now)?;
+    operate(journal.as_mut(), &project.workflow.id, act, &who(args.decider.by.as_deref()), now)?;
     output.either("reverted", &json!({"parameter": path, "from": last.new, "to": last.old}), || {
         format!(
             "{} {path} goes from {:.3} back to {:.3} in the next cycle. The evidence that moved it does not move it again.",

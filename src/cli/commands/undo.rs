@@ -46,7 +46,8 @@ pub fn run(args: &Undo, place: &Place, output: &Output) -> Result<Exit, Failure>
         Failure::new("cli::no-such-item", format!("the log has no record `{word}`"))
             .help(format!("`loopctl log {}` shows the number of each", project.file))
     })?;
-    let undo = Undoing { project: &project, by: who(args.by.as_deref()), number: record.number, place: record.place, output };
+    let undo =
+        Undoing { project: &project, by: who(args.decider.by.as_deref()), number: record.number, place: record.place, output };
     match record.place {
         LogPlace::Operation { index } => {
             let operations = journal.operations(&project.workflow.id)?;
