@@ -9,6 +9,7 @@ use super::guarded::guarded_on_a_thread;
 use crate::runtime::JournalError;
 use redb::{Builder, Database, DatabaseError, Durability, ReadableDatabase, StorageError, TableDefinition};
 use std::fs::File;
+use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,24 +34,20 @@ impl RedbEngine {
     pub fn open(folder: &Path, check: bool) -> Result<RedbEngine, JournalError> {
         std::fs::create_dir_all(folder).map_err(|cause| error::io(folder, "make the store's folder", cause))?;
         let path = folder.join("redb");
-        let is_new = !path.exists();
-        // A store that was dropped a moment ago in this process may still be locked.
-        let until = Instant::now() + Duration::from_secs(2);
-        let database = loop {
-            let opened = guarded_on_a_thread(|| builder(check && !is_new).create(&path));
-            match opened {
-                Ok(Ok(database)) => break database,
-                Ok(Err(DatabaseError::DatabaseAlreadyOpen)) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => return Err(error::locked(folder, "another process")),
-                Ok(Err(cause)) => return Err(error::redb(folder, "open the store", cause.into())),
-                Err(panic) => {
-                    return Err(error::damaged(format!("the store in `{}` cannot be opened: {panic}", folder.display()), None));
-                }
+        if !path.exists() {
+            // A file under this name is whole: whoever is killed while it is made leaves one under the other name, which
+            // nobody ever acknowledged anything in.
+            let beside = folder.join("redb.new");
+            let io = |doing: &'static str| move |cause: io::Error| error::io(folder, doing, cause);
+            match std::fs::remove_file(&beside) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(io("remove an unfinished store")(cause)),
+                _ => {}
             }
-        };
-        RedbEngine::of(database, folder)
+            drop(RedbEngine::of(database(&beside, folder, false)?, folder)?);
+            File::open(&beside).and_then(|file| file.sync_all()).map_err(io("sync the new store"))?;
+            std::fs::rename(&beside, &path).map_err(io("name the new store"))?;
+        }
+        RedbEngine::of(database(&path, folder, check)?, folder)
     }
 
     /// On any bytes, for the tests of power cuts.
@@ -74,6 +71,25 @@ impl RedbEngine {
     fn table(&self) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, JournalError> {
         let reading = self.database.begin_read().map_err(failed(&self.folder, "read"))?;
         reading.open_table(TABLE).map_err(failed(&self.folder, "read"))
+    }
+}
+
+/// Opens or makes a database file of the store in `folder`.
+fn database(path: &Path, folder: &Path, check: bool) -> Result<Database, JournalError> {
+    // A store that was dropped a moment ago in this process may still be locked.
+    let until = Instant::now() + Duration::from_secs(2);
+    loop {
+        match guarded_on_a_thread(|| builder(check).create(path)) {
+            Ok(Ok(database)) => return Ok(database),
+            Ok(Err(DatabaseError::DatabaseAlreadyOpen)) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Ok(Err(DatabaseError::DatabaseAlreadyOpen)) => return Err(error::locked(folder, "another process")),
+            Ok(Err(cause)) => return Err(error::redb(folder, "open the store", cause.into())),
+            Err(panic) => {
+                return Err(error::damaged(format!("the store in `{}` cannot be opened: {panic}", folder.display()), None));
+            }
+        }
     }
 }
 
@@ -139,5 +155,29 @@ impl Engine for RedbEngine {
 
     fn finding(&self) -> Option<String> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_whose_making_was_cut_off_is_made_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(RedbEngine::open(folder.path(), true).expect("made"));
+        let whole = std::fs::read(folder.path().join("redb")).expect("there");
+        // What a kill leaves: any part of the file under its first name, or all of it.
+        for kept in [0, 1, 100, 4096, whole.len() / 2, whole.len()] {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::fs::write(folder.path().join("redb.new"), &whole[..kept]).expect("writable");
+            let mut engine =
+                RedbEngine::open(folder.path(), true).unwrap_or_else(|error| panic!("{kept} bytes: {}", error.message));
+            engine.apply(vec![(b"key".to_vec(), Some(b"value".to_vec()))], true).expect("written");
+            assert!(!folder.path().join("redb.new").exists());
+            drop(engine);
+            let engine = RedbEngine::open(folder.path(), true).expect("opened");
+            assert_eq!(engine.get(b"key").expect("read"), Some(b"value".to_vec()));
+        }
     }
 }

@@ -13,10 +13,23 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 pub const FIRST: &str = "workflows/first-loop.kdl";
+pub const STARTER: &str = "tried/tried.kdl";
 pub const LOOPCTL: &str = env!("CARGO_BIN_EXE_loopctl");
+
+/// The program that is tried: the one that was built with the tests, or another build of the same source
+/// (`LOOPCTL_TEST_PROGRAM=target/release/loopctl`), so that a long suite can use a fast one.
+pub fn program() -> std::ffi::OsString {
+    match std::env::var_os("LOOPCTL_TEST_PROGRAM") {
+        Some(path) => std::path::absolute(path).expect("a path").into_os_string(),
+        None => LOOPCTL.into(),
+    }
+}
 
 pub struct Desk {
     folder: TempDir,
+    /// Where its state lies, and the workflow's name.
+    state: &'static str,
+    workflow: &'static str,
 }
 
 /// What a command said and how it ended.
@@ -32,13 +45,27 @@ impl Desk {
     /// The bundled workflows, not yet run. The backtest is left out: it takes most of a cycle's time, and learning is not
     /// what is tried here.
     pub fn new() -> Desk {
-        let desk = Desk { folder: tempfile::tempdir().expect("a temporary folder") };
+        let desk = Desk::empty("workflows/.loopctl", "first-loop");
         let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows");
         copy(&bundled.join("first-loop"), &desk.path("workflows/first-loop"));
         std::fs::copy(bundled.join("first-loop.kdl"), desk.path(FIRST)).expect("copied");
         // What a person ran in the repository is not what is tried.
         let _ = std::fs::remove_dir_all(desk.path("workflows/first-loop/out"));
         desk.edit(FIRST, "backtest horizon=\"30d\"", "");
+        desk
+    }
+
+    fn empty(state: &'static str, workflow: &'static str) -> Desk {
+        Desk { folder: tempfile::tempdir().expect("a temporary folder"), state, workflow }
+    }
+
+    /// What `loopctl init` writes, as a recording, one piece a week: a small loop whose cycle takes a moment, and which has
+    /// something to publish in each of the first weeks.
+    pub fn starter() -> Desk {
+        let desk = Desk::empty("tried/.loopctl", "tried");
+        desk.run("init tried").exit(0);
+        desk.edit(STARTER, "every \"7d\" at=\"06:00\"", "every \"7d\" at=\"06:00\"\n    recorded from=\"2026-11-23 06:00\"");
+        desk.edit(STARTER, "cap 3 per=\"week\"", "cap 1 per=\"week\"");
         desk
     }
 
@@ -63,7 +90,7 @@ impl Desk {
 
     /// A command with words that are separated by spaces, ready to start.
     pub fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(LOOPCTL);
+        let mut command = Command::new(program());
         command
             .args(words.split_whitespace())
             .current_dir(self.folder.path())
@@ -85,14 +112,14 @@ impl Desk {
         found
     }
 
-    /// The cycles of the first loop with their entries, read past the program.
+    /// The cycles of its loop with their entries, read past the program.
     pub fn cycles(&self) -> Vec<(CycleNo, CycleStatus, Vec<Entry>)> {
-        let state = self.path("workflows/.loopctl");
+        let state = self.path(self.state);
         if !state.is_dir() {
             return Vec::new();
         }
         let journal = loopctl::store::open(&state, &OpenOptions::default()).expect("whole and free");
-        let workflow = WorkflowId::new("first-loop");
+        let workflow = WorkflowId::new(self.workflow);
         let cycles = journal.cycles(&workflow).expect("readable").into_iter();
         cycles.map(|(cycle, status)| (cycle, status, journal.read(&workflow, cycle).expect("whole"))).collect()
     }

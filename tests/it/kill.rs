@@ -1,11 +1,11 @@
 //! The real binary, killed at random moments and run again until it is done: what comes out is what comes out of a run
 //! that nobody disturbed.
 //!
-//! `LOOPCTL_KILLS=1000` kills that often instead of a dozen times. The seed of a failure is printed; `LOOPCTL_SEED` begins
-//! with it.
+//! `LOOPCTL_KILLS=1000` kills the bundled loop that often instead of a dozen times, `LOOPCTL_SMALL_KILLS` a small one, and `LOOPCTL_TEST_PROGRAM` names a faster build of the
+//! program for that. The seed of a failure is printed; `LOOPCTL_SEED` begins with it.
 #![cfg(unix)]
 
-use crate::desk::{Desk, FIRST, Said, assert_sound};
+use crate::desk::{Desk, FIRST, STARTER, Said, assert_sound};
 use loopctl::base::{CycleNo, Digest, Rng, TaskId};
 use loopctl::engine::{Carry, Entry};
 use loopctl::model::Item;
@@ -17,8 +17,21 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 const CYCLES: usize = 3;
-/// What `cap 3 per="week"` allows; a cycle is a week here.
-const PIECES: usize = 3;
+
+/// A loop that is killed; a cycle of it is a week.
+struct Victim {
+    make: fn() -> Desk,
+    file: &'static str,
+    /// Where its pages go.
+    out: &'static str,
+    /// What its cap allows in a week.
+    pieces: usize,
+    clean: OnceLock<Clean>,
+}
+
+static FIRST_LOOP: Victim =
+    Victim { make: Desk::new, file: FIRST, out: "workflows/first-loop/out", pieces: 3, clean: OnceLock::new() };
+static STARTER_LOOP: Victim = Victim { make: Desk::starter, file: STARTER, out: "tried/out", pieces: 1, clean: OnceLock::new() };
 
 /// What an undisturbed run leaves behind.
 struct Clean {
@@ -36,25 +49,26 @@ enum Outcome {
     Deferred(String),
 }
 
-fn clean() -> &'static Clean {
-    static CLEAN: OnceLock<Clean> = OnceLock::new();
-    CLEAN.get_or_init(|| {
-        let desk = Desk::new();
-        let began = Instant::now();
-        desk.run(&format!("run {FIRST} --cycles {CYCLES} --approve-all")).exit(0);
-        let took = began.elapsed();
-        let cycles = desk.cycles();
-        let clean = Clean { files: published(&desk), outcomes: outcomes(&cycles), carries: carries(&cycles), took };
-        assert_eq!(clean.files.len(), CYCLES * PIECES);
-        clean
-    })
-}
+impl Victim {
+    fn clean(&self) -> &Clean {
+        self.clean.get_or_init(|| {
+            let desk = (self.make)();
+            let began = Instant::now();
+            desk.run(&format!("run {} --cycles {CYCLES} --approve-all", self.file)).exit(0);
+            let took = began.elapsed();
+            let cycles = desk.cycles();
+            let clean = Clean { files: self.published(&desk), outcomes: outcomes(&cycles), carries: carries(&cycles), took };
+            assert_eq!(clean.files.len(), CYCLES * self.pieces);
+            clean
+        })
+    }
 
-/// What was published. A kill between writing a page and naming it may leave the unnamed one behind.
-fn published(desk: &Desk) -> BTreeMap<String, Vec<u8>> {
-    let mut files = desk.files("workflows/first-loop/out");
-    files.retain(|name, _| !name.ends_with(".loopctl-tmp"));
-    files
+    /// What was published. A kill between writing a page and naming it may leave the unnamed one behind.
+    fn published(&self, desk: &Desk) -> BTreeMap<String, Vec<u8>> {
+        let mut files = desk.files(self.out);
+        files.retain(|name, _| !name.ends_with(".loopctl-tmp"));
+        files
+    }
 }
 
 fn outcomes(cycles: &[(CycleNo, CycleStatus, Vec<Entry>)]) -> Vec<BTreeMap<TaskId, Outcome>> {
@@ -113,15 +127,15 @@ fn signalled(desk: &Desk, words: &str, signal: i32, after: Duration) -> (bool, S
 
 /// Runs until all cycles are closed and disturbs it `most` times on the way; returns how often it was disturbed and the
 /// exit codes of the runs that were not killed.
-fn disturbed(desk: &Desk, rng: &mut Rng, signal: i32, most: u64) -> (u64, Vec<i32>) {
-    let longest = clean().took.as_micros() as u64 / CYCLES as u64;
+fn disturbed(victim: &Victim, desk: &Desk, rng: &mut Rng, signal: i32, most: u64) -> (u64, Vec<i32>) {
+    let longest = victim.clean().took.as_micros() as u64 / CYCLES as u64;
     let (mut times, mut codes) = (0, Vec::new());
     loop {
         let left = CYCLES - desk.closed();
         if left == 0 {
             return (times, codes);
         }
-        let words = format!("run {FIRST} --cycles {left} --approve-all");
+        let words = format!("run {} --cycles {left} --approve-all", victim.file);
         let after = if times < most { Duration::from_micros(rng.below(longest + 1)) } else { Duration::from_secs(600) };
         let (hit, said) = signalled(desk, &words, signal, after);
         times += u64::from(hit);
@@ -138,9 +152,9 @@ fn disturbed(desk: &Desk, rng: &mut Rng, signal: i32, most: u64) -> (u64, Vec<i3
 }
 
 #[track_caller]
-fn assert_as_if_undisturbed(desk: &Desk, context: &str) {
-    let clean = clean();
-    let files = published(desk);
+fn assert_as_if_undisturbed(victim: &Victim, desk: &Desk, context: &str) {
+    let clean = victim.clean();
+    let files = victim.published(desk);
     assert_eq!(files.keys().collect::<Vec<_>>(), clean.files.keys().collect::<Vec<_>>(), "{context}: other files");
     for (name, text) in &files {
         assert_eq!(String::from_utf8_lossy(text), String::from_utf8_lossy(&clean.files[name]), "{context}: {name}");
@@ -174,21 +188,20 @@ fn assert_as_if_undisturbed(desk: &Desk, context: &str) {
         assert_eq!(tasks(mine), tasks(theirs), "{context}: what is remembered");
         assert!(mine == theirs, "{context}: something else");
     }
-    desk.run(&format!("store verify {FIRST}")).exit(0);
+    desk.run(&format!("store verify {}", victim.file)).exit(0);
 }
 
-#[test]
-fn a_run_that_is_killed_at_random_moments_ends_like_one_that_was_not() {
-    let all = number("LOOPCTL_KILLS", 12);
+/// Kills until it has killed `all` times, a dozen times in each fresh folder.
+fn kill(victim: &Victim, all: u64) {
     let mut seed = number("LOOPCTL_SEED", 1);
     let mut killed = 0;
     while killed < all {
-        let desk = Desk::new();
+        let desk = (victim.make)();
         let context = format!("LOOPCTL_SEED={seed}");
         println!("{context}: {killed} of {all} kills so far");
-        let (times, codes) = disturbed(&desk, &mut Rng::new(seed), libc::SIGKILL, (all - killed).min(12));
+        let (times, codes) = disturbed(victim, &desk, &mut Rng::new(seed), libc::SIGKILL, (all - killed).min(12));
         assert!(codes.iter().all(|code| *code == 0), "{context}: {codes:?}");
-        assert_as_if_undisturbed(&desk, &context);
+        assert_as_if_undisturbed(victim, &desk, &context);
         assert!(times > 0, "{context}: the kills came too late");
         killed += times;
         seed += 1;
@@ -196,13 +209,25 @@ fn a_run_that_is_killed_at_random_moments_ends_like_one_that_was_not() {
 }
 
 #[test]
+fn a_run_that_is_killed_at_random_moments_ends_like_one_that_was_not() {
+    kill(&FIRST_LOOP, number("LOOPCTL_KILLS", 12));
+}
+
+/// The small loop ends in a tenth of the time, so a long suite tries it ten times as often.
+#[test]
+fn a_small_loop_that_is_killed_at_random_moments_ends_like_one_that_was_not() {
+    kill(&STARTER_LOOP, number("LOOPCTL_SMALL_KILLS", 24));
+}
+
+#[test]
 fn a_run_that_is_interrupted_stops_in_good_order_and_goes_on() {
     for (signal, seed) in [(libc::SIGTERM, 101), (libc::SIGINT, 102)] {
-        let desk = Desk::new();
+        let victim = &FIRST_LOOP;
+        let desk = (victim.make)();
         let context = format!("signal {signal}, seed {seed}");
-        let (times, _) = disturbed(&desk, &mut Rng::new(seed), signal, 3 * number("LOOPCTL_KILLS", 12).div_ceil(12));
+        let (times, _) = disturbed(victim, &desk, &mut Rng::new(seed), signal, 3 * number("LOOPCTL_KILLS", 12).div_ceil(12));
         assert!(times > 0, "{context}: the signals came too late");
-        assert_as_if_undisturbed(&desk, &context);
+        assert_as_if_undisturbed(victim, &desk, &context);
     }
 }
 
