@@ -267,7 +267,7 @@ fn patterns() {
     heading(&format!("Combinations of up to three conditions over {rows} rows, s (goal 0.05)"));
     let options = Search { depth: 3, rows_min: 50, rate: 0.05, control: Control::Together };
     for (what, treated) in [("by share", None), ("by effect of a treatment", Some(treated))] {
-        let table = Table { attributes: attributes.clone(), outcome: outcome.clone(), treated };
+        let table = Table { attributes: attributes.clone(), outcome: outcome.clone(), treated, amounts: None };
         let time = median_of(3, || drop(black_box(mine(&table, &options))));
         line(what, time, "s", &format!("{} tested", mine(&table, &options).rules.len()));
     }

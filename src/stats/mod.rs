@@ -23,8 +23,8 @@
 //! *What changed:* `anomaly` a streaming watch over one series · `records` one over a dense stream · `root_cause` which part
 //! of a total explains it · `burst` rising counts and new terms.
 //!
-//! *Which combinations do better:* `bits` sets of rows · `fisher` the exact test · `subgroup` combinations that beat their
-//! parts, and chance.
+//! *Which combinations do better:* `bits` sets of rows · `fisher` the exact test · `amounts` money, where most is zero and a little is
+//! huge · `subgroup` combinations that beat their parts, and chance.
 //!
 //! *What comes next:* `forecast` smoothing, Theta and their median, chosen by trial, with intervals from past misses.
 //!
@@ -64,6 +64,7 @@ pub mod burst;
 pub mod records;
 pub mod root_cause;
 
+pub mod amounts;
 pub mod bits;
 pub mod fisher;
 pub mod subgroup;

@@ -4,8 +4,10 @@
 //! rows differ from all others and, when it is longer than one condition, also from what each shorter combination already
 //! says: its p-value is the largest of these exact tests (an intersection–union test), and all tested combinations share
 //! one false discovery rate. Where a treatment was given, what is compared is not who had the outcome but how much the
-//! treatment changed it, so that people who buy anyway are not mistaken for a success.
+//! treatment changed it, so that people who buy anyway are not mistaken for a success. Where rows have amounts, means are
+//! compared in the same way, by a permutation test (`amounts`).
 
+use super::amounts::{BINS, Classes, Moments, contrast, dealt_blindly};
 use super::bits::{Bits, Layout, intersect};
 use super::fisher::Exact;
 use super::intervals::{Interval, newcombe, wilson, z_of};
@@ -33,6 +35,8 @@ pub struct Table {
     pub outcome: Vec<bool>,
     /// For every row whether it was treated; `None` when nothing was.
     pub treated: Option<Vec<bool>>,
+    /// For every row an amount, under a ceiling already; the outcome is then that there is one. `None` when only that counts.
+    pub amounts: Option<Vec<f64>>,
 }
 
 impl Table {
@@ -48,7 +52,13 @@ impl Table {
             attributes: self.attributes.iter().map(attribute).collect(),
             outcome: pick(&self.outcome),
             treated: self.treated.as_deref().map(pick),
+            amounts: self.amounts.as_ref().map(|amounts| rows.iter().map(|row| amounts[*row]).collect()),
         }
+    }
+
+    /// Which arm a row is in: 0 for the others, 1 for the treated.
+    fn arm(&self, row: usize) -> usize {
+        self.treated.as_ref().map_or(0, |treated| usize::from(treated[row]))
     }
 }
 
@@ -94,6 +104,13 @@ impl Counts {
         }
     }
 
+    fn add(&mut self, hit: bool, treated: bool) {
+        self.rows += 1;
+        self.hits += usize::from(hit);
+        self.treated_rows += usize::from(treated);
+        self.treated_hits += usize::from(treated && hit);
+    }
+
     fn less(self, other: Counts) -> Counts {
         Counts {
             rows: self.rows - other.rows,
@@ -137,13 +154,41 @@ pub struct Rule {
     pub p_value: f64,
     /// The rate of false finds among all combinations at least as sure; a find has at most `Options::rate`.
     pub adjusted: f64,
+    /// Where rows have amounts.
+    pub amounts: Option<Box<Amounts>>,
+}
+
+/// What the amounts of a combination come to, by arm: of the others, and of the treated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Amounts {
+    pub inside: [Moments; 2],
+    pub outside: [Moments; 2],
+}
+
+impl Amounts {
+    fn together(&self) -> (Moments, Moments) {
+        (self.inside[0].plus(self.inside[1]), self.outside[0].plus(self.outside[1]))
+    }
+
+    fn turned(self) -> Amounts {
+        Amounts { inside: self.outside, outside: self.inside }
+    }
 }
 
 impl Rule {
-    /// The share inside relative to that of all rows.
+    /// The share (or the mean amount) inside relative to that of all rows.
     pub fn lift(&self) -> f64 {
+        let (inside, all) = self.inside_and_all();
+        inside / all
+    }
+
+    fn inside_and_all(&self) -> (f64, f64) {
+        if let Some(amounts) = &self.amounts {
+            let (inside, outside) = amounts.together();
+            return (inside.mean(), inside.plus(outside).mean());
+        }
         let all = (self.inside.hits + self.outside.hits) as f64 / (self.inside.rows + self.outside.rows) as f64;
-        self.inside.share() / all
+        (self.inside.share(), all)
     }
 
     /// The share of all rows that are inside.
@@ -153,12 +198,26 @@ impl Rule {
 
     /// Weighted relative accuracy: support times how much the share inside is above that of all (Lavrač, Flach and Zupan, 1999).
     pub fn gain(&self) -> f64 {
-        let all = (self.inside.hits + self.outside.hits) as f64 / (self.inside.rows + self.outside.rows) as f64;
-        self.support() * (self.inside.share() - all)
+        let (inside, all) = self.inside_and_all();
+        self.support() * (inside - all)
+    }
+
+    /// The same rule with all other rows inside.
+    pub fn turned(&self) -> Rule {
+        let amounts = self.amounts.as_ref().map(|amounts| Box::new(amounts.turned()));
+        Rule { inside: self.outside, outside: self.inside, amounts, ..self.clone() }
     }
 
     /// What is compared: inside minus outside of the share, or of what the treatment changed when there was one.
     pub fn effect(&self, treated: bool, confidence: f64) -> Option<Interval> {
+        if let Some(amounts) = &self.amounts {
+            let ([others, with], [others_out, with_out]) = (amounts.inside, amounts.outside);
+            if treated {
+                return contrast(&[(1.0, with), (-1.0, others), (-1.0, with_out), (1.0, others_out)], confidence);
+            }
+            let (inside, outside) = amounts.together();
+            return contrast(&[(1.0, inside), (-1.0, outside)], confidence);
+        }
         let pair = |counts: &Counts| (counts.hits as f64, counts.rows as f64);
         if !treated {
             return newcombe(pair(&self.inside), pair(&self.outside), confidence);
@@ -168,8 +227,17 @@ impl Rule {
         Some(Interval { estimate, low: estimate - reach, high: estimate + reach })
     }
 
-    /// The share inside, or what the treatment changed inside.
+    /// The share (or mean amount) inside, or what the treatment changed inside.
     pub fn level(&self, treated: bool, confidence: f64) -> Option<Interval> {
+        if let Some(amounts) = &self.amounts {
+            let [others, with] = amounts.inside;
+            let (inside, _) = amounts.together();
+            return if treated {
+                contrast(&[(1.0, with), (-1.0, others)], confidence)
+            } else {
+                contrast(&[(1.0, inside)], confidence)
+            };
+        }
         if treated {
             let [treated, others] = self.inside.arms();
             newcombe(treated, others, confidence)
@@ -199,7 +267,7 @@ impl Mined {
             effect.map_or(0.0, |effect| if effect.estimate > 0.0 { effect.low } else { -effect.high })
         };
         let mut finds: Vec<&Rule> = self.rules.iter().filter(|rule| rule.adjusted <= rate).collect();
-        let better = |rule: &Rule| against(treated, &rule.inside, &rule.outside);
+        let better = |rule: &Rule| rule.effect(treated, self.confidence).is_some_and(|effect| effect.estimate > 0.0);
         finds.sort_by(|a, b| {
             let surer = size(b).total_cmp(&size(a));
             surer.then_with(|| better(b).cmp(&better(a))).then_with(|| a.conditions.cmp(&b.conditions))
@@ -225,11 +293,132 @@ const HOPELESS: f64 = 0.3;
 const ARM_ROWS: usize = 30;
 const ARM_HITS: usize = 5;
 
+/// Rows of a combination by what they had, in a form that can be counted and taken away.
+trait Cell: Copy {
+    fn rows(&self) -> usize;
+    fn less(self, other: Self) -> Self;
+}
+
+impl Cell for Counts {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn less(self, other: Counts) -> Counts {
+        Counts::less(self, other)
+    }
+}
+
+/// Rows by class of amount, of the others and then of the treated.
+type Binned = [u32; 2 * BINS];
+
+impl Cell for Binned {
+    fn rows(&self) -> usize {
+        self.iter().sum::<u32>() as usize
+    }
+
+    fn less(self, other: Binned) -> Binned {
+        std::array::from_fn(|class| self[class] - other[class])
+    }
+}
+
+/// How combinations are counted and judged.
+struct Judge<'a, C> {
+    layout: Layout,
+    count: &'a dyn Fn(&Layout, &[u64]) -> C,
+    common: &'a dyn Fn(&Layout, &[u64], &[u64]) -> C,
+    /// Two-sided, inside against the rest.
+    test: &'a dyn Fn(&C, &C) -> f64,
+    /// Whether inside is above the rest.
+    above: &'a dyn Fn(&C, &C) -> bool,
+}
+
 /// Tests every combination.
 pub fn mine(table: &Table, options: &Options) -> Mined {
     let rows = table.outcome.len();
-    let treated = |row: usize| table.treated.as_ref().is_some_and(|treated| treated[row]);
-    let layout = Layout::new(rows, 4, |row| usize::from(table.outcome[row]) + 2 * usize::from(treated(row)));
+    let exact = Exact::new(rows);
+    let with_treatment = table.treated.is_some();
+    let mut rules = match &table.amounts {
+        None => {
+            let (all, found) = search(
+                table,
+                options,
+                &Judge {
+                    layout: Layout::new(rows, 4, |row| usize::from(table.outcome[row]) + 2 * table.arm(row)),
+                    count: &|layout, bits| Counts::of(layout.counts(bits)),
+                    common: &|layout, a, b| Counts::of(layout.common(a, b)),
+                    test: &|inside: &Counts, rest: &Counts| {
+                        if with_treatment {
+                            uplift_differs(inside, rest)
+                        } else {
+                            exact.two_sided((inside.hits, inside.rows), (rest.hits, rest.rows))
+                        }
+                    },
+                    above: &|inside, rest| against(with_treatment, inside, rest),
+                },
+            );
+            let rule = |(conditions, inside, p_value): (Vec<Condition>, Counts, f64)| Rule {
+                conditions,
+                inside,
+                outside: all.less(inside),
+                p_value,
+                adjusted: 1.0,
+                amounts: None,
+            };
+            found.into_iter().map(rule).collect::<Vec<_>>()
+        }
+        Some(amounts) => {
+            let classes = Classes::of(amounts);
+            let (all, found) = search(
+                table,
+                options,
+                &Judge {
+                    layout: Layout::new(rows, 2 * BINS, |row| classes.class(amounts[row]) + BINS * table.arm(row)),
+                    count: &|layout, bits| layout.counts(bits),
+                    common: &|layout, a, b| layout.common(a, b),
+                    test: &|inside: &Binned, rest: &Binned| {
+                        if with_treatment {
+                            amounts_differ(&binned(inside, rest, &classes.values))
+                        } else {
+                            let all: Binned = std::array::from_fn(|class| inside[class] + rest[class]);
+                            dealt_blindly(&classes.values, &inside[..BINS], &all[..BINS], &exact)
+                        }
+                    },
+                    above: &|inside, rest| above(with_treatment, &binned(inside, rest, &classes.values)),
+                },
+            );
+            let rule = |(conditions, inside, p_value): (Vec<Condition>, Binned, f64)| {
+                let outside = all.less(inside);
+                let amounts = Some(Box::new(binned(&inside, &outside, &classes.values)));
+                Rule { conditions, inside: told(&inside), outside: told(&outside), p_value, adjusted: 1.0, amounts }
+            };
+            found.into_iter().map(rule).collect()
+        }
+    };
+    let p_values: Vec<f64> = rules.iter().map(|rule| rule.p_value).collect();
+    let adjusted = match options.control {
+        Control::Together => benjamini_hochberg(&p_values),
+        Control::Any => benjamini_yekutieli(&p_values),
+    };
+    rules.iter_mut().zip(adjusted).for_each(|(rule, adjusted)| rule.adjusted = adjusted);
+    let finds = rules.iter().filter(|rule| rule.adjusted <= options.rate).count();
+    if table.amounts.is_some() {
+        // Tests went by classes; what is told is counted to the cent.
+        for rule in rules.iter_mut().filter(|rule| rule.adjusted <= options.rate) {
+            rule.amounts = again(table, &rule.conditions).and_then(|exact| exact.amounts);
+        }
+    }
+    rules.sort_by(|a, b| a.conditions.cmp(&b.conditions));
+    let confidence = 1.0 - options.rate.min(0.05) * finds.max(1) as f64 / rules.len().max(1) as f64;
+    let mut all = Counts::default();
+    (0..rows).for_each(|row| all.add(table.outcome[row], table.arm(row) == 1));
+    Mined { all, rules, confidence }
+}
+
+/// Every combination with enough rows, with what is in it and its p-value.
+fn search<C: Cell>(table: &Table, options: &Options, judge: &Judge<'_, C>) -> (C, Vec<(Vec<Condition>, C, f64)>) {
+    let rows = table.outcome.len();
+    let layout = &judge.layout;
     let mut sets: Vec<(Condition, Bits)> = Vec::new();
     for (at, attribute) in table.attributes.iter().enumerate() {
         let mut of_levels: Vec<Bits> = vec![layout.empty(); attribute.levels.len()];
@@ -243,108 +432,120 @@ pub fn mine(table: &Table, options: &Options) -> Mined {
     let all = {
         let mut everything = layout.empty();
         (0..rows).for_each(|row| layout.insert(&mut everything, row));
-        Counts::of(layout.counts(&everything))
+        (judge.count)(layout, &everything)
     };
-    let enough = |counts: &Counts| counts.rows >= options.rows_min.max(1) && counts.rows < rows;
-    sets.retain(|(_, bits)| enough(&Counts::of(layout.counts(bits))));
-    let mut found: Vec<(Vec<u16>, Counts)> = Vec::new();
-    let mut known: HashMap<[u16; 3], Counts> = HashMap::new();
+    let enough = |cell: &C| cell.rows() >= options.rows_min.max(1) && cell.rows() < rows;
+    sets.retain(|(_, bits)| enough(&(judge.count)(layout, bits)));
+    let mut found: Vec<(Vec<u16>, C)> = Vec::new();
+    let mut known: HashMap<[u16; 3], C> = HashMap::new();
     let mut both = Bits::new();
     for (i, (first, a)) in sets.iter().enumerate() {
-        let counts = Counts::of(layout.counts(a));
-        known.insert([i as u16, NO_SET, NO_SET], counts);
-        found.push((vec![i as u16], counts));
+        let cell = (judge.count)(layout, a);
+        known.insert([i as u16, NO_SET, NO_SET], cell);
+        found.push((vec![i as u16], cell));
         if options.depth < 2 {
             continue;
         }
         for (j, (second, b)) in sets.iter().enumerate().skip(i + 1).filter(|(_, (second, _))| second.0 != first.0) {
             intersect(a, b, &mut both);
-            let counts = Counts::of(layout.counts(&both));
-            if !enough(&counts) {
+            let cell = (judge.count)(layout, &both);
+            if !enough(&cell) {
                 continue;
             }
-            known.insert([i as u16, j as u16, NO_SET], counts);
-            found.push((vec![i as u16, j as u16], counts));
+            known.insert([i as u16, j as u16, NO_SET], cell);
+            found.push((vec![i as u16, j as u16], cell));
             if options.depth < 3 {
                 continue;
             }
             for (k, (_, c)) in sets.iter().enumerate().skip(j + 1).filter(|(_, (third, _))| third.0 != second.0) {
-                let counts = Counts::of(layout.common(&both, c));
-                if enough(&counts) {
-                    found.push((vec![i as u16, j as u16, k as u16], counts));
+                let cell = (judge.common)(layout, &both, c);
+                if enough(&cell) {
+                    found.push((vec![i as u16, j as u16, k as u16], cell));
                 }
             }
         }
     }
-    let exact = Exact::new(rows);
-    let with_treatment = table.treated.is_some();
-    let test = |inside: Counts, rest: Counts| {
-        if with_treatment {
-            uplift_differs(&inside, &rest)
-        } else {
-            exact.two_sided((inside.hits, inside.rows), (rest.hits, rest.rows))
-        }
-    };
-    let mut rules: Vec<Rule> = found
-        .into_iter()
-        .map(|(places, inside)| {
-            let outside = all.less(inside);
-            let mut p_value = test(inside, outside);
-            for shorter in parents(&places) {
-                if p_value > HOPELESS {
-                    break;
-                }
-                // A combination with enough rows has parents with at least as many.
-                let Some(parent) = known.get(&shorter) else { continue };
-                let rest = parent.less(inside);
-                p_value =
-                    if rest.rows == 0 || against(with_treatment, &inside, &outside) != against(with_treatment, &inside, &rest) {
-                        1.0
-                    } else {
-                        p_value.max(test(inside, rest))
-                    };
+    let judged = found.into_iter().map(|(places, inside)| {
+        let outside = all.less(inside);
+        let mut p_value = (judge.test)(&inside, &outside);
+        for shorter in parents(&places) {
+            if p_value > HOPELESS {
+                break;
             }
-            let conditions = places.iter().map(|place| sets[usize::from(*place)].0).collect();
-            Rule { conditions, inside, outside, p_value, adjusted: 1.0 }
-        })
-        .collect();
-    let p_values: Vec<f64> = rules.iter().map(|rule| rule.p_value).collect();
-    let adjusted = match options.control {
-        Control::Together => benjamini_hochberg(&p_values),
-        Control::Any => benjamini_yekutieli(&p_values),
+            // A combination with enough rows has parents with at least as many.
+            let Some(parent) = known.get(&shorter) else { continue };
+            let rest = parent.less(inside);
+            p_value = if rest.rows() == 0 || (judge.above)(&inside, &outside) != (judge.above)(&inside, &rest) {
+                1.0
+            } else {
+                p_value.max((judge.test)(&inside, &rest))
+            };
+        }
+        (places.iter().map(|place| sets[usize::from(*place)].0).collect(), inside, p_value)
+    });
+    (all, judged.collect())
+}
+
+/// Rows, and rows with an amount, by arm.
+fn told(binned: &Binned) -> Counts {
+    let arm = |at: usize| {
+        let rows: u32 = binned[at * BINS..(at + 1) * BINS].iter().sum();
+        [binned[at * BINS], rows - binned[at * BINS]]
     };
-    rules.iter_mut().zip(adjusted).for_each(|(rule, adjusted)| rule.adjusted = adjusted);
-    let finds = rules.iter().filter(|rule| rule.adjusted <= options.rate).count();
-    rules.sort_by(|a, b| a.conditions.cmp(&b.conditions));
-    let confidence = 1.0 - options.rate.min(0.05) * finds.max(1) as f64 / rules.len().max(1) as f64;
-    Mined { all, rules, confidence }
+    let ([missed, hit], [treated_missed, treated_hit]) = (arm(0), arm(1));
+    Counts::of([missed, hit, treated_missed, treated_hit])
+}
+
+fn binned(inside: &Binned, outside: &Binned, values: &[f64]) -> Amounts {
+    let arm = |binned: &Binned, at: usize| {
+        let mut moments = Moments::default();
+        let classes = binned[at * BINS..].iter().zip(values).filter(|(rows, _)| **rows > 0);
+        classes.for_each(|(rows, value)| moments.add(*value, f64::from(*rows)));
+        moments
+    };
+    Amounts { inside: [arm(inside, 0), arm(inside, 1)], outside: [arm(outside, 0), arm(outside, 1)] }
+}
+
+/// Whether inside is above the rest, by the mean or by what the treatment changed in it.
+fn above(treated: bool, amounts: &Amounts) -> bool {
+    let changed = |[others, with]: &[Moments; 2]| with.mean() - others.mean();
+    let (inside, outside) = amounts.together();
+    if treated { changed(&amounts.inside) > changed(&amounts.outside) } else { inside.mean() > outside.mean() }
+}
+
+/// Two-sided: did the treatment change the amounts more inside than in the rest? 1 where an arm is too small to say.
+fn amounts_differ(amounts: &Amounts) -> f64 {
+    let arms = amounts.inside.iter().chain(&amounts.outside);
+    if arms.clone().any(|arm| arm.count < ARM_ROWS as f64 || arm.told < ARM_HITS as f64) {
+        return 1.0;
+    }
+    let ([a, b], [c, d]) = (amounts.inside, amounts.outside);
+    let square: f64 = arms.map(|arm| arm.variance() / arm.count).sum();
+    normal_two_sided((b.mean() - a.mean() - d.mean() + c.mean()) / square.sqrt())
 }
 
 /// Counts of these conditions in another table, such as later data. `None` when a condition is not among its columns.
 pub fn again(table: &Table, conditions: &[Condition]) -> Option<Rule> {
     let sets = conditions.iter().map(|(at, level)| Some((&table.attributes.get(*at)?.codes, *level as u32)));
     let sets: Vec<(&Vec<u32>, u32)> = sets.collect::<Option<_>>()?;
-    let (mut inside, mut all) = (Counts::default(), Counts::default());
+    let (mut inside, mut outside) = (Counts::default(), Counts::default());
+    let mut amounts = table.amounts.as_ref().map(|_| Box::new(Amounts::default()));
     for (row, hit) in table.outcome.iter().enumerate() {
-        let treated = table.treated.as_ref().is_some_and(|treated| treated[row]);
-        let add = |counts: &mut Counts| {
-            counts.rows += 1;
-            counts.hits += usize::from(*hit);
-            counts.treated_rows += usize::from(treated);
-            counts.treated_hits += usize::from(treated && *hit);
-        };
-        add(&mut all);
-        if sets.iter().all(|(codes, level)| codes[row] == *level) {
-            add(&mut inside);
+        let arm = table.arm(row);
+        let meant = sets.iter().all(|(codes, level)| codes[row] == *level);
+        let counts = if meant { &mut inside } else { &mut outside };
+        counts.add(*hit, arm == 1);
+        if let (Some(sums), Some(amounts)) = (&mut amounts, &table.amounts) {
+            let sums = if meant { &mut sums.inside } else { &mut sums.outside };
+            sums[arm].add(amounts[row], 1.0);
         }
     }
-    let outside = all.less(inside);
-    let p_value = if table.treated.is_some() {
-        uplift_differs(&inside, &outside)
-    } else {
-        Exact::new(all.rows).two_sided((inside.hits, inside.rows), (outside.hits, outside.rows))
+    let p_value = match (&amounts, table.treated.is_some()) {
+        (Some(amounts), true) => amounts_differ(amounts),
+        (None, true) => uplift_differs(&inside, &outside),
+        (_, false) => Exact::new(table.outcome.len()).two_sided((inside.hits, inside.rows), (outside.hits, outside.rows)),
     };
-    Some(Rule { conditions: conditions.to_vec(), inside, outside, p_value, adjusted: p_value })
+    Some(Rule { conditions: conditions.to_vec(), inside, outside, p_value, adjusted: p_value, amounts })
 }
 
 const NO_SET: u16 = u16::MAX;
@@ -397,7 +598,7 @@ mod tests {
     fn table(header: &[String], rows: &[Vec<String>], columns: &[&str], outcome: &str) -> Table {
         let place = |name: &str| header.iter().position(|known| known == name).unwrap();
         let attributes = columns.iter().map(|name| attribute(name, rows.iter().map(|row| row[place(name)].clone()))).collect();
-        Table { attributes, outcome: rows.iter().map(|row| row[place(outcome)] == "1").collect(), treated: None }
+        Table { attributes, outcome: rows.iter().map(|row| row[place(outcome)] == "1").collect(), treated: None, amounts: None }
     }
 
     fn options(rows_min: usize) -> Options {
@@ -482,6 +683,80 @@ mod tests {
         assert!(with_finds.iter().all(|finds| *finds as f64 <= 0.05 * runs as f64), "{with_finds:?}");
     }
 
+    /// The e-mail test with what people spent, under a ceiling.
+    fn spending(rows: &[Vec<String>], header: &[String]) -> Table {
+        let place = header.iter().position(|known| known == "spend").unwrap();
+        let amounts: Vec<f64> = rows.iter().map(|row| row[place].parse().unwrap()).collect();
+        let top = crate::stats::amounts::ceiling(&amounts, 0.99).unwrap();
+        let amounts: Vec<f64> = amounts.into_iter().map(|amount| amount.min(top)).collect();
+        let outcome = amounts.iter().map(|amount| *amount != 0.0).collect();
+        Table { outcome, amounts: Some(amounts), ..table(header, rows, &EMAIL, "visit") }
+    }
+
+    #[test]
+    fn permuted_amounts_have_finds_in_at_most_one_of_twenty_runs() {
+        let Some((header, rows)) = test_data::rows("learning/experiments/hillstrom_even.csv.gz") else { return };
+        let mut table = spending(&rows, &header);
+        let mut with_finds = [0, 0];
+        let runs = 40;
+        for seed in 0..runs {
+            let mut rng = Rng::new(2_000 + seed);
+            let mut amounts = table.amounts.take().unwrap();
+            rng.shuffle(&mut amounts);
+            table.outcome = amounts.iter().map(|amount| *amount != 0.0).collect();
+            table.amounts = Some(amounts);
+            table.treated = None;
+            with_finds[0] += usize::from(!mine(&table, &Options { depth: 2, ..options(60) }).finds(false, 0.05).is_empty());
+            table.treated = Some((0..rows.len()).map(|_| rng.below(2) == 1).collect());
+            with_finds[1] += usize::from(!mine(&table, &Options { depth: 2, ..options(200) }).finds(true, 0.05).is_empty());
+        }
+        println!("{with_finds:?} of {runs} runs had finds");
+        assert!(with_finds.iter().all(|finds| *finds as f64 <= 0.05 * runs as f64), "{with_finds:?}");
+    }
+
+    #[test]
+    fn what_people_spend_is_found_with_the_same_sign_on_later_data() {
+        let Some((header, rows)) = test_data::rows("learning/experiments/hillstrom_even.csv.gz") else { return };
+        let whole = spending(&rows, &header);
+        let half = rows.len() / 2;
+        let (early, late) = (whole.only(&(0..half).collect::<Vec<_>>()), whole.only(&(half..rows.len()).collect::<Vec<_>>()));
+        let mined = mine(&early, &options(100));
+        let finds = mined.finds(false, 0.05);
+        let same = finds.iter().filter(|rule| again(&late, &rule.conditions).unwrap().gain() * rule.gain() > 0.0).count();
+        let told: Vec<String> = finds.iter().map(|rule| words(&early, rule)).collect();
+        println!("{} finds of {} tested, {same} with the same sign later: {told:?}", finds.len(), mined.rules.len());
+        assert!(same as f64 >= 0.98 * finds.len() as f64, "{same} of {}", finds.len());
+    }
+
+    #[test]
+    fn amounts_are_found_where_the_same_number_buys_for_more() {
+        // As many buy everywhere, but where a is 1 they spend twice as much; tails are heavy.
+        let chance = made(7, |_, _, _| 0.2, false);
+        let mut rng = Rng::new(8);
+        let codes = chance.attributes[0].codes.clone();
+        let amounts: Vec<f64> = chance
+            .outcome
+            .iter()
+            .zip(&codes)
+            .map(|(hit, a)| {
+                let size = (3.0 + crate::stats::sampling::normal(&mut rng)).exp() * if *a == 1 { 2.0 } else { 1.0 };
+                if *hit { size } else { 0.0 }
+            })
+            .collect();
+        let top = crate::stats::amounts::ceiling(&amounts, 0.99).unwrap();
+        let table = Table { amounts: Some(amounts.iter().map(|amount| amount.min(top)).collect()), ..chance.clone() };
+        assert!(mine(&chance, &options(50)).finds(false, 0.05).is_empty());
+        let mined = mine(&table, &options(50));
+        let finds = mined.finds(false, 0.05);
+        assert_eq!(words(&table, finds[0]), "a=1");
+        assert!(finds.iter().all(|rule| words(&table, rule).starts_with("a=")), "{finds:?}");
+        // Twice the amounts of the others are one and a half times those of all.
+        assert!((finds[0].lift() - 1.5).abs() < 0.15, "{}", finds[0].lift());
+        let (inside, outside) = finds[0].amounts.as_ref().unwrap().together();
+        let sum: f64 = table.amounts.as_ref().unwrap().iter().sum();
+        test_data::close_relative(inside.plus(outside).sum, sum, 1e-12);
+    }
+
     /// Two attributes that matter and one that does not; the outcome's chance by both.
     fn made(seed: u64, chance: impl Fn(usize, usize, bool) -> f64, treatment: bool) -> Table {
         let mut rng = Rng::new(seed);
@@ -491,7 +766,12 @@ mod tests {
         let treated: Vec<bool> = (0..rows).map(|_| rng.below(2) == 1).collect();
         let outcome = (0..rows).map(|row| rng.uniform() < chance(a[row], b[row], treated[row])).collect();
         let named = |name: &str, values: &[usize]| attribute(name, values.iter().map(ToString::to_string));
-        Table { attributes: vec![named("a", &a), named("b", &b), named("c", &c)], outcome, treated: treatment.then_some(treated) }
+        Table {
+            attributes: vec![named("a", &a), named("b", &b), named("c", &c)],
+            outcome,
+            treated: treatment.then_some(treated),
+            amounts: None,
+        }
     }
 
     #[test]
@@ -531,7 +811,7 @@ mod tests {
 
     #[test]
     fn empty_and_constant_tables_have_no_finds() {
-        let empty = Table { attributes: vec![], outcome: vec![], treated: None };
+        let empty = Table { attributes: vec![], outcome: vec![], treated: None, amounts: None };
         assert!(mine(&empty, &options(1)).rules.is_empty());
         let mut none = made(77, |_, _, _| 0.0, false);
         assert!(mine(&none, &options(10)).finds(false, 0.05).is_empty());

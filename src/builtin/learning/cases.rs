@@ -26,6 +26,8 @@ const FIELD_LEVELS_MAX: usize = 30;
 pub struct Rules<'a> {
     /// A field of the row, or else the name of later events.
     pub outcome: &'a str,
+    /// How much of it, and not only whether.
+    pub value: bool,
     /// `channel`, `piece`, `topic`, `pillar`, `weekday`, `daypart`, or a field; empty for all that are there.
     pub by: Vec<&'a str>,
     /// The field that says who was treated, the value that means yes, and the one that means no (any other when `None`).
@@ -48,6 +50,10 @@ pub struct Cases {
     pub open: usize,
     /// Rows in neither arm of the treatment.
     pub strangers: usize,
+    /// Rows whose outcome says neither yes nor no, or no number.
+    pub unread: usize,
+    /// Outcomes without a value where amounts are asked for; they count nothing.
+    pub worthless: usize,
     /// Asked for, and nowhere in the data.
     pub absent: Vec<String>,
 }
@@ -62,11 +68,17 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, receipts: &[&Receipt], 
     });
     rows.sort_by(|a, b| (a.at, &a.who, &a.name, &a.fields).cmp(&(b.at, &b.who, &b.name, &b.fields)));
     let from_field = rows.iter().any(|event| event.fields.contains_key(rules.outcome));
-    let (mut open, mut strangers) = (0, 0);
-    let mut cases: Vec<(&Event, bool)> = if from_field {
-        rows.iter().filter_map(|event| Some((*event, truth(event.fields.get(rules.outcome)?)?))).collect()
+    let (mut open, mut strangers, mut unread, mut worthless) = (0, 0, 0, 0);
+    let mut cases: Vec<(&Event, f64)> = if from_field {
+        let said = rows.iter().filter_map(|event| Some((*event, event.fields.get(rules.outcome)?)));
+        said.filter_map(|(event, text)| {
+            let amount = if rules.value { number(text) } else { truth(text).map(|hit| f64::from(u8::from(hit))) };
+            unread += usize::from(amount.is_none());
+            Some((event, amount?))
+        })
+        .collect()
     } else {
-        people(&rows, rules, &mut open)
+        people(&rows, rules, &mut open, &mut worthless)
     };
     cases.sort_by_key(|(event, _)| event.at);
     let mut treated = Vec::new();
@@ -102,33 +114,48 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, receipts: &[&Receipt], 
             None => {}
         }
     }
-    let outcome = cases.iter().map(|(_, hit)| *hit).collect();
+    let outcome = cases.iter().map(|(_, amount)| *amount != 0.0).collect();
+    let amounts = rules.value.then(|| cases.iter().map(|(_, amount)| *amount).collect());
     let times = cases.iter().map(|(event, _)| event.at).collect();
-    let table = Table { attributes, outcome, treated: rules.treatment.map(|_| treated) };
-    Cases { table, times, from_field, future, open, strangers, absent }
+    let table = Table { attributes, outcome, treated: rules.treatment.map(|_| treated), amounts };
+    Cases { table, times, from_field, future, open, strangers, unread, worthless, absent }
 }
 
-/// One case a person: the circumstances of the first event that is not the outcome, and whether the outcome followed.
-fn people<'a>(rows: &[&'a Event], rules: &Rules<'_>, open: &mut usize) -> Vec<(&'a Event, bool)> {
-    let mut people: BTreeMap<&str, (Option<&Event>, bool)> = BTreeMap::new();
+/// One case a person: the circumstances of the first event that is not the outcome, and whether (or how much of) the
+/// outcome followed.
+fn people<'a>(rows: &[&'a Event], rules: &Rules<'_>, open: &mut usize, worthless: &mut usize) -> Vec<(&'a Event, f64)> {
+    let mut people: BTreeMap<&str, (Option<&Event>, f64, bool)> = BTreeMap::new();
     for event in rows.iter().filter(|event| !event.who.is_empty()) {
-        let (first, hit) = people.entry(&event.who).or_default();
+        let (first, amount, hit) = people.entry(&event.who).or_default();
         match first {
             None if event.name != rules.outcome => *first = Some(event),
-            Some(first) if event.name == rules.outcome => *hit |= event.at.since(first.at) <= rules.window,
+            Some(first) if event.name == rules.outcome && event.at.since(first.at) <= rules.window => {
+                *hit = true;
+                if rules.value {
+                    let value = event.value.filter(|value| value.is_finite());
+                    *worthless += usize::from(value.is_none());
+                    *amount += value.unwrap_or(0.0);
+                } else {
+                    *amount = 1.0;
+                }
+            }
             _ => {}
         }
     }
     people
         .into_values()
-        .filter_map(|(first, hit)| {
+        .filter_map(|(first, amount, hit)| {
             let first = first?;
             // A window that is still open is no failure yet.
             let closed = rules.now.since(first.at) > rules.window;
             *open += usize::from(!closed && !hit);
-            (closed || hit).then_some((first, hit)).filter(|_| closed)
+            closed.then_some((first, amount))
         })
         .collect()
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
 fn truth(text: &str) -> Option<bool> {
@@ -150,7 +177,7 @@ fn daypart(hour: i8) -> &'static str {
 }
 
 /// What the rows carry, in the order of names.
-fn dimensions(cases: &[(&Event, bool)], rules: &Rules<'_>) -> Vec<String> {
+fn dimensions(cases: &[(&Event, f64)], rules: &Rules<'_>) -> Vec<String> {
     let fields: BTreeSet<&str> = cases.iter().flat_map(|(event, _)| event.fields.keys().map(String::as_str)).collect();
     let treatment = rules.treatment.map(|(field, ..)| field);
     let built_in = ["channel", "topic", "pillar", "weekday", "daypart"];
@@ -210,7 +237,7 @@ mod tests {
     fn rules(outcome: &str) -> Rules<'_> {
         static UTC: TimeZone = TimeZone::UTC;
         let window = Duration::from_secs(7 * 86_400);
-        Rules { outcome, by: vec![], treatment: None, window, now: Timestamp(40 * DAY), zone: &UTC }
+        Rules { outcome, value: false, by: vec![], treatment: None, window, now: Timestamp(40 * DAY), zone: &UTC }
     }
 
     fn event(who: &str, day: i64, name: &str, channel: Option<&str>, fields: &[(&str, &str)]) -> Event {
@@ -252,6 +279,27 @@ mod tests {
         let mut turned = events.to_vec();
         turned.reverse();
         assert_eq!(read(turned.iter(), &[], &rules("buy")), cases);
+    }
+
+    #[test]
+    fn amounts_of_a_person_add_up_within_the_window() {
+        let worth = |who: &str, day: i64, value: Option<f64>| Event { value, ..event(who, day, "buy", None, &[]) };
+        let events = [
+            event("a", 1, "view", Some("mail"), &[]),
+            worth("a", 2, Some(30.0)),
+            worth("a", 3, Some(-10.0)),
+            worth("a", 20, Some(99.0)),
+            event("b", 2, "view", Some("ads"), &[]),
+            worth("b", 3, None),
+            event("c", 3, "view", Some("ads"), &[]),
+        ];
+        let cases = read(events.iter(), &[], &Rules { value: true, ..rules("buy") });
+        assert_eq!(cases.table.amounts.as_deref(), Some(&[20.0, 0.0, 0.0][..]));
+        assert_eq!((cases.table.outcome.as_slice(), cases.worthless), (&[true, false, false][..], 1));
+        let rows =
+            [("1.5", 1), ("many", 2), ("", 3), ("-2", 4)].map(|(spend, day)| event("", day, "row", None, &[("spend", spend)]));
+        let cases = read(rows.iter(), &[], &Rules { value: true, ..rules("spend") });
+        assert_eq!((cases.table.amounts.as_deref(), cases.unread), (Some(&[1.5, -2.0][..]), 2));
     }
 
     #[test]

@@ -5,15 +5,17 @@
 //! becomes an insight, and where it is good news also a signal and an opportunity. With a treatment, what is compared is what
 //! the treatment changed, not who does it anyway.
 
+use super::anomaly::plain;
 use super::cases::{self, Cases};
 use crate::base::{Digest, ItemId};
 use crate::model::goods::{Insight, Opportunity, RuleScore, Signal, SignalKind, Subject, Verdict};
 use crate::model::{Config, Good, GoodKind, Item, Layer, Scalar, Untrusted};
+use crate::stats::amounts;
 use crate::stats::intervals::Interval;
 use crate::stats::subgroup::{Control, Options, Rule, Table, again, mine};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType,
 };
 use std::time::Duration;
 
@@ -22,32 +24,51 @@ pub struct Pattern;
 /// Cases and outcomes in the searched part, below which nothing can be found.
 const CASES_MIN: usize = 100;
 const HITS_MIN: usize = 20;
-/// How sure the later data must be, one-sided, that the difference has the same direction.
+/// The level of the interval on later data that must leave out zero.
 const LATER_LEVEL: f64 = 0.9;
 
 static SPEC: KindSpec = KindSpec {
     verb: "pattern",
     connector: None,
-    layers: &[Layer::Learning],
+    layers: &[Layer::Strategy, Layer::Learning],
     summary: "Finds combinations of content, channel, timing and audience that do better, and checks them on later data.",
     doc: "A case is a row that carries the outcome in a field, or a person: the first thing they did says channel, piece, day of the week, \
-part of the day and any field of the row, and the outcome is an event of that name within `window`. Receipts add the topic and the pillar \
+part of the day and any field of the row, and the outcome is an event of that name within `window`; `as=\"value\"` asks not whether but how much. Receipts add the topic and the pillar \
 of the piece. Every combination of up to `depth` conditions with `least` cases is tested exactly (Fisher), against all other cases and \
 against each shorter combination, and all tests share one rate of false finds; so simple rules are preferred and small cells invent \
 nothing. The newest part of the cases is not searched: a find that holds there is clear, with the effect and interval of that later data, and \
 when it is good news it also becomes a signal and an opportunity; one that does not is told as not distinguishable. With a `treatment`, \
-rules are ranked by what the treatment changed, not by who does it anyway.",
+rules are ranked by what the treatment changed, not by who does it anyway. Amounts are compared by their means, those above the `ceiling` \
+counted as the ceiling so that one customer is no pattern, and tested by permutation: how often would a combination differ so much if all \
+amounts had been dealt out blindly?\n\nIn `strategy`, what held goes on as opportunities to a `brief` in the same cycle; in `learning`, where receipts tell topics and pillars, \
+to the report.",
     takes: &[GoodKind::Events, GoodKind::Receipt],
     gives: &[GoodKind::Insight, GoodKind::Signal, GoodKind::Opportunity],
     mode: Mode::All,
     nodes: &[
+        NodeSpec {
+            name: "outcome",
+            args: &[ArgSpec { name: "name", ty: ValueType::Text, required: true }],
+            props: &[PropSpec {
+                name: "as",
+                ty: ValueType::Choice(&["rate", "value"]),
+                required: false,
+                default: Some("\"rate\""),
+                doc: "`rate` is whether it happened; `value` adds its values up, such as revenue: what a row's field says, or what a \
+person's later events of that name are worth.",
+            }],
+            occurs: Occurs::Once,
+            doc: "What counts as success: a field of the rows (yes or no, or a number above zero), or else the name of later events.",
+            example: r#"outcome "purchase" as="value""#,
+            ..NodeSpec::EMPTY
+        },
         NodeSpec::value(
-            "outcome",
-            ValueType::Text,
-            "What counts as success: a field of the rows (yes or no, or a number above zero), or else the name of later events.",
-            r#"outcome "qualified""#,
+            "ceiling",
+            ValueType::Share,
+            "For amounts: the quantile of those that are not zero above which no more is counted; 1 counts all of them.",
+            "ceiling 0.95",
         )
-        .required(),
+        .or("0.99"),
         NodeSpec {
             name: "by",
             args: &[ArgSpec { name: "dimension", ty: ValueType::Text, required: true }],
@@ -125,8 +146,10 @@ impl StepKind for Pattern {
         let receipts: Vec<_> = cx.goods(|good| if let Good::Receipt(receipt) = good { Some(receipt) } else { None }).collect();
         let parents: Vec<ItemId> =
             batches.iter().map(|(item, _)| item.id).chain(receipts.iter().map(|(item, _)| item.id)).collect();
+        let value = config.child("outcome").and_then(|node| node.prop("as")).and_then(Scalar::text) == Some("value");
         let rules = cases::Rules {
             outcome,
+            value,
             by: config.texts("by"),
             treatment: config.child("treatment").and_then(treatment),
             window: config.duration("window").unwrap_or(Duration::from_secs(14 * 86_400)),
@@ -145,10 +168,13 @@ impl StepKind for Pattern {
             control: Control::Together,
         };
         let later = config.number("later").unwrap_or(0.3).clamp(0.0, 0.9);
-        let search = Search::new(&cases, later, &options);
+        let search = Search::new(&cases, later, config.number("ceiling").unwrap_or(0.99).clamp(0.5, 1.0), &options);
+        search.notes(outcome, &mut output);
         let (early, hits) = (search.early.outcome.len(), search.early.outcome.iter().filter(|hit| **hit).count());
-        if early < CASES_MIN || hits < HITS_MIN || early - hits < HITS_MIN {
-            let insight = not_enough(cx, outcome, early, hits);
+        // Everybody may have an amount, as long as the amounts differ.
+        let alike = if value { search.constant() } else { early - hits < HITS_MIN };
+        if early < CASES_MIN || hits < HITS_MIN || alike {
+            let insight = not_enough(cx, outcome, early, hits, value);
             output.headline = Some("not enough evidence yet".to_owned());
             output.give(insight, parents);
             return Ok(Turn::Done(output));
@@ -185,8 +211,19 @@ fn treatment(node: &Config) -> Option<(&str, &str, Option<&str>)> {
     Some((node.arg()?.text()?, word("treated")?, word("control")))
 }
 
+fn count(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 fn left_out(cases: &Cases, output: &mut Output) {
-    let count = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    if cases.unread > 0 {
+        let rows = count(cases.unread, "row says", "rows say");
+        output.note(NoteLevel::Warning, format!("{rows} nothing that can be read as the outcome and left out."));
+    }
+    if cases.worthless > 0 {
+        let rows = count(cases.worthless, "outcome has no value and adds", "outcomes have no value and add");
+        output.note(NoteLevel::Warning, format!("{rows} nothing."));
+    }
     if cases.future > 0 {
         output.note(NoteLevel::Warning, format!("{} dated in the future left out.", count(cases.future, "row was", "rows were")));
     }
@@ -218,9 +255,10 @@ fn insight(cx: &StepContext<'_>, subject: String, n: usize) -> Insight {
     }
 }
 
-fn not_enough(cx: &StepContext<'_>, outcome: &str, cases: usize, hits: usize) -> Insight {
+fn not_enough(cx: &StepContext<'_>, outcome: &str, cases: usize, hits: usize, value: bool) -> Insight {
     let more = |have: usize, need: usize| need.saturating_sub(have);
     let need = match (more(cases, CASES_MIN), more(hits, HITS_MIN)) {
+        (0, 0) if value => "amounts that differ".to_owned(),
         (0, 0) => "some cases without the outcome".to_owned(),
         (0, hits) => format!("{hits} more with the outcome"),
         (cases, 0) => format!("{cases} more cases"),
@@ -244,6 +282,9 @@ fn nothing(cx: &StepContext<'_>, outcome: &str, search: &Search) -> Insight {
 
 /// The cases in two parts, and what was found in the older one.
 struct Search {
+    /// What amounts above it count as, and how many were.
+    ceiling: Option<(f64, usize)>,
+    negative: usize,
     early: Table,
     late: Option<Table>,
     tested: usize,
@@ -274,13 +315,57 @@ struct Find {
 }
 
 impl Search {
-    fn new(cases: &Cases, later: f64, options: &Options) -> Search {
+    fn new(cases: &Cases, later: f64, share: f64, options: &Options) -> Search {
         let rows = cases.times.len();
         let cut = rows - (rows as f64 * later).round() as usize;
-        let early = cases.table.only(&(0..cut).collect::<Vec<_>>());
-        let late = (cut < rows).then(|| cases.table.only(&(cut..rows).collect::<Vec<_>>()));
+        let mut early = cases.table.only(&(0..cut).collect::<Vec<_>>());
+        let mut late = (cut < rows).then(|| cases.table.only(&(cut..rows).collect::<Vec<_>>()));
+        // Later data are held to what the searched ones say is huge.
+        let top = early.amounts.as_deref().and_then(|amounts| amounts::ceiling(amounts, share));
+        let (mut above, mut negative) = (0, 0);
+        for amount in [Some(&mut early), late.as_mut()].into_iter().flatten().filter_map(|table| table.amounts.as_mut()).flatten()
+        {
+            negative += usize::from(*amount < 0.0);
+            if let Some(top) = top.filter(|top| amount.abs() > *top) {
+                *amount = amount.clamp(-top, top);
+                above += 1;
+            }
+        }
         let mined = mine(&early, options);
-        Search { tested: mined.rules.len(), early, late, mined }
+        Search { ceiling: top.map(|top| (top, above)), negative, tested: mined.rules.len(), early, late, mined }
+    }
+
+    fn notes(&self, outcome: &str, output: &mut Output) {
+        if let Some((top, above)) = self.ceiling.filter(|(_, above)| *above > 0) {
+            let rows = count(above, "amount", "amounts");
+            output.note(NoteLevel::Info, format!("{rows} of {outcome} above {} counted as that.", plain(top)));
+        }
+        if self.negative > 0 {
+            let rows = count(self.negative, "case has", "cases have");
+            output.note(NoteLevel::Warning, format!("{rows} an amount below zero, taken as it is."));
+        }
+    }
+
+    /// All amounts are the same.
+    fn constant(&self) -> bool {
+        self.early.amounts.as_deref().is_some_and(|amounts| amounts.windows(2).all(|pair| pair[0] == pair[1]))
+    }
+
+    /// Whether later rows are enough to say anything of amounts: some of them are inside, or should have been.
+    fn tells(&self, rule: &Rule) -> bool {
+        let share = rule.outside.hits as f64 / rule.outside.rows.max(1) as f64;
+        let expected = (rule.inside.hits as f64).max(share * rule.inside.rows as f64);
+        self.early.amounts.is_none()
+            || (expected >= amounts::ROWS_THAT_TELL && rule.outside.hits as f64 >= amounts::ROWS_THAT_TELL)
+    }
+
+    /// `+2.4 points` of a share, `+2.4` of an amount.
+    fn signed(&self, difference: f64) -> String {
+        if self.early.amounts.is_none() {
+            return format!("{:+.1} points", difference * 100.0);
+        }
+        let text = plain(difference.abs());
+        format!("{}{text}", if difference < 0.0 { "-" } else { "+" })
     }
 
     fn treated(&self) -> bool {
@@ -305,8 +390,9 @@ impl Search {
             let held = match &later {
                 None if self.late.is_none() => Held::Untried,
                 None => Held::Unsure,
+                Some((rule, effect)) if effect.contains(0.0) && !self.tells(rule) => Held::Unsure,
                 Some((_, effect)) if early.estimate * effect.estimate <= 0.0 => Held::No,
-                Some((_, effect)) if effect.contains(0.0) => Held::Unsure,
+                Some((rule, effect)) if effect.contains(0.0) || !self.tells(rule) => Held::Unsure,
                 Some(_) => Held::Yes,
             };
             finds.push(Find { rule: rule.clone(), words: self.words(rule), early, later, held, confidence });
@@ -338,12 +424,13 @@ impl Find {
 
     fn insight(&self, cx: &StepContext<'_>, outcome: &str, search: &Search) -> Insight {
         let (effect, level) = self.effect();
+        let measure = match (search.treated(), search.early.amounts.is_some()) {
+            (true, _) => "effect of the treatment, against elsewhere",
+            (false, false) => "share, against elsewhere",
+            (false, true) => "mean amount, against elsewhere",
+        };
         Insight {
-            measure: if search.treated() {
-                "effect of the treatment, against elsewhere".into()
-            } else {
-                "share, against elsewhere".into()
-            },
+            measure: measure.into(),
             value: effect.estimate,
             interval: Some((effect.low, effect.high)),
             level,
@@ -354,61 +441,48 @@ impl Find {
     }
 
     fn says(&self, outcome: &str, search: &Search) -> String {
-        let treated = search.treated();
-        let share = |rule: &Rule, inside: bool| {
-            let counts = if inside { &rule.inside } else { &rule.outside };
-            let flipped = Rule { inside: *counts, ..rule.clone() };
-            flipped.level(treated, 0.95).map_or("unknown".to_owned(), |level| percent(level.estimate, treated))
+        let (treated, amounts) = (search.treated(), search.early.amounts.is_some());
+        let level = |rule: &Rule| {
+            rule.level(treated, 0.95).map_or("unknown".to_owned(), |level| match (treated, amounts) {
+                (true, _) => search.signed(level.estimate),
+                (false, true) => plain(level.estimate),
+                (false, false) => format!("{:.1} %", level.estimate * 100.0),
+            })
         };
-        let of = |rule: &Rule| format!("{} of {} cases", rule.inside.rows, rule.inside.rows + rule.outside.rows);
-        let mut says = if treated {
-            format!(
-                "Where {}, the treatment changes {outcome} by {} against {} elsewhere ({})",
+        let (inside, outside) = (level(&self.rule), level(&self.rule.turned()));
+        let of = format!("{} of {} cases", self.rule.inside.rows, self.rule.inside.rows + self.rule.outside.rows);
+        let times = Some(self.rule.lift()).filter(|lift| lift.is_finite() && *lift >= 0.0);
+        let times = |what: &str| times.map(|lift| format!(", {lift:.2} times {what}")).unwrap_or_default();
+        let mut says = match (treated, amounts) {
+            (true, _) => {
+                format!("Where {}, the treatment changes {outcome} by {inside} against {outside} elsewhere ({of})", self.words)
+            }
+            (false, true) => format!(
+                "Where {}, {outcome} comes to {inside} a case against {outside} elsewhere{} ({of}, {} with an amount)",
                 self.words,
-                share(&self.rule, true),
-                share(&self.rule, false),
-                of(&self.rule)
-            )
-        } else {
-            format!(
-                "Where {}, {} have {outcome} against {} elsewhere, {:.2} times the share of all ({})",
+                times("the mean of all"),
+                self.rule.inside.hits
+            ),
+            (false, false) => format!(
+                "Where {}, {inside} have {outcome} against {outside} elsewhere{} ({of})",
                 self.words,
-                share(&self.rule, true),
-                share(&self.rule, false),
-                self.rule.lift(),
-                of(&self.rule)
-            )
+                times("the share of all")
+            ),
+        };
+        let range = |effect: &Interval| {
+            let [estimate, low, high] = [effect.estimate, effect.low, effect.high].map(|x| search.signed(x));
+            format!("{estimate} ({low} to {high})")
         };
         says.push_str(&match (&self.later, self.held) {
-            (Some((_, effect)), Held::Yes) => {
-                format!(
-                    "; it held on later data, {} ({} to {})",
-                    points(effect.estimate),
-                    points(effect.low),
-                    points(effect.high)
-                )
-            }
-            (Some((_, effect)), Held::No) => format!("; it did not hold on later data, {}", points(effect.estimate)),
-            (Some((_, effect)), _) => format!(
-                "; later data point the same way but are too few to be sure, {} ({} to {})",
-                points(effect.estimate),
-                points(effect.low),
-                points(effect.high)
-            ),
+            (Some((_, effect)), Held::Yes) => format!("; it held on later data, {}", range(effect)),
+            (Some((_, effect)), Held::No) => format!("; it did not hold on later data, {}", search.signed(effect.estimate)),
+            (Some((_, effect)), _) => format!("; later data are too few to be sure, {}", range(effect)),
             (None, Held::Untried) => "; no later data were kept to check it".to_owned(),
             (None, _) => "; no later data have such cases".to_owned(),
         });
         says.push('.');
         says
     }
-}
-
-fn percent(share: f64, signed: bool) -> String {
-    if signed { points(share) } else { format!("{:.1} %", share * 100.0) }
-}
-
-fn points(difference: f64) -> String {
-    format!("{:+.1} points", difference * 100.0)
 }
 
 /// A find that held and is good news, as evidence and as something to write more of.
@@ -438,7 +512,7 @@ fn opportunity(
     let (effect, _) = find.effect();
     let breakdown = vec![
         rule("effect", 0.5, effect.low / effect.estimate.abs().max(1e-9)),
-        rule("lift", 0.25, 1.0 - 1.0 / find.rule.lift().max(1.0)),
+        rule("lift", 0.25, 1.0 - 1.0 / Some(find.rule.lift()).filter(|lift| lift.is_finite()).map_or(1.0, |lift| lift.max(1.0))),
         rule("support", 0.25, find.rule.support()),
     ];
     output.give(
@@ -557,22 +631,73 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_public_email_test_has_patterns_of_the_treatment_that_hold() {
-        let Some(bytes) = shared("learning/experiments/hillstrom_even.csv.gz") else { return };
+    /// The public e-mail test as rows, a minute apart.
+    fn email_test() -> Option<Vec<Event>> {
+        let bytes = shared("learning/experiments/hillstrom_even.csv.gz")?;
         let mut text = String::new();
         std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut text).unwrap();
         let mut lines = text.lines();
         let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-        let rows: Vec<Event> = lines
-            .enumerate()
-            .map(|(at, line)| Event {
-                at: Timestamp(at as i64 * 60_000),
-                name: "row".into(),
-                fields: header.iter().zip(line.split(',')).map(|(name, value)| ((*name).to_owned(), value.to_owned())).collect(),
-                ..Event::default()
-            })
-            .collect();
+        let row = |(at, line): (usize, &str)| Event {
+            at: Timestamp(at as i64 * 60_000),
+            name: "row".into(),
+            fields: header.iter().zip(line.split(',')).map(|(name, value)| ((*name).to_owned(), value.to_owned())).collect(),
+            ..Event::default()
+        };
+        Some(lines.enumerate().map(row).collect())
+    }
+
+    #[test]
+    fn what_people_spend_is_compared_by_its_mean_and_one_huge_order_is_no_pattern() {
+        let spend = |seed: u64, more: f64| {
+            let mut rng = Rng::new(seed);
+            let mut rows = site(seed, 6_000, |_, _| 0.2);
+            for row in rows.iter_mut().filter(|row| row.name == "buy") {
+                let size = (3.0 + crate::stats::sampling::normal(&mut rng)).exp();
+                row.value = Some(if row.fields["device"] == "desk" { more * size } else { size });
+            }
+            rows
+        };
+        let nodes = r#"outcome "buy" as="value"; by "channel" "device""#;
+        let output = bench(nodes, spend(11, 2.0)).run(NOW).unwrap();
+        let found = insights(&output);
+        assert_eq!(found[0].subject, Subject::Metric("buy where device is desk".into()));
+        assert_eq!((found[0].verdict.clone(), found[0].measure.as_str()), (Verdict::Clear, "mean amount, against elsewhere"));
+        assert!(
+            found[0].says.contains(" a case against ") && found[0].says.contains("it held on later data, +"),
+            "{}",
+            found[0].says
+        );
+        // Half of 20 % of a mean of 33, and as much again.
+        let (low, high) = found[0].interval.unwrap();
+        assert!(low > 0.0 && low < 6.6 && 6.6 < high * 1.2, "{low} {high}");
+        assert_eq!(opportunities(&output)[0].rank, 1);
+        assert!(notes(&output).iter().any(|note| note.contains("counted as that")), "{:?}", notes(&output));
+        // The same customers, and one who buys a ship.
+        let mut rows = spend(12, 1.0);
+        let ship = rows.iter().position(|row| row.name == "buy" && row.fields["device"] == "desk").unwrap();
+        rows[ship].value = Some(5_000_000.0);
+        let found = bench(nodes, rows).run(NOW).unwrap();
+        assert!(insights(&found)[0].says.starts_with("buy: no combination does better or worse"), "{:?}", insights(&found));
+        let same: Vec<Event> = spend(13, 1.0).into_iter().map(|row| Event { value: Some(0.0), ..row }).collect();
+        let none = bench(nodes, same).run(NOW).unwrap();
+        assert!(matches!(insights(&none)[0].verdict, Verdict::NotEnough { .. }));
+    }
+
+    #[test]
+    fn the_public_email_test_has_too_few_buyers_for_a_pattern_of_spend() {
+        let Some(rows) = email_test() else { return };
+        // Nine in a thousand buy: 200 people, spread over hundreds of combinations.
+        let nodes =
+            r#"outcome "spend" as="value"; by "mens" "womens" "newbie" "channel" "zip_code" "recency" "treatment"; least 300"#;
+        let output = bench(nodes, rows).run(NOW).unwrap();
+        let found = insights(&output);
+        assert!(found[0].says.starts_with("spend: no combination does better or worse than chance"), "{found:#?}");
+    }
+
+    #[test]
+    fn the_public_email_test_has_patterns_of_the_treatment_that_hold() {
+        let Some(rows) = email_test() else { return };
         let nodes = r#"outcome "visit"
             by "mens" "womens" "newbie" "channel" "zip_code" "recency" "history_segment"
             treatment "treatment" treated="Womens E-Mail" control="No E-Mail"
