@@ -9,6 +9,7 @@ pub mod feedback;
 pub mod forecast;
 pub mod identity;
 pub mod journeys;
+mod levels;
 pub mod pattern;
 pub mod report;
 pub mod series;

@@ -141,13 +141,14 @@ pub struct Counted<'a> {
     pub aligned: bool,
 }
 
-/// What an event says about a dimension.
+/// What an event says about a dimension. A table may have a column `channel` that its shape does not name as the channel.
 pub fn part_of<'a>(event: &'a Event, dimension: &str) -> Option<&'a str> {
-    let found = match dimension {
+    let own = match dimension {
         "channel" => event.channel.as_deref(),
         "piece" => event.piece.as_deref(),
-        field => event.fields.get(field).map(String::as_str),
+        _ => None,
     };
+    let found = own.or_else(|| event.fields.get(dimension).map(String::as_str));
     found.map(str::trim).filter(|part| !part.is_empty())
 }
 
@@ -201,6 +202,11 @@ pub fn regular(mut points: Vec<(Timestamp, f64)>) -> Vec<(Timestamp, Option<f64>
 
 /// Events of one name by period up to the last full one, periods without any counted as zero.
 pub fn of_events(cx: &StepContext<'_>, counted: &Counted<'_>) -> BTreeMap<String, Series> {
+    of_paths(cx, counted, |event| counted.by.map_or(Some(counted.name), |dimension| part_of(event, dimension)).map(str::to_owned))
+}
+
+/// The same, with a series for whatever `part` says of an event; where it says nothing the event is not counted.
+pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl Fn(&Event) -> Option<K>) -> BTreeMap<K, Series> {
     let zone = &cx.workflow.zone;
     let today = cx.now.in_zone(zone).date();
     let oldest = match counted.per {
@@ -208,7 +214,7 @@ pub fn of_events(cx: &StepContext<'_>, counted: &Counted<'_>) -> BTreeMap<String
         _ => today.saturating_sub(YEARS_MAX.years()),
     };
     let running = counted.per.start(today);
-    let mut sums: BTreeMap<String, BTreeMap<Date, f64>> = BTreeMap::new();
+    let mut sums: BTreeMap<K, BTreeMap<Date, f64>> = BTreeMap::new();
     let mut parents = Vec::new();
     let (mut first, mut newest) = (None::<Date>, None::<Date>);
     for (item, events) in cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }) {
@@ -225,10 +231,9 @@ pub fn of_events(cx: &StepContext<'_>, counted: &Counted<'_>) -> BTreeMap<String
                 continue;
             }
             let amount = if counted.value { event.value.filter(|value| value.is_finite()) } else { Some(1.0) };
-            let part = counted.by.map_or(Some(counted.name), |dimension| part_of(event, dimension));
-            if let (Some(amount), Some(part)) = (amount, part) {
+            if let (Some(amount), Some(part)) = (amount, part(event)) {
                 first = Some(first.map_or(day, |first| first.min(day)));
-                *sums.entry(part.to_owned()).or_default().entry(start).or_default() += amount;
+                *sums.entry(part).or_default().entry(start).or_default() += amount;
             }
         }
     }

@@ -1,5 +1,9 @@
-//! Forecasts that add up: the forecast of a total and those of its parts, moved as little as their own spreads say
-//! (minimum trace reconciliation with a diagonal matrix; Wickramasuriya, Athanasopoulos and Hyndman, 2019).
+//! Forecasts that add up: those of a total, its parts and their parts, moved as little as their own spreads say (minimum
+//! trace reconciliation with a diagonal matrix; Wickramasuriya, Athanasopoulos and Hyndman, 2019).
+//!
+//! The published form is S (S'W⁻¹S)⁻¹ S'W⁻¹ ŷ, a matrix with a row for every series. In a tree the same numbers come out of two walks:
+//! upwards, each total is weighed against the sum of its parts; downwards, what is left over is shared in proportion to the
+//! variances. So any number of levels costs one step a series.
 
 /// One forecast with the variance it is trusted by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,44 +13,104 @@ pub struct Part {
     pub variance: f64,
 }
 
-/// The expected total and parts, so that the parts sum to the total. The difference is shared in proportion to the
-/// variances, total included: whoever is least sure moves most. Without any variance the parts are believed
-/// (bottom-up).
-pub fn reconcile(total: Part, parts: &[Part]) -> (f64, Vec<f64>) {
-    let sum: f64 = parts.iter().map(|part| part.expected).sum();
+/// The forecasts in the same order, so that at every place the parts sum to their total. `parents` says whose part each is;
+/// totals stand before their parts. Whoever is least sure moves most, and without any variance the parts are believed (bottom-up).
+pub fn reconcile(parts: &[Part], parents: &[Option<usize>]) -> Vec<f64> {
     let clean = |variance: f64| if variance.is_finite() && variance > 0.0 { variance } else { 0.0 };
-    let all = clean(total.variance) + parts.iter().map(|part| clean(part.variance)).sum::<f64>();
-    let gap = total.expected - sum;
-    if parts.is_empty() {
-        return (total.expected, Vec::new());
+    let n = parts.len();
+    // What its own parts say about each, added up: expectation and variance; and what that and its own forecast say together.
+    let mut below = vec![None::<(f64, f64)>; n];
+    let mut known = vec![(0.0, 0.0); n];
+    for at in (0..n).rev() {
+        let (own, variance) = (parts[at].expected, clean(parts[at].variance));
+        known[at] = match below[at] {
+            None => (own, variance),
+            Some((sum, spread)) if spread > 0.0 => {
+                ((sum * variance + own * spread) / (variance + spread), variance * spread / (variance + spread))
+            }
+            Some((sum, _)) => (sum, 0.0),
+        };
+        if let Some(parent) = parents[at] {
+            let (sum, spread) = below[parent].unwrap_or_default();
+            below[parent] = Some((sum + known[at].0, spread + known[at].1));
+        }
     }
-    if all <= 0.0 {
-        return (sum, parts.iter().map(|part| part.expected).collect());
+    let mut settled: Vec<f64> = known.iter().map(|(expected, _)| *expected).collect();
+    for at in 0..n {
+        let Some((parent, (sum, spread))) = parents[at].and_then(|parent| Some((parent, below[parent]?))) else { continue };
+        let share = if spread > 0.0 { known[at].1 / spread } else { 0.0 };
+        settled[at] = known[at].0 + (settled[parent] - sum) * share;
     }
-    let moved: Vec<f64> = parts.iter().map(|part| part.expected + gap * clean(part.variance) / all).collect();
-    (moved.iter().sum(), moved)
+    settled
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Rng;
+    use crate::stats::linear::{Matrix, solve};
     use crate::stats::test_data::close;
+
+    fn part(expected: f64, variance: f64) -> Part {
+        Part { expected, variance }
+    }
+
+    const TWO: [Option<usize>; 3] = [None, Some(0), Some(0)];
 
     // Worked out apart with numpy: S (S'W⁻¹S)⁻¹ S'W⁻¹ ŷ for S = [1 1; 1 0; 0 1], W = diag(4, 1, 3), ŷ = (20, 8, 10).
     #[test]
     fn the_closed_form_is_the_matrix_formula() {
-        let part = |expected, variance| Part { expected, variance };
-        let (total, parts) = reconcile(part(20.0, 4.0), &[part(8.0, 1.0), part(10.0, 3.0)]);
-        close(total, 19.0, 1e-12);
-        close(parts[0], 8.25, 1e-12);
-        close(parts[1], 10.75, 1e-12);
+        let settled = reconcile(&[part(20.0, 4.0), part(8.0, 1.0), part(10.0, 3.0)], &TWO);
+        settled.iter().zip([19.0, 8.25, 10.75]).for_each(|(ours, theirs)| close(*ours, theirs, 1e-12));
     }
 
     #[test]
     fn what_is_sure_stays_and_without_spreads_the_parts_are_believed() {
-        let part = |expected, variance| Part { expected, variance };
-        assert_eq!(reconcile(part(20.0, 0.0), &[part(8.0, 0.0), part(10.0, 2.0)]), (20.0, vec![8.0, 12.0]));
-        assert_eq!(reconcile(part(20.0, 0.0), &[part(8.0, 0.0), part(10.0, f64::NAN)]), (18.0, vec![8.0, 10.0]));
-        assert_eq!(reconcile(part(20.0, 1.0), &[]), (20.0, vec![]));
+        assert_eq!(reconcile(&[part(20.0, 0.0), part(8.0, 0.0), part(10.0, 2.0)], &TWO), [20.0, 8.0, 12.0]);
+        assert_eq!(reconcile(&[part(20.0, 0.0), part(8.0, 0.0), part(10.0, f64::NAN)], &TWO), [18.0, 8.0, 10.0]);
+        assert_eq!(reconcile(&[part(20.0, 1.0)], &[None]), [20.0]);
+        assert!(reconcile(&[], &[]).is_empty());
+    }
+
+    /// The published formula, with matrices.
+    fn by_matrices(parts: &[Part], parents: &[Option<usize>]) -> Vec<f64> {
+        let n = parts.len();
+        let leaves: Vec<usize> = (0..n).filter(|at| !parents.contains(&Some(*at))).collect();
+        let mut s = Matrix::zeros(n, leaves.len());
+        for (column, leaf) in leaves.iter().enumerate() {
+            let mut at = Some(*leaf);
+            while let Some(row) = at {
+                *s.at_mut(row, column) = 1.0;
+                at = parents[row];
+            }
+        }
+        let k = leaves.len();
+        let (mut left, mut right) = (Matrix::zeros(k, k), Matrix::zeros(k, 1));
+        for row in 0..n {
+            for i in 0..k {
+                *right.at_mut(i, 0) += s.at(row, i) * parts[row].expected / parts[row].variance;
+                for j in 0..k {
+                    *left.at_mut(i, j) += s.at(row, i) * s.at(row, j) / parts[row].variance;
+                }
+            }
+        }
+        let bottom = solve(&left, &right).unwrap();
+        s.times(&bottom.data)
+    }
+
+    #[test]
+    fn trees_of_any_depth_are_the_matrix_formula() {
+        let mut rng = Rng::new(3);
+        for _ in 0..50 {
+            let n = 2 + rng.below(20) as usize;
+            let parents: Vec<Option<usize>> = (0..n).map(|at| (at > 0).then(|| rng.below(at as u64) as usize)).collect();
+            let parts: Vec<Part> = (0..n).map(|_| part(100.0 * rng.uniform(), 0.1 + 5.0 * rng.uniform())).collect();
+            let ours = reconcile(&parts, &parents);
+            ours.iter().zip(by_matrices(&parts, &parents)).for_each(|(ours, theirs)| close(*ours, theirs, 1e-8));
+            for at in 0..n {
+                let of: Vec<f64> = (0..n).filter(|part| parents[*part] == Some(at)).map(|part| ours[part]).collect();
+                assert!(of.is_empty() || (of.iter().sum::<f64>() - ours[at]).abs() < 1e-8);
+            }
+        }
     }
 }
