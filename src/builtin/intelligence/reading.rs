@@ -121,30 +121,40 @@ pub fn requests(targets: &[Target], kept: &BTreeMap<String, Validators>) -> Vec<
 
 /// Replies as outcomes, one per place; a folder has one per file.
 pub fn outcomes<'a>(targets: &[Target], replies: &'a [Reply]) -> Vec<Outcome<'a>> {
-    let mut outcomes = Vec::new();
-    for (target, reply) in targets.iter().zip(replies) {
+    each(targets, replies).collect()
+}
+
+/// The same one after the other, so that only one document at a time need be unpacked.
+fn each<'a>(targets: &[Target], replies: &'a [Reply]) -> impl Iterator<Item = Outcome<'a>> {
+    targets.iter().zip(replies).flat_map(|(target, reply)| {
         let key = key_of(target).to_owned();
-        match reply {
-            Reply::Fetched(Fetched::Content { body, etag, last_modified, place, .. }) => {
-                let validators = Validators { etag: etag.clone(), last_modified: last_modified.clone() };
-                outcomes.push(document(key, place.clone(), body, validators));
-            }
-            Reply::Fetched(Fetched::Entries(entries)) => outcomes.extend(entries.iter().map(|(name, body)| {
-                let place = format!("{key}/{name}");
-                document(place.clone(), place, body, Validators::default())
-            })),
-            Reply::Fetched(Fetched::NotModified) => outcomes.push(Outcome::Unchanged { key }),
-            Reply::Fetched(Fetched::Missing { place }) => outcomes.push(Outcome::Missing { key, place: place.clone() }),
-            Reply::Fetched(Fetched::Blocked { place, reason }) => {
-                outcomes.push(Outcome::Blocked { key, place: place.clone(), reason: reason.clone() });
-            }
-            Reply::Failed(failure) => {
-                outcomes.push(Outcome::Failed { key, message: failure.message.clone(), help: failure.help.clone() });
-            }
-            _ => outcomes.push(Outcome::Failed { key, message: "the answer is not a document".to_owned(), help: None }),
+        let folder: &'a [(String, Body)] = if let Reply::Fetched(Fetched::Entries(entries)) = reply { entries } else { &[] };
+        let whole = folder.is_empty().then(|| outcome(key.clone(), reply)).flatten();
+        let file = move |(name, body): &'a (String, Body)| {
+            let place = format!("{key}/{name}");
+            document(place.clone(), place, body, Validators::default())
+        };
+        whole.into_iter().chain(folder.iter().map(file))
+    })
+}
+
+/// What one reply that is no folder says.
+fn outcome(key: String, reply: &Reply) -> Option<Outcome<'_>> {
+    Some(match reply {
+        Reply::Fetched(Fetched::Content { body, etag, last_modified, place, .. }) => {
+            let validators = Validators { etag: etag.clone(), last_modified: last_modified.clone() };
+            document(key, place.clone(), body, validators)
         }
-    }
-    outcomes
+        // A folder without a file.
+        Reply::Fetched(Fetched::Entries(_)) => return None,
+        Reply::Fetched(Fetched::NotModified) => Outcome::Unchanged { key },
+        Reply::Fetched(Fetched::Missing { place }) => Outcome::Missing { key, place: place.clone() },
+        Reply::Fetched(Fetched::Blocked { place, reason }) => {
+            Outcome::Blocked { key, place: place.clone(), reason: reason.clone() }
+        }
+        Reply::Failed(failure) => Outcome::Failed { key, message: failure.message.clone(), help: failure.help.clone() },
+        _ => Outcome::Failed { key, message: "the answer is not a document".to_owned(), help: None },
+    })
 }
 
 fn document(key: String, place: String, body: &Body, validators: Validators) -> Outcome<'_> {
@@ -173,16 +183,33 @@ impl Readings<'_> {
 /// # Errors
 /// When nothing at all could be read.
 pub fn readings<'a>(targets: &[Target], replies: &'a [Reply], output: &mut Output) -> Result<Readings<'a>, StepError> {
-    let mut readings = Readings { documents: Vec::new(), unchanged: 0, unread: 0 };
+    let mut documents = Vec::new();
+    let (unchanged, unread) = visit(targets, replies, output, |document| documents.push(document))?;
+    Ok(Readings { documents, unchanged, unread })
+}
+
+/// The same for large documents: each is handed over and forgotten. Gives how many were unchanged and how many could not be
+/// read.
+///
+/// # Errors
+/// When nothing at all could be read.
+pub fn visit<'a>(
+    targets: &[Target],
+    replies: &'a [Reply],
+    output: &mut Output,
+    mut take: impl FnMut(Document<'a>),
+) -> Result<(usize, usize), StepError> {
+    let (mut read, mut unchanged, mut unread) = (0, 0, 0);
     let mut first: Option<StepError> = None;
-    for outcome in outcomes(targets, replies) {
+    for outcome in each(targets, replies) {
         let (place, text, help) = match outcome {
             Outcome::Read(document) => {
-                readings.documents.push(document);
+                read += 1;
+                take(document);
                 continue;
             }
             Outcome::Unchanged { .. } => {
-                readings.unchanged += 1;
+                unchanged += 1;
                 continue;
             }
             Outcome::Missing { place, .. } => {
@@ -191,13 +218,13 @@ pub fn readings<'a>(targets: &[Target], replies: &'a [Reply], output: &mut Outpu
             Outcome::Blocked { place, reason, .. } => (place.clone(), format!("{place} may not be read: {reason}"), None),
             Outcome::Failed { key, message, help } => (key.clone(), format!("{key} cannot be read: {message}"), help),
         };
-        readings.unread += 1;
+        unread += 1;
         warn(output, Some(place), format!("{text}."));
         first.get_or_insert(StepError { message: text, help });
     }
     match first {
-        Some(error) if readings.documents.is_empty() && readings.unchanged == 0 => Err(error),
-        _ => Ok(readings),
+        Some(error) if read == 0 && unchanged == 0 => Err(error),
+        _ => Ok((unchanged, unread)),
     }
 }
 
