@@ -246,7 +246,9 @@ fn learned(out: &mut String, view: &CycleView, width: usize) {
         para(out, "  ", &insight.says, width);
     }
     if clear.len() > SHOWN {
-        writeln!(out, "  {}", paint(DIM, format!("and {} more clear findings in the report", clear.len() - SHOWN)))
+        let more = clear.len() - SHOWN;
+        let findings = if more == 1 { "finding" } else { "findings" };
+        writeln!(out, "  {}", paint(DIM, format!("and {more} more clear {findings} in the report")))
             .expect("writing to a string");
     }
     let thin = open.iter().filter(|insight| matches!(insight.verdict, Verdict::NotEnough { .. })).count();

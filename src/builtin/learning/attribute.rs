@@ -468,7 +468,7 @@ fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64, va
     }
     Insight {
         subject: Subject::Channel(share.channel),
-        measure: "share of credit".to_owned(),
+        measure: format!("share of credit ({model})"),
         value: share.share,
         interval: Some(share.interval),
         level: LEVEL,

@@ -22,6 +22,7 @@ mod os_init;
 pub mod os_review;
 mod packages;
 mod plan;
+mod proposals;
 mod replay;
 mod report;
 mod review;

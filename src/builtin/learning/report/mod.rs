@@ -135,7 +135,7 @@ impl StepKind for ReportKind {
         let mut sections =
             vec![questions::works(&history, new, &insights, outcome), questions::people(&history), questions::failures(&history)];
         sections.extend(questions::judges(&history));
-        sections.extend(questions::helped(&history, cx.now));
+        sections.extend(questions::helped(&history, &cx.client_os.goals, cx.now));
         sections.extend(proposed(&proposals));
         sections.extend(stand(&leads));
         sections.push(learned(&insights));
@@ -207,19 +207,35 @@ fn learned(insights: &[Insight]) -> Section {
     Section { title: "What else was learned".to_owned(), says, bars: Vec::new(), unit: String::new() }
 }
 
-fn credit(insights: &[Insight]) -> Option<Section> {
-    let channels: Vec<&Insight> = insights.iter().filter(|insight| matches!(insight.subject, Subject::Channel(_))).collect();
+/// One section for each way of giving credit: numbers of two models side by side under one name would be read as one.
+fn credit(insights: &[Insight]) -> Vec<Section> {
+    let mut ways: Vec<(&str, Vec<&Insight>)> = Vec::new();
+    for insight in insights.iter().filter(|insight| matches!(insight.subject, Subject::Channel(_))) {
+        match ways.iter_mut().find(|(measure, _)| *measure == insight.measure) {
+            Some((_, channels)) => channels.push(insight),
+            None => ways.push((&insight.measure, vec![insight])),
+        }
+    }
     let label = |insight: &Insight| match &insight.subject {
         Subject::Channel(name) => name.clone(),
         other => other.to_string(),
     };
-    (!channels.is_empty()).then(|| Section {
-        title: "Which channels earned the conversions".to_owned(),
-        says: channels.iter().take(3).map(|insight| insight.says.clone()).collect(),
-        bars: channels
-            .iter()
-            .map(|insight| Bar { label: label(insight), value: insight.value, interval: insight.interval })
-            .collect(),
-        unit: "share of credit".to_owned(),
-    })
+    let several = ways.len() > 1;
+    let section = |(measure, channels): (&str, Vec<&Insight>)| {
+        let clear = channels.iter().filter(|insight| insight.verdict != Verdict::NotDistinguishable);
+        let mut says: Vec<String> = clear.take(3).map(|insight| insight.says.clone()).collect();
+        let unclear = channels.iter().filter(|insight| insight.verdict == Verdict::NotDistinguishable);
+        says.extend(unclear.map(|insight| insight.says.clone()));
+        let model = measure.split_once('(').filter(|_| several).map(|(_, model)| format!(" ({model}")).unwrap_or_default();
+        Section {
+            title: format!("Which channels earned the conversions{model}"),
+            says,
+            bars: channels
+                .iter()
+                .map(|insight| Bar { label: label(insight), value: insight.value, interval: insight.interval })
+                .collect(),
+            unit: "share of credit".to_owned(),
+        }
+    };
+    ways.into_iter().map(section).collect()
 }

@@ -406,7 +406,7 @@ fn sample(history: &History) -> Vec<Found> {
 }
 
 /// How many days a goal's period has.
-fn days(per: &str) -> f64 {
+pub(super) fn days(per: &str) -> f64 {
     match per {
         "day" => 1.0,
         "week" => 7.0,
@@ -418,13 +418,23 @@ fn days(per: &str) -> f64 {
 
 /// The upper 97.5 % limit of a Poisson mean after `count` events (Garwood, Biometrika 28, 1936): the mean at which as few are just
 /// still possible.
-fn rate_most(count: u64) -> f64 {
+pub(super) fn rate_most(count: u64) -> f64 {
     let (mut low, mut high) = (count as f64, 2.0 * count as f64 + 20.0);
     for _ in 0..60 {
         let middle = (low + high) / 2.0;
         if poisson_at_least(count + 1, middle) < 0.975 { low = middle } else { high = middle }
     }
     high
+}
+
+/// The mean at which as many are just still possible.
+pub(super) fn rate_least(count: u64) -> f64 {
+    let (mut low, mut high) = (0.0, count as f64);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if poisson_at_least(count, middle) < 0.025 { low = middle } else { high = middle }
+    }
+    low
 }
 
 /// Goals that nothing counts, and goals that the present course cannot reach.
@@ -544,6 +554,9 @@ mod tests {
         // Exact 95 % upper limits for 0, 1, 10 and 50 events (Ulm, American Journal of Epidemiology 131, 1990).
         for (count, limit) in [(0, 3.689), (1, 5.572), (10, 18.390), (50, 65.919)] {
             assert!((rate_most(count) - limit).abs() < 1e-3, "{count}: {}", rate_most(count));
+        }
+        for (count, limit) in [(0, 0.0), (1, 0.0253), (10, 4.7954), (50, 37.1108)] {
+            assert!((rate_least(count) - limit).abs() < 1e-3, "{count}: {}", rate_least(count));
         }
     }
 }

@@ -2,7 +2,9 @@
 //! interval; where there is too little, it says how much is missing.
 
 use super::history::{Accepted, Author, Failure, History, Piece};
+use super::proposals;
 use crate::base::Timestamp;
+use crate::client_os::Goal;
 use crate::model::goods::report::{Bar, Section};
 use crate::model::goods::{Insight, Measure, Subject};
 use crate::stats::intervals::{Interval, Sample, newcombe, welch};
@@ -275,8 +277,44 @@ pub fn failures(history: &History) -> Section {
     Section { title: "What went wrong most often?".to_owned(), says, bars, unit: "pieces".to_owned() }
 }
 
-/// Whether accepted changes helped: each by the measure that it was proposed with, before against after.
-pub fn helped(history: &History, now: Timestamp) -> Option<Section> {
+/// Days after which the course towards a changed goal can be told.
+const COURSE_DAYS: f64 = 14.0;
+
+/// Where the present course leads since a goal was changed: `None` when nothing counts it.
+fn course(history: &History, accepted: &Accepted, goals: &[Goal], now: Timestamp) -> Option<String> {
+    let name = accepted.key.strip_prefix("goal/")?;
+    let goal = goals.iter().find(|goal| goal.name == name)?;
+    let since = history.pieces.iter().filter(|piece| piece.at > accepted.at);
+    let count = match goal.metric.as_str() {
+        "published" | "pieces" | "posts" => since.count() as f64,
+        metric if history.metrics.contains(metric) && history.outcomes_seen => since.map(|piece| piece.outcomes).sum(),
+        _ => return None,
+    };
+    let days = now.days_since(accepted.at);
+    if days < COURSE_DAYS {
+        let more = (COURSE_DAYS - days).ceil() as usize;
+        return Some(format!("too early to say; it takes {} to tell the course.", counted(more, "more day")));
+    }
+    let scale = proposals::days(&goal.per) / days;
+    let (least, most) = (proposals::rate_least(count as u64) * scale, proposals::rate_most(count as u64) * scale);
+    let verdict = if most < goal.target {
+        "it is still out of reach"
+    } else if least > goal.target {
+        "it is passed with ease; a higher one would say more"
+    } else {
+        "it helped: the goal can be reached, and missed"
+    };
+    Some(format!(
+        "{verdict}. Since then {count} in {days:.0} days, which is {:.1} per {} (between {least:.1} and {most:.1}); the goal is {}.",
+        count * scale,
+        goal.per,
+        goal.target
+    ))
+}
+
+/// Whether accepted changes helped: each by the measure that it was proposed with, before against after; a goal by the course
+/// towards it.
+pub fn helped(history: &History, goals: &[Goal], now: Timestamp) -> Option<Section> {
     if history.accepted.is_empty() {
         return None;
     }
@@ -295,7 +333,8 @@ pub fn helped(history: &History, now: Timestamp) -> Option<Section> {
                 });
             }
             let days = now.days_since(accepted.at).floor();
-            format!("“{}”, accepted by {} {days} days ago: {}", accepted.title, accepted.by, found.says(&accepted.measure))
+            let says = course(history, accepted, goals, now).unwrap_or_else(|| found.says(&accepted.measure));
+            format!("“{}”, accepted by {} {days} days ago: {says}", accepted.title, accepted.by)
         })
         .collect();
     Some(Section { title: "Did accepted changes help?".to_owned(), says, bars, unit: "change of the measure".to_owned() })
@@ -394,6 +433,26 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_goal_is_judged_by_the_course_since_then() {
+        const DAY: i64 = 86_400_000;
+        let mut history = history((0..60).map(|n| piece(n, Author::Generated, 0.0)).collect());
+        let key = "goal/posts".to_owned();
+        let (title, by) = ("Set the goal".to_owned(), "Ada".to_owned());
+        history.accepted.push(Accepted { key, title, by, at: Timestamp(30 * DAY), measure: Measure::Person });
+        let says = |target: f64, day: i64| {
+            let goal = Goal { name: "posts".into(), target, per: "month".into(), metric: "published".into() };
+            helped(&history, &[goal], Timestamp(day * DAY)).expect("something was accepted").says[0].clone()
+        };
+        assert!(says(30.0, 36).ends_with("too early to say; it takes 8 more days to tell the course."), "{}", says(30.0, 36));
+        // 29 pieces in 30 days.
+        assert!(says(30.0, 60).contains("it helped: the goal can be reached, and missed"), "{}", says(30.0, 60));
+        assert!(says(90.0, 60).contains("it is still out of reach. Since then 29 in 30 days, which is 29.4 per month"));
+        assert!(says(5.0, 60).contains("passed with ease"));
+        // A goal that is gone, or that nothing counts, is a person's to judge.
+        assert!(helped(&history, &[], Timestamp(60 * DAY)).unwrap().says[0].contains("nothing in the loop counts that"));
+    }
+
+    #[test]
     fn assisted_pieces_are_compared_with_a_persons_only_when_there_are_enough() {
         let few = history((0..6).map(|n| piece(n, if n < 4 { Author::Generated } else { Author::Person }, 0.0)).collect());
         assert_eq!(
@@ -443,11 +502,11 @@ mod tests {
             measure: Measure::Edited,
         };
         history.accepted = vec![accepted(19)];
-        let says = helped(&history, Timestamp(30 * 86_400_000)).expect("something was accepted").says;
+        let says = helped(&history, &[], Timestamp(30 * 86_400_000)).expect("something was accepted").says;
         assert!(says[0].contains("accepted by Ada 11 days ago: it helped (change -1.00, between"), "{says:?}");
         history.accepted = vec![accepted(27)];
         assert!(
-            helped(&history, Timestamp(30 * 86_400_000)).expect("accepted").says[0]
+            helped(&history, &[], Timestamp(30 * 86_400_000)).expect("accepted").says[0]
                 .contains("too early to say; it takes 4 more pieces")
         );
     }
