@@ -20,6 +20,7 @@ mod journal_contract;
 mod kill;
 mod kinds;
 mod learning_input;
+mod learning_steps;
 mod learning_world;
 mod lsp;
 mod mail;

@@ -22,11 +22,13 @@ pub struct Anomaly;
 static SPEC: KindSpec = KindSpec {
     verb: "anomaly",
     connector: None,
-    layers: &[Layer::Learning],
+    layers: &[Layer::Intelligence, Layer::Learning],
     summary: "Raises an alarm when a series leaves its usual range.",
     doc: "Follows the volume of every topic (signals), or the number of events of one name per day, and compares the newest point with \
 what level, trend and season led to expect. Alarms per month is the knob, shared by all series. Missing points are gaps, not zeros, and \
-small counts are only unusual when chance would rarely bring them. A point raises its alarm once. With `explain`, an alarm about events says which \
+small counts are only unusual when chance would rarely bring them. A point raises its alarm once. Each alarm is also a signal: where the \
+step stands in `intelligence`, it goes to `aggregate` and on to a brief beside what the market said; in `learning`, to the report. With \
+`explain`, an alarm about events says which \
 channel, piece or other part makes the difference, and whether the day would have been usual without it. A series that is too short says so. A series of signals \
 with a number every hour or oftener is watched by records instead: all points since the last cycle are judged, and one is told when it, \
 or the stretch that it ends, departs further than any before, from the long mean, its own level, or the same time of other days.",
