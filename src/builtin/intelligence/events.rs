@@ -149,7 +149,7 @@ impl Newest {
         } else if self.seen.insert(print(&event)) {
             self.rows.push(event);
             // Some room, so that rows are not sorted for each one that comes.
-            if self.rows.len() >= self.most + self.most / 2 + 1 {
+            if self.rows.len() > self.most + self.most / 2 {
                 self.settle(self.most);
             }
         } else {
