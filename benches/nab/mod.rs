@@ -1,7 +1,8 @@
 //! The Numenta Anomaly Benchmark (Lavin and Ahmad, 2015): an early alarm in a labelled window earns most, every alarm
 //! outside costs, every window missed costs; 100 is all windows at once and nothing else, 0 is to say nothing.
 //!
-//! One threshold serves all series. It is fitted on one half of them and the score told is that of the other half.
+//! One threshold serves all series. It is fitted on one half of them and the score told is that of the other half: 0 for saying
+//! nothing, 100 for saying everything at once.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -20,6 +21,11 @@ impl Labelled {
     /// Points that are only learned from: 15 %, at most 750.
     pub fn probation(&self) -> usize {
         (0.15 * self.values.len() as f64).floor().min(750.0) as usize
+    }
+
+    /// Windows that count: those that end after the probation.
+    pub fn windows_counted(&self) -> usize {
+        self.windows.iter().filter(|(_, to)| *to >= self.probation()).count()
     }
 }
 
@@ -98,7 +104,7 @@ fn sigmoid(place: f64) -> f64 {
 }
 
 /// What these alarms (points, in order) earn on one series.
-fn earned(series: &Labelled, alarms: &[usize], profile: Profile) -> f64 {
+pub fn earned(series: &Labelled, alarms: &[usize], profile: Profile) -> f64 {
     let perfect = sigmoid(-1.0);
     let mut score = 0.0;
     let mut caught = vec![None::<f64>; series.windows.len()];
@@ -118,13 +124,4 @@ fn earned(series: &Labelled, alarms: &[usize], profile: Profile) -> f64 {
     // Windows in the probation are not scored.
     let counted = series.windows.iter().zip(caught).filter(|((_, to), _)| *to >= series.probation());
     score + counted.map(|(_, caught)| caught.unwrap_or(-profile.missed)).sum::<f64>()
-}
-
-/// The score of all series: 0 for saying nothing, 100 for saying everything at once.
-pub fn score(series: &[&Labelled], alarms: &[Vec<usize>], profile: Profile) -> f64 {
-    let total: f64 = series.iter().zip(alarms).map(|(series, alarms)| earned(series, alarms, profile)).sum();
-    let windows = |series: &&&Labelled| series.windows.iter().filter(|(_, to)| *to >= series.probation()).count();
-    let windows = series.iter().map(|series| windows(&series)).sum::<usize>() as f64;
-    let silent = -profile.missed * windows;
-    100.0 * (total - silent) / (windows - silent)
 }

@@ -47,6 +47,7 @@ pub mod markov;
 
 pub mod boosting;
 pub mod calibration;
+pub mod experts;
 pub mod logistic;
 
 pub mod bandit;

@@ -1,31 +1,32 @@
-//! A watch over a dense stream, such as a number every five minutes: a point is news when it departs further than the points
-//! before it ever did.
+//! A watch over a dense stream, such as a number every five minutes: a point is news when it breaks records in many ways of looking.
 //!
-//! Departures are measured in five ways at once: of the point from a long mean; of the mean of a window from a slow level; of that
-//! mean from the same time yesterday and a week ago, whichever is nearer; and of how rough the stream is from how rough it was, as a
-//! difference and as a ratio. Each way keeps its records, and the answer is the largest ratio of a departure to the second largest
-//! before it: one wild point early on must not make the watch deaf. Records make the watch grow calmer with age, and no spread has to
-//! be estimated where there is none. Ranks of several scores are how the best of the Numenta benchmark combine them as well (Lavin
-//! and Ahmad, 2015). For daily numbers `anomaly` is the better watch; this one takes memory for one week of points, and the same
-//! time at every point.
+//! Five questions are asked at eleven lengths of time, from 8 to 256 points in half octaves: how far the point is from a long mean; how
+//! far the mean of the last points is from where it slowly was, and from the same time yesterday or a week ago, whichever is nearer;
+//! and how much rougher the stream is than it was, as a difference and as a ratio. Each of the 55 ways votes by the place of its
+//! departure among those before: 1 for a record, 1/2 for the second place, down to 1/10. The answer is the mean of the votes.
+//!
+//! No way is chosen, and none can be wrong alone: that is the point. Picking five good ways among such a ladder does better on the
+//! series it was picked on and worse on others (docs/decisions/0028). Places make the watch grow calmer with age, need no spread where
+//! there is none, and one wild point early on takes one place only. Ranks of several scores are how the best of the Numenta benchmark
+//! combine them as well (Lavin and Ahmad, 2015); a record has the chance 1/n among n numbers in random order (Rényi, 1962). For daily
+//! numbers `anomaly` is the better watch; this one takes memory for one week of points, and the same time at every point.
 
 use std::collections::VecDeque;
 
-/// The long mean follows as slowly as a mean of so many points.
-const LONG: f64 = 1_000.0;
-/// Points of the window that is compared with the slow level, and of the one that is compared with yesterday.
-const LEVEL: usize = 80;
-const AGAINST: usize = 40;
-/// Points over which roughness is taken, as a ratio and as a difference.
-const ROUGH_RATIO: usize = 24;
-const ROUGH: usize = 48;
-/// So many windows a slow level takes to follow: the one of the mean, and those of roughness.
-const SLOW_LEVEL: f64 = 3.0;
-const SLOW_ROUGH: f64 = 10.0;
-/// The ratio when there was no departure yet: a constant stream that moves at all.
-const RATIO_MAX: f64 = 20.0;
+/// Points over which is looked, in half octaves.
+const WINDOWS: [usize; 11] = [8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256];
+const LENGTHS: usize = WINDOWS.len();
+const LONGEST: usize = WINDOWS[LENGTHS - 1];
+/// The length whose long mean is told as the usual: that of 910 points.
+const TOLD: usize = 7;
+/// So many windows a level takes to follow.
+const FOLLOWS: f64 = 10.0;
+/// The best so many departures of each way have a vote.
+const PLACES: usize = 10;
 /// Days after which days are alike again.
 const DAYS: usize = 7;
+/// Ways of looking: every question at every length.
+pub const WAYS: usize = QUESTIONS.len() * LENGTHS;
 
 /// What the user knows about the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,58 +55,73 @@ pub enum Way {
     Bursts,
 }
 
+const QUESTIONS: [Way; 5] = [Way::Far, Way::Level, Way::OtherDays, Way::Roughness, Way::Bursts];
+
 /// How a point compares with the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Departure {
-    /// Against the second largest departure before; 0 to 20.
-    pub ratio: f64,
-    /// The way with the largest ratio.
+    /// The mean of all votes: 1 is a record in every way, and 0 is nothing that is among the ten furthest in any.
+    pub share: f64,
+    /// Ways in which it is the furthest so far.
+    pub records: usize,
+    /// The question with most votes.
     pub way: Way,
     /// What the long mean leads to expect, and how far points have been from it.
     pub usual: (f64, f64),
 }
 
-/// The sum of the last so many values.
+/// Means of the last values at every length.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Window {
+struct Windows {
     values: VecDeque<f64>,
-    sum: f64,
+    sums: [f64; LENGTHS],
+    seen: usize,
 }
 
-impl Window {
-    /// The mean of the last values, at most `length` of them, and the part of the window that is filled.
-    fn push(&mut self, value: f64, length: usize) -> (f64, f64) {
-        self.values.push_back(value);
-        self.sum += value;
-        if self.values.len() > length
-            && let Some(oldest) = self.values.pop_front()
-        {
-            self.sum -= oldest;
+impl Windows {
+    fn push(&mut self, value: f64) -> [f64; LENGTHS] {
+        self.seen += 1;
+        let mut means = [0.0; LENGTHS];
+        for (at, length) in WINDOWS.into_iter().enumerate() {
+            self.sums[at] += value;
+            if let Some(oldest) = self.values.len().checked_sub(length).and_then(|oldest| self.values.get(oldest)) {
+                self.sums[at] -= oldest;
+            }
+            means[at] = self.sums[at] / self.seen.min(length) as f64;
         }
-        (self.sum / self.values.len() as f64, self.values.len() as f64 / length as f64)
+        self.values.push_back(value);
+        if self.values.len() > LONGEST {
+            self.values.pop_front();
+        }
+        means
+    }
+
+    /// The part of the window at this place that is filled.
+    fn part(&self, at: usize) -> f64 {
+        self.seen.min(WINDOWS[at]) as f64 / WINDOWS[at] as f64
     }
 }
 
-/// The mean of a window beside a level that follows it slowly.
+/// Means beside levels that follow them slowly.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Followed {
-    window: Window,
-    slow: f64,
-    /// The window was full before the last value.
-    full: bool,
+    windows: Windows,
+    slow: [f64; LENGTHS],
 }
 
 impl Followed {
-    /// The mean, and the level before this value moved it; the level begins where the first window stands.
-    fn push(&mut self, value: f64, length: usize, windows: f64) -> (f64, f64) {
-        let (mean, part) = self.window.push(value, length);
-        if !self.full {
-            self.slow = mean;
+    /// The means, and the levels before this value moved them; a level begins where its first window stands.
+    fn push(&mut self, value: f64) -> ([f64; LENGTHS], [f64; LENGTHS]) {
+        let means = self.windows.push(value);
+        let mut before = [0.0; LENGTHS];
+        for (at, length) in WINDOWS.into_iter().enumerate() {
+            if self.windows.seen <= length {
+                self.slow[at] = means[at];
+            }
+            before[at] = self.slow[at];
+            self.slow[at] += (means[at] - self.slow[at]) / (FOLLOWS * length as f64);
         }
-        self.full = part >= 1.0;
-        let before = self.slow;
-        self.slow += (mean - self.slow) / (windows * length as f64);
-        (mean, before)
+        (means, before)
     }
 }
 
@@ -114,35 +130,33 @@ impl Followed {
 pub struct Records {
     options: Options,
     seen: usize,
-    long: f64,
+    long: [f64; LENGTHS],
     level: Followed,
-    roughness: [Followed; 2],
+    roughness: Followed,
     /// The mean size of all steps so far.
     steps: f64,
     last: f64,
     /// The last week.
     week: VecDeque<f64>,
-    against: [Window; 2],
-    /// The two largest departures so far, by way of measuring.
-    records: [[f64; 2]; 5],
+    against: [Windows; 2],
+    /// The largest departures so far by question and length, the largest first.
+    places: Vec<[f64; PLACES]>,
     quiet: usize,
 }
-
-const WAYS: [Way; 5] = [Way::Far, Way::Level, Way::OtherDays, Way::Roughness, Way::Bursts];
 
 impl Records {
     pub fn new(options: Options) -> Records {
         Records {
             options,
             seen: 0,
-            long: 0.0,
+            long: [0.0; LENGTHS],
             level: Followed::default(),
-            roughness: Default::default(),
+            roughness: Followed::default(),
             steps: 0.0,
             last: 0.0,
             week: VecDeque::new(),
             against: Default::default(),
-            records: [[0.0; 2]; 5],
+            places: vec![[0.0; PLACES]; WAYS],
             quiet: 0,
         }
     }
@@ -157,71 +171,90 @@ impl Records {
             return None;
         }
         if self.seen == 0 {
-            (self.long, self.last) = (value, value);
+            (self.long, self.last) = ([value; LENGTHS], value);
         }
-        let far = (value - self.long).abs();
-        let usual = (self.long, self.records[0][1]);
-        self.long += (value - self.long) / LONG.min(self.seen as f64 + 1.0);
-        let (mean, level) = self.level.push(value, LEVEL, SLOW_LEVEL);
+        self.seen += 1;
+        let usual = (self.long[TOLD], self.places[TOLD][1]);
+        let far = self.long.map(|long| (value - long).abs());
+        for (long, length) in self.long.iter_mut().zip(WINDOWS) {
+            *long += (value - *long) / (FOLLOWS * length as f64).min(self.seen as f64);
+        }
+        let (means, levels) = self.level.push(value);
         let step = (value - self.last).abs();
         self.last = value;
-        self.steps += (step - self.steps) / (self.seen as f64 + 1.0);
-        let (rough, rough_level) = self.roughness[0].push(step, ROUGH, SLOW_ROUGH);
-        let (burst, burst_level) = self.roughness[1].push(step, ROUGH_RATIO, SLOW_ROUGH);
+        self.steps += (step - self.steps) / self.seen as f64;
+        let (rough, smooth) = self.roughness.push(step);
+        let other_days = self.other_days(value, true);
         // A stream that hardly moves would be wild at every tremor.
         let tremor = 1e-3 * self.steps + 1e-12;
-        let bursts = ((burst + tremor) / (burst_level + tremor)).ln().max(0.0);
-        let other_days = self.other_days(value, true);
-        self.seen += 1;
+        let apart = |a: [f64; LENGTHS], b: [f64; LENGTHS]| std::array::from_fn::<f64, LENGTHS, _>(|at| (a[at] - b[at]).abs());
+        let bursts = std::array::from_fn(|at| ((rough[at] + tremor) / (smooth[at] + tremor)).ln());
         // What is left of sums that should cancel is no departure.
         let size = 1e-9 * value.abs().max(1e-9);
-        let real = |departure: f64| if departure > size { departure } else { 0.0 };
-        let departures =
-            [real(far), real((mean - level).abs()), real(other_days), real((rough - rough_level).abs()), real(bursts)];
-        let mut largest = Departure { usual, ..Departure::default() };
-        for ((departure, record), way) in departures.into_iter().zip(&mut self.records).zip(WAYS) {
-            let unheard_of = if departure > 0.0 { RATIO_MAX } else { 0.0 };
-            let ratio = if record[1] > 1e-12 { (departure / record[1]).min(RATIO_MAX) } else { unheard_of };
-            if ratio > largest.ratio {
-                (largest.ratio, largest.way) = (ratio, way);
+        let departures = [far, apart(means, levels), other_days, apart(rough, smooth), bursts];
+        let mut found = Departure { usual, ..Departure::default() };
+        let (mut most, mut votes) = (0.0, 0.0);
+        for ((departures, places), way) in departures.iter().zip(self.places.chunks_mut(LENGTHS)).zip(QUESTIONS) {
+            let mut of_question = 0.0;
+            for (departure, places) in departures.iter().zip(places) {
+                let least = if way == Way::Bursts { 0.0 } else { size };
+                if *departure > least
+                    && let Some(place) = enter(places, *departure)
+                {
+                    of_question += 1.0 / (place + 1) as f64;
+                    found.records += usize::from(place == 0);
+                }
             }
-            if departure > record[0] {
-                *record = [departure, record[0]];
-            } else if departure > record[1] {
-                record[1] = departure;
+            votes += of_question;
+            if of_question > most {
+                (most, found.way) = (of_question, way);
             }
         }
-        (self.seen > self.options.warm_up).then_some(largest)
+        found.share = votes / WAYS as f64;
+        (self.seen > self.options.warm_up).then_some(found)
     }
 
-    /// The mean of the last differences from yesterday or from a week ago, whichever is nearer to nothing.
-    fn other_days(&mut self, value: f64, counts: bool) -> f64 {
-        let Some(period) = self.options.period.filter(|period| *period > 1) else { return 0.0 };
-        let mut nearest = f64::INFINITY;
-        for (days, window) in [1, DAYS].into_iter().zip(&mut self.against).filter(|_| counts) {
+    /// The means of the last differences from yesterday or from a week ago, whichever are nearer to nothing.
+    fn other_days(&mut self, value: f64, counts: bool) -> [f64; LENGTHS] {
+        let Some(period) = self.options.period.filter(|period| *period > 1) else { return [0.0; LENGTHS] };
+        let mut nearest = [f64::INFINITY; LENGTHS];
+        for (days, windows) in [1, DAYS].into_iter().zip(&mut self.against).filter(|_| counts) {
             if let Some(then) = self.week.len().checked_sub(days * period).and_then(|at| self.week.get(at)) {
-                // A window that has only begun would be all noise.
-                let (mean, part) = window.push(value - then, AGAINST);
-                nearest = nearest.min((mean * part).abs());
+                let means = windows.push(value - then);
+                for (at, nearest) in nearest.iter_mut().enumerate() {
+                    // A window that has only begun would be all noise.
+                    *nearest = nearest.min((means[at] * windows.part(at)).abs());
+                }
             }
         }
         self.week.push_back(value);
         if self.week.len() > DAYS * period {
             self.week.pop_front();
         }
-        if nearest.is_finite() { nearest } else { 0.0 }
+        nearest.map(|nearest| if nearest.is_finite() { nearest } else { 0.0 })
     }
 
-    /// As `observe`, and whether this is an alarm at a threshold such as 1: not in the refractory points after another.
+    /// As `observe`, and whether this is an alarm at a threshold such as 0.1: not in the refractory points after another.
     pub fn alarms(&mut self, value: f64, threshold: f64) -> bool {
         let departure = self.observe(value);
         self.quiet = self.quiet.saturating_sub(1);
-        let alarm = self.quiet == 0 && departure.is_some_and(|departure| departure.ratio >= threshold);
+        let alarm = self.quiet == 0 && departure.is_some_and(|departure| departure.share >= threshold);
         if alarm {
             self.quiet = self.options.refractory;
         }
         alarm
     }
+}
+
+/// Puts a departure in its place among the largest, and says which that is; `None` when it is not among them.
+fn enter(places: &mut [f64; PLACES], departure: f64) -> Option<usize> {
+    if departure < places[PLACES - 1] {
+        return None;
+    }
+    let place = places.iter().position(|other| departure >= *other)?;
+    places[place..].rotate_right(1);
+    places[place] = departure;
+    Some(place)
 }
 
 #[cfg(test)]
@@ -232,7 +265,7 @@ mod tests {
 
     fn watch(values: impl IntoIterator<Item = f64>, period: Option<usize>) -> Vec<usize> {
         let mut records = Records::new(Options { period, warm_up: 600, refractory: 100 });
-        values.into_iter().enumerate().filter(|(_, value)| records.alarms(*value, 1.5)).map(|(at, _)| at).collect()
+        values.into_iter().enumerate().filter(|(_, value)| records.alarms(*value, 0.15)).map(|(at, _)| at).collect()
     }
 
     #[test]
@@ -248,6 +281,23 @@ mod tests {
         let shifted = calm.iter().enumerate().map(|(i, x)| if i < 2_000 { *x } else { x + 8.0 });
         let found = watch(shifted, Some(144));
         assert!(found.first().is_some_and(|at| (2_000..2_030).contains(at)), "{found:?}");
+    }
+
+    // The votes of the first points, by hand: a step of 2 after a constant is a record in every way that has moved.
+    #[test]
+    fn places_vote_by_their_rank() {
+        let mut places = [0.0; PLACES];
+        assert_eq!([3.0, 5.0, 4.0, 5.0, 1.0].map(|x| enter(&mut places, x)), [Some(0), Some(0), Some(1), Some(0), Some(4)]);
+        assert_eq!(places[..6], [5.0, 5.0, 4.0, 3.0, 1.0, 0.0]);
+        let mut records = Records::new(Options { period: None, warm_up: 0, refractory: 0 });
+        (0..300).for_each(|_| assert_eq!(records.observe(4.0).map(|found| found.share), Some(0.0)));
+        // Eleven ways each for the point, the level, and roughness as a difference and as a ratio; there are no other days.
+        let found = records.observe(6.0).expect("no warm-up");
+        assert_eq!((found.records, found.share, found.usual.0), (44, 44.0 / 55.0, 4.0));
+        // Back at the usual: the second step is as large as the first, so only roughness goes further still.
+        let back = records.observe(4.0).expect("no warm-up");
+        assert_eq!((back.records, back.way), (11, Way::Roughness));
+        assert!(back.share < found.share);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Layer 5: who may buy, why we think so, and what happens next.
 
+mod lead_newest;
 pub mod lead_score;
 pub mod lead_table;
 pub mod qualify;

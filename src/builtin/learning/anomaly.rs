@@ -31,7 +31,7 @@ step stands in `intelligence`, it goes to `aggregate` and on to a brief beside w
 `explain`, an alarm about events says which \
 channel, piece or other part makes the difference, and whether the day would have been usual without it. A series that is too short says so. A series of signals \
 with a number every hour or oftener is watched by records instead: all points since the last cycle are judged, and one is told when it, \
-or the stretch that it ends, departs further than any before, from the long mean, its own level, or the same time of other days.",
+or the stretch that it ends, departs further than nearly all before in many ways of looking: from the long mean, from its own level, from the same time of other days, and in how much it jumps about.",
     takes: &[GoodKind::Signal, GoodKind::Events],
     gives: &[GoodKind::Insight, GoodKind::Signal],
     mode: Mode::All,
@@ -146,7 +146,8 @@ impl StepKind for Anomaly {
                 kept.judged.insert(subject.clone(), at);
                 let counted = series.points.iter().flat_map(|(_, value)| value).all(|value| *value >= 0.0);
                 raised.extend(found.map(|found| Raised {
-                    surprise: found.departure.ratio,
+                    // Votes of all ways put a dense alarm among those that are counted in deviations.
+                    surprise: 20.0 * found.departure.share,
                     subject: subject.clone(),
                     at: found.at,
                     insight: Insight {
