@@ -137,6 +137,12 @@ impl InForce {
                 parts.iter_mut().zip(&before).for_each(|(part, before)| part.low = part.low.min(before.low));
             }
         }
+        // What is kept because nothing is known of it gives way before the total does.
+        if parts.iter().map(|b| b.low).sum::<f64>() > budget.total {
+            for at in free.iter().copied().filter(|at| unknown[*at]) {
+                parts[at].low = declared(&budget.lines[at]).low;
+            }
+        }
         let groups: Vec<Group> = budget
             .groups
             .iter()

@@ -234,9 +234,16 @@ pub fn says(allocation: &Allocation) -> String {
             told(gain.high)
         )
     };
+    let today: f64 = allocation.shares.iter().map(|share| share.present.units()).sum();
+    let more = allocation.total.units() - today;
+    let more = match more.abs() > 0.02 * allocation.total.units() {
+        true if more > 0.0 => format!(", and {} more is spent than today", told(more)),
+        true => format!(", and {} less is spent than today", told(-more)),
+        false => String::new(),
+    };
     let what = if moves.is_empty() { "stays divided as it is".to_owned() } else { format!("moves {}", moves.join(", ")) };
     format!(
-        "{total} {what}: {against}; without any spend {} would come, {} with today's.",
+        "{total} {what}{more}: {against}; without any spend {} would come, {} with today's.",
         told(allocation.nothing.expected),
         told(allocation.present.expected)
     )
