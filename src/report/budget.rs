@@ -29,7 +29,7 @@ pub fn lines(allocation: &Allocation) -> Vec<String> {
             let held = share.held.map_or_else(String::new, |held| format!(", {}", held.words()));
             let pad = " ".repeat(wide - share.channel.chars().count());
             format!(
-                "{}{pad}  {} → {}{held}; brings {}, the next {} 1 brings {}",
+                "{}{pad}  {} → {}, brings {}, next {} 1 {}{held}",
                 share.channel,
                 told(share.present.units()),
                 told(share.amount.units()),
@@ -67,17 +67,16 @@ pub fn courses(scenario: &Scenario) -> Vec<String> {
     let line = |at: usize| {
         let course = &scenario.courses[at];
         let pad = " ".repeat(wide - course.name.chars().count());
-        let mut line = format!(
-            "{}{pad}  {} {} spent, {} {}",
-            course.name,
-            course.spend.currency,
-            told(course.spend.units()),
-            scenario.outcome,
-            range(&course.outcome)
-        );
-        if at > 0 {
-            line.push_str(&format!("; better than today in {:.0} of 100", course.better * 100.0));
-        }
+        let spent = format!("{} {} spent", course.spend.currency, told(course.spend.units()));
+        let mut line = match at {
+            0 => format!("{}{pad}  {spent}, {} {}", course.name, scenario.outcome, range(&course.outcome)),
+            _ => format!(
+                "{}{pad}  {spent}, {} more than today, better in {:.0} of 100",
+                course.name,
+                range(&course.gain),
+                course.better * 100.0
+            ),
+        };
         if let Some(value) = course.break_even {
             line.push_str(&format!(", pays from {} {} a unit on", course.spend.currency, told(value)));
         }

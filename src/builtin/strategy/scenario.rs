@@ -376,7 +376,7 @@ mod tests {
             let output = bench(&nodes(worth), 50).run("2026-06-01").unwrap();
             found(&output).clone()
         };
-        let cheap = run("0.5");
+        let cheap = run("1");
         let double = &cheap.courses[2];
         assert_eq!((double.name.as_str(), double.spend.units()), ("double search", 3900.0));
         // 1,300 more for nearly 13 · 430 · (2/3 − 1/2).

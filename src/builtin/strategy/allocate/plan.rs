@@ -93,8 +93,9 @@ impl Curves<'_> {
         self.draws.iter().map(sum).collect()
     }
 
-    fn next(&self, at: usize, amount: f64) -> f64 {
-        mean(&self.draws.iter().map(|draw| draw.curves[at].slope(amount / self.factor).min(1e12)).collect::<Vec<_>>())
+    /// What one more unit brings, on average over `step` units: at nothing at all, the first one may bring nothing, or no end of it.
+    fn next(&self, at: usize, amount: f64, step: f64) -> f64 {
+        (self.mean(at, amount + step) - self.mean(at, amount)) / step
     }
 }
 
@@ -147,7 +148,7 @@ fn told_as(
             held: in_force.held(budget, at, amount, unknown[at]),
             brings: estimate(&curves.each(at, amount)),
             brought: estimate(&curves.each(at, present[at])),
-            next: curves.next(at, amount),
+            next: curves.next(at, amount, (0.01 * in_force.total).max(1e-6)),
         }
     });
     let (planned, today) = (curves.all(&found.amounts), curves.all(present));
