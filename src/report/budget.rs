@@ -44,11 +44,8 @@ pub fn lines(allocation: &Allocation) -> Vec<String> {
     }
     let of = &allocation.outcome;
     lines.push(format!("{of} a {} with this division {}", allocation.per, range(&allocation.expected)));
-    lines.push(format!(
-        "{of} with today\'s division {}, without any spend {}",
-        range(&allocation.present),
-        range(&allocation.nothing)
-    ));
+    lines.push(format!("{of} a {} with today's division {}", allocation.per, range(&allocation.present)));
+    lines.push(format!("{of} a {} without any spend {}", allocation.per, range(&allocation.nothing)));
     if let Some(tried) = allocation.tried {
         lines.push(format!(
             "the last {} were told with {:.1} % error, {:.1} % without knowing the spend; {:.0} % inside their 90 % interval",

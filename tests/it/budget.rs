@@ -156,5 +156,5 @@ fn a_real_table_is_divided_from_end_to_end() {
     let place = place(workflow, &table);
     let said = words(&place.run("run loop.kdl").exit(0));
     assert!(said.contains("208 weeks of data"), "{said}");
-    assert!(said.contains("Where the budget `spend` goes") && said.contains("revenue with today's division"), "{said}");
+    assert!(said.contains("Where the budget `spend` goes") && said.contains("revenue a week with today's division"), "{said}");
 }
