@@ -245,13 +245,18 @@ fn span(found: &Found) -> String {
 
 fn says(found: &Found, course: &Course) -> String {
     let outcome = &found.outcome;
+    let gain = &course.gain;
+    let (word, by, low, high) = match gain.expected < 0.0 {
+        true => ("less", -gain.expected, -gain.high, -gain.low),
+        false => ("more", gain.expected, gain.low, gain.high),
+    };
     let mut says = format!(
-        "Over {}, “{}” brings {} more {outcome} than today's division ({} to {} in nine of ten futures) and is better in {:.0} of 100",
+        "Over {}, “{}” brings {} {word} {outcome} than today's division ({} to {} in nine of ten futures) and is better in {:.0} of 100",
         span(found),
         course.name,
-        told(course.gain.expected),
-        told(course.gain.low),
-        told(course.gain.high),
+        told(by),
+        told(low),
+        told(high),
         course.better * 100.0
     );
     let more = course.spend.units() - found.courses[0].spend.units();

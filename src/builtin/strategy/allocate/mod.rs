@@ -307,7 +307,8 @@ fn insight(allocation: &Allocation, share: &Share, basis: &Basis) -> Insight {
         told(share.next)
     );
     Insight {
-        subject: Subject::Channel(share.channel.clone()),
+        // Not the channel itself: what is said of that is its share of the credit, which `report` and `feedback` read.
+        subject: Subject::Model(format!("{} of {}", share.channel, allocation.name)),
         measure: format!("{outcome} for each {currency} 1"),
         value: of(share.brings.expected),
         interval: Some((of(share.brings.low), of(share.brings.high))),
