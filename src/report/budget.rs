@@ -85,7 +85,8 @@ pub fn courses(scenario: &Scenario) -> Vec<String> {
 /// For the report pages.
 pub fn sections(view: &CycleView) -> Vec<Section> {
     let interval = |estimate: &Estimate| Some((estimate.low, estimate.high));
-    let allocations = view.allocations.iter().map(|allocation| {
+    let allocations = view.allocations.iter().map(|shown| {
+        let allocation = &shown.good;
         let bar = |(label, estimate): (String, &Estimate)| Bar { label, value: estimate.expected, interval: interval(estimate) };
         let bars = allocation.shares.iter().map(|share| {
             (format!("{} {} → {}", share.channel, told(share.present.units()), told(share.amount.units())), &share.brings)
@@ -100,7 +101,7 @@ pub fn sections(view: &CycleView) -> Vec<Section> {
             unit: format!("{} a {} that it brings", allocation.outcome, allocation.per),
         }
     });
-    let scenarios = view.scenarios.iter().map(|scenario| Section {
+    let scenarios = view.scenarios.iter().map(|shown| &shown.good).map(|scenario| Section {
         title: format!("What “{}” plays", scenario.name),
         says: std::iter::once(scenario.says.clone()).chain(courses(scenario)).collect(),
         bars: scenario

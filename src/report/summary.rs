@@ -167,8 +167,9 @@ fn opportunities(out: &mut String, view: &CycleView, width: usize) {
 
 /// Where money goes, and what the alternatives would do.
 fn divided(out: &mut String, view: &CycleView, width: usize) {
-    for allocation in &view.allocations {
-        section(out, &format!("Where the budget `{}` goes", allocation.name));
+    for shown in &view.allocations {
+        let allocation = &shown.good;
+        section(out, &format!("Where the budget `{}` goes  {}", allocation.name, paint(CODE, &shown.id)));
         para(out, "  ", &allocation.says, width);
         if !allocation.is_learned() {
             continue;
@@ -177,8 +178,9 @@ fn divided(out: &mut String, view: &CycleView, width: usize) {
             writeln!(out, "  {}", fit(&line, width.saturating_sub(2))).expect("writing to a string");
         }
     }
-    for scenario in &view.scenarios {
-        section(out, &format!("What `{}` plays", scenario.name));
+    for shown in &view.scenarios {
+        let scenario = &shown.good;
+        section(out, &format!("What `{}` plays  {}", scenario.name, paint(CODE, &shown.id)));
         para(out, "  ", &scenario.says, width);
         for line in super::budget::courses(scenario) {
             writeln!(out, "  {}", fit(&line, width.saturating_sub(2))).expect("writing to a string");

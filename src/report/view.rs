@@ -200,9 +200,9 @@ pub struct CycleView {
     pub insights: Vec<Insight>,
     /// Divisions of budgets, without the ways the world may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allocations: Vec<Allocation>,
+    pub allocations: Vec<Shown<Allocation>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub scenarios: Vec<Scenario>,
+    pub scenarios: Vec<Shown<Scenario>>,
     pub changes: Vec<ParameterChange>,
     pub reports: Vec<Report>,
     /// Changes that are proposed to the Client OS, with what people type for them.
@@ -212,6 +212,14 @@ pub struct CycleView {
     /// Work that waits for the next cycle: step and title.
     pub deferred: Vec<(StepId, String)>,
     pub caps: Vec<CapView>,
+}
+
+/// A good with what people type for it, as in `loopctl trace`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown<G> {
+    pub id: String,
+    #[serde(flatten)]
+    pub good: G,
 }
 
 /// What people type for an item: the first letter of its kind and the start of its id.
@@ -459,8 +467,11 @@ impl CycleView {
             Good::Receipt(receipt) => self.published.push(receipt.clone()),
             // Taken in order of the steps when all entries are read.
             Good::Insight(_) => {}
-            Good::Allocation(allocation) => self.allocations.push(Allocation { ways: Vec::new(), ..allocation.clone() }),
-            Good::Scenario(scenario) => self.scenarios.push(scenario.clone()),
+            Good::Allocation(allocation) => {
+                let good = Allocation { ways: Vec::new(), ..allocation.clone() };
+                self.allocations.push(Shown { id: handle(item), good });
+            }
+            Good::Scenario(scenario) => self.scenarios.push(Shown { id: handle(item), good: scenario.clone() }),
             Good::Report(report) => self.reports.push(report.clone()),
             Good::Amendment(amendment) => self.amendments.push(AmendmentView::new(item, amendment)),
             _ => {}

@@ -85,6 +85,9 @@ fn a_budget_is_divided_and_its_futures_are_played() {
     let sum: i64 = shares.iter().map(|share| share["amount"]["micros"].as_i64().expect("money")).sum();
     assert!((sum - 3_000_000_000).abs() < 10, "{sum}");
     assert!(allocation[0]["ways"].is_null(), "the draws stay in the journal");
+    let id = allocation[0]["id"].as_str().expect("what people type");
+    let trace = words(&place.run(&format!("trace loop.kdl {id}")).exit(0));
+    assert!(trace.contains("allocation by spend") && trace.contains("events") && trace.contains("search "), "{trace}");
     let gap = allocation[0]["gap"].as_f64().expect("a number");
     assert!((0.0..1e-4).contains(&gap), "{gap}");
     // The same numbers give the same division in the next cycle.
