@@ -16,6 +16,12 @@ use loopctl::stats::markov::Chain;
 use loopctl::stats::minhash::text_signature;
 use loopctl::stats::rates::RateTest;
 use loopctl::stats::records::{Options as Watch, Records};
+use loopctl::stats::response::carry::Carry;
+use loopctl::stats::response::curve::Curve;
+use loopctl::stats::response::fit::{Form, Options as Sampling, Past, fit};
+use loopctl::stats::response::futures::{World, futures};
+use loopctl::stats::response::split::{Bounds, split};
+use loopctl::stats::response::trial::trial;
 use loopctl::stats::sampling::normal;
 use loopctl::stats::sequential::ValueTest;
 use loopctl::stats::subgroup::{Attribute, Control, Options as Search, Table, mine};
@@ -303,8 +309,114 @@ fn patterns() {
     }
 }
 
+/// Budgets among S-shaped curves, beside dynamic programming on a grid of 400 grains, which can only be below the optimum.
+fn divisions() {
+    heading("A budget among S-shaped curves, 200 of each size");
+    for (count, goal) in [(5, "goal 20 ms, 1e-4"), (12, "goal 50 ms, 2e-4")] {
+        let mut rng = Rng::new(count as u64);
+        let (mut times, mut grids, mut gap, mut missed) = (Vec::new(), Vec::new(), 0.0f64, 0.0f64);
+        for _ in 0..200 {
+            let curves: Vec<Curve> = (0..count)
+                .map(|_| Curve {
+                    top: 0.2 + 2.0 * rng.uniform(),
+                    half: 100.0 * (0.01 + 0.6 * rng.uniform() * rng.uniform()),
+                    steep: 0.5 + 5.5 * rng.uniform(),
+                })
+                .collect();
+            let parts = vec![Bounds { low: 0.0, high: 100.0 }; count];
+            let start = Instant::now();
+            let found = split(&parts, &[], 100.0, |part, x| curves[part].at(x)).expect("it fits");
+            times.push(start.elapsed().as_secs_f64());
+            let start = Instant::now();
+            let grid = on_a_grid(&curves, 400);
+            grids.push(start.elapsed().as_secs_f64());
+            gap = gap.max((found.bound - found.value) / found.value);
+            missed = missed.max((grid - found.value) / grid);
+        }
+        let mean = |times: &[f64]| times.iter().sum::<f64>() / times.len() as f64;
+        let beside = format!("{:.2} × dynamic programming ({goal})", mean(&times) / mean(&grids));
+        line(&format!("{count} channels"), mean(&times) * 1e3, "ms", &beside);
+        line("the slowest", times.iter().copied().fold(0.0, f64::max) * 1e3, "ms", "");
+        line("proven gap, worst (millionths)", gap * 1e6, "", "");
+        line("below the grid, worst (millionths)", missed * 1e6, "", "below 0: above it");
+    }
+}
+
+fn on_a_grid(curves: &[Curve], grains: usize) -> f64 {
+    let mut best = vec![0.0; grains + 1];
+    for (at, curve) in curves.iter().enumerate() {
+        let own: Vec<f64> = (0..=grains).map(|k| curve.at(k as f64 * 100.0 / grains as f64)).collect();
+        best = (0..=grains)
+            .map(|k| {
+                let least = if at == 0 { k } else { 0 };
+                (least..=k).map(|j| best[k - j] + own[j]).fold(f64::NEG_INFINITY, f64::max)
+            })
+            .collect();
+    }
+    best[grains]
+}
+
+/// What spend brought, learned from the public weekly series beside the repository, and futures of it.
+fn responses() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/decisions/mmm");
+    let read = |file: &str, names: &[&str]| -> Option<Vec<Vec<f64>>> {
+        let text = std::fs::read_to_string(folder.join(file)).ok()?;
+        let mut rows = text.lines().map(|row| row.split(',').map(|cell| cell.trim_matches('"')).collect::<Vec<_>>());
+        let header = rows.next()?;
+        let rows: Vec<Vec<&str>> = rows.collect();
+        let column = |name: &&str| {
+            let at = header.iter().position(|known| known == name)?;
+            Some(rows.iter().map(|row| row[at].parse().unwrap_or(0.0)).collect())
+        };
+        names.iter().map(column).collect()
+    };
+    let shop = ["revenue", "competitor_sales_B", "tv_S", "ooh_S", "print_S", "search_S", "facebook_S"];
+    let chain = [
+        "conversions",
+        "revenue_per_conversion",
+        "competitor_sales_control",
+        "sentiment_score_control",
+        "Promo",
+        "Organic_channel0_impression",
+        "Channel0_spend",
+        "Channel1_spend",
+        "Channel2_spend",
+        "Channel3_spend",
+        "Channel4_spend",
+    ];
+    let (Some(mut shop), Some(mut chain)) =
+        (read("robyn_dt_simulated_weekly.csv", &shop), read("meridian_national_all_channels.csv", &chain))
+    else {
+        println!("The weekly series are not beside the repository; skipped.");
+        return;
+    };
+    let past = |outcome, inputs, others| Past { outcome, inputs, others, season: 52.18, form: Form::Geometric };
+    let shop = past(shop.remove(0), shop.split_off(1), shop);
+    let inputs = chain.split_off(6);
+    let others = chain.split_off(2);
+    let revenue = chain[0].iter().zip(&chain[1]).map(|(a, b)| a * b).collect();
+    let chain = past(revenue, inputs, others);
+    for (name, past) in [("208 weeks of a shop (Robyn)", &shop), ("156 weeks of a chain (Meridian)", &chain)] {
+        heading(&format!("What spend on five channels brought: {name}"));
+        let time = median_of(1, || drop(black_box(fit(past, &Sampling::default()))));
+        line("a fit (goal 5 s)", time, "s", "");
+        for held in [13, 26, 52] {
+            let Some(found) = trial(past, held, &Sampling::default()) else { continue };
+            let beside = format!("{:.4} without spend, {:.2} inside 90 %", found.simple_error, found.covered);
+            line(&format!("error, {held} weeks held out (goal .045)"), found.error, "", &beside);
+        }
+    }
+    let part = |at: usize| (Carry::Geometric { keep: 0.3 }, Curve { top: 10.0 + at as f64, half: 50.0, steep: 1.2 });
+    let worlds: Vec<World> =
+        (0..400).map(|k| World { base: 1e3, noise: 20.0 + k as f64, freedom: 5.0, parts: (0..12).map(part).collect() }).collect();
+    let divisions = vec![vec![10.0; 12]; 4];
+    heading("Futures");
+    let time = median_of(3, || drop(black_box(futures(&worlds, &divisions[0], &divisions, 13, 10_000, &mut Rng::new(1)))));
+    line("10,000 of 13 weeks, 4 divisions of 12 channels (goal 0.2 s)", time, "s", "");
+}
+
 fn main() {
-    let sections: [(&str, fn()); 8] = [
+    let sections: [(&str, fn()); 10] = [
         ("attribution", attribution),
         ("experiments", experiments),
         ("anomalies", anomalies),
@@ -313,6 +425,8 @@ fn main() {
         ("patterns", patterns),
         ("texts", texts),
         ("choices", choices),
+        ("divisions", divisions),
+        ("responses", responses),
     ];
     // With names of sections, only those.
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();

@@ -160,6 +160,71 @@ fn rule_weights(config: &Config) -> Vec<Tunable> {
     rules.collect()
 }
 
+const fn bound(name: &'static str) -> PropSpec {
+    PropSpec { name, ty: ValueType::Money, required: false, default: None, doc: "A bound." }
+}
+
+const ALLOCATE: KindSpec = KindSpec {
+    verb: "allocate",
+    layers: &[Layer::Strategy],
+    takes: &[GoodKind::Events],
+    gives: &[GoodKind::Allocation],
+    nodes: &[
+        NodeSpec::value("total", ValueType::Money, "What is divided.", "total (usd)100").required(),
+        NodeSpec::value("change", ValueType::Share, "How far one cycle may move.", "change 0.2"),
+        NodeSpec {
+            name: "channel",
+            args: &[ArgSpec { name: "name", ty: ValueType::Text, required: true }],
+            props: &[bound("floor"), bound("ceiling"), bound("lock")],
+            occurs: Occurs::AtLeastOnce,
+            doc: "Where money may go.",
+            example: "channel \"tv\" floor=(usd)10",
+            ..NodeSpec::EMPTY
+        },
+        NodeSpec {
+            name: "group",
+            args: &[
+                ArgSpec { name: "name", ty: ValueType::Text, required: true },
+                ArgSpec { name: "channel", ty: ValueType::Text, required: true },
+            ],
+            rest: Some(ValueType::Text),
+            props: &[bound("floor"), bound("ceiling")],
+            occurs: Occurs::Many,
+            doc: "Channels with a bound together.",
+            example: "group \"brand\" \"tv\" \"print\" floor=(usd)10",
+            ..NodeSpec::EMPTY
+        },
+    ],
+    ..BASE
+};
+
+const SCENARIO: KindSpec = KindSpec {
+    verb: "scenario",
+    layers: &[Layer::Strategy],
+    takes: &[GoodKind::Allocation],
+    gives: &[GoodKind::Scenario],
+    nodes: &[NodeSpec {
+        name: "choice",
+        args: &[ArgSpec { name: "name", ty: ValueType::Text, required: true }],
+        children: &[NodeSpec {
+            name: "set",
+            args: &[
+                ArgSpec { name: "channel", ty: ValueType::Text, required: true },
+                ArgSpec { name: "amount", ty: ValueType::Money, required: true },
+            ],
+            occurs: Occurs::Many,
+            doc: "What a channel gets.",
+            example: "set \"tv\" (usd)10",
+            ..NodeSpec::EMPTY
+        }],
+        occurs: Occurs::Many,
+        doc: "What to play.",
+        example: "choice \"no tv\" { set \"tv\" (usd)0 }",
+        ..NodeSpec::EMPTY
+    }],
+    ..BASE
+};
+
 const BRIEF: KindSpec = KindSpec {
     verb: "brief",
     layers: &[Layer::Production],
@@ -373,6 +438,8 @@ pub fn registry() -> Registry {
         Toy(&EVENTS),
         Toy(&AGGREGATE),
         Toy(&SCORE),
+        Toy(&ALLOCATE),
+        Toy(&SCENARIO),
         Toy(&BRIEF),
         Toy(&IDEA),
         Toy(&OUTLINE),

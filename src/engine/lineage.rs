@@ -124,7 +124,9 @@ fn named_signals(good: &Good) -> Vec<ItemId> {
         | Good::Insight(_)
         | Good::Report(_)
         | Good::Rejection(_)
-        | Good::Amendment(_) => Vec::new(),
+        | Good::Amendment(_)
+        | Good::Allocation(_)
+        | Good::Scenario(_) => Vec::new(),
     }
 }
 

@@ -319,6 +319,12 @@ fn texts(good: &Good) -> Vec<&str> {
         }
         Good::Rejection(rejection) => rejection.reason.as_deref().into_iter().chain([rejection.title.as_str()]).collect(),
         Good::Amendment(amendment) => vec![&amendment.title, &amendment.reason],
+        Good::Allocation(allocation) => {
+            allocation.shares.iter().map(|share| share.channel.as_str()).chain([allocation.says.as_str()]).collect()
+        }
+        Good::Scenario(scenario) => {
+            scenario.courses.iter().map(|course| course.name.as_str()).chain([scenario.says.as_str()]).collect()
+        }
         Good::Events(_) => Vec::new(),
     }
 }

@@ -120,6 +120,8 @@ fn facts(good: &Good) -> Vec<String> {
         }
         Good::Insight(insight) => facts.push(format!("{}, {} observations", insight.measure, insight.n)),
         Good::Report(_) => {}
+        Good::Allocation(allocation) => facts.extend(super::budget::lines(allocation)),
+        Good::Scenario(scenario) => facts.extend(super::budget::courses(scenario)),
         Good::Rejection(rejection) => {
             let reason = rejection.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
             facts.push(format!("turned down by {}{reason}", rejection.by));

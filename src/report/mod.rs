@@ -2,6 +2,7 @@
 //! Markdown, HTML and JSON.
 
 pub mod because;
+pub mod budget;
 pub mod expected;
 pub mod gates;
 pub mod html;

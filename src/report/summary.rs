@@ -41,6 +41,7 @@ pub fn render(view: &CycleView, setting: &Setting<'_>) -> String {
     decided(&mut out, view, setting.width);
     layers(&mut out, view, setting.width);
     opportunities(&mut out, view, setting.width);
+    divided(&mut out, view, setting.width);
     written(&mut out, view, setting.width);
     published(&mut out, view, setting.width);
     learned(&mut out, view, setting.width);
@@ -162,6 +163,29 @@ fn opportunities(out: &mut String, view: &CycleView, width: usize) {
         .expect("writing to a string");
     }
     more(out, view.opportunities.len(), "opportunity");
+}
+
+/// Where money goes, and what the alternatives would do.
+fn divided(out: &mut String, view: &CycleView, width: usize) {
+    for shown in &view.allocations {
+        let allocation = &shown.good;
+        section(out, &format!("Where the budget `{}` goes  {}", allocation.name, paint(CODE, &shown.id)));
+        para(out, "  ", &allocation.says, width);
+        if !allocation.is_learned() {
+            continue;
+        }
+        for line in super::budget::lines(allocation) {
+            writeln!(out, "  {}", fit(&line, width.saturating_sub(2))).expect("writing to a string");
+        }
+    }
+    for shown in &view.scenarios {
+        let scenario = &shown.good;
+        section(out, &format!("What `{}` plays  {}", scenario.name, paint(CODE, &shown.id)));
+        para(out, "  ", &scenario.says, width);
+        for line in super::budget::courses(scenario) {
+            writeln!(out, "  {}", fit(&line, width.saturating_sub(2))).expect("writing to a string");
+        }
+    }
 }
 
 /// `.92`, `1.0`

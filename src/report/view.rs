@@ -3,7 +3,7 @@
 use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
 use crate::engine::{Ballot, Entry, Nudge, Nudged, Void, doubts, nudges};
 use crate::model::goods::report::{Bar, Section};
-use crate::model::goods::{Amendment, Finding, Insight, Opportunity, Receipt, Report, Revision};
+use crate::model::goods::{Allocation, Amendment, Finding, Insight, Opportunity, Receipt, Report, Revision, Scenario};
 use crate::model::{CapUnit, Good, GoodKind, Item, Layer, Workflow};
 use crate::step::{Approve, Decision, Note, NoteLevel, ParameterChange, Reply, Request};
 use serde::Serialize;
@@ -198,6 +198,11 @@ pub struct CycleView {
     pub published: Vec<Receipt>,
     pub leads: Vec<LeadsView>,
     pub insights: Vec<Insight>,
+    /// Divisions of budgets, without the ways the world may be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allocations: Vec<Shown<Allocation>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<Shown<Scenario>>,
     pub changes: Vec<ParameterChange>,
     pub reports: Vec<Report>,
     /// Changes that are proposed to the Client OS, with what people type for them.
@@ -207,6 +212,14 @@ pub struct CycleView {
     /// Work that waits for the next cycle: step and title.
     pub deferred: Vec<(StepId, String)>,
     pub caps: Vec<CapView>,
+}
+
+/// A good with what people type for it, as in `loopctl trace`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown<G> {
+    pub id: String,
+    #[serde(flatten)]
+    pub good: G,
 }
 
 /// What people type for an item: the first letter of its kind and the start of its id.
@@ -261,6 +274,8 @@ impl CycleView {
             published: Vec::new(),
             leads: Vec::new(),
             insights: Vec::new(),
+            allocations: Vec::new(),
+            scenarios: Vec::new(),
             changes: Vec::new(),
             reports: Vec::new(),
             amendments: Vec::new(),
@@ -452,6 +467,11 @@ impl CycleView {
             Good::Receipt(receipt) => self.published.push(receipt.clone()),
             // Taken in order of the steps when all entries are read.
             Good::Insight(_) => {}
+            Good::Allocation(allocation) => {
+                let good = Allocation { ways: Vec::new(), ..allocation.clone() };
+                self.allocations.push(Shown { id: handle(item), good });
+            }
+            Good::Scenario(scenario) => self.scenarios.push(Shown { id: handle(item), good: scenario.clone() }),
             Good::Report(report) => self.reports.push(report.clone()),
             Good::Amendment(amendment) => self.amendments.push(AmendmentView::new(item, amendment)),
             _ => {}
@@ -552,6 +572,9 @@ pub fn sections(view: &CycleView) -> Vec<Section> {
         format!("{}. {}: {:.2} = {}.", opportunity.rank, opportunity.title, opportunity.score, rules.join(" + "))
     });
     add("What was chosen, and why", says.collect(), bars, "score");
+    for section in super::budget::sections(view) {
+        add(&section.title, section.says, section.bars, &section.unit);
+    }
     let says =
         view.written.iter().map(|piece| format!("{} “{}”, {} words, by {}.", piece.kind, piece.title, piece.words, piece.model));
     add("What was written", says.collect(), Vec::new(), "");

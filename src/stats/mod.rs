@@ -28,6 +28,8 @@
 //!
 //! *What comes next:* `forecast` smoothing, Theta and their median, chosen by trial, with intervals from past misses.
 //!
+//! *What an amount brings:* `response` effects that last and saturate, and the best division of a total among them.
+//!
 //! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
 //! `short_text` classes with "unsure" · `merge` three versions of a text.
 
@@ -71,6 +73,8 @@ pub mod fisher;
 pub mod subgroup;
 
 pub mod forecast;
+
+pub mod response;
 
 pub mod bm25;
 pub mod merge;

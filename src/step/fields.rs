@@ -7,7 +7,7 @@
 
 use crate::base::Timestamp;
 use crate::client_os::{Pillar, Snapshot};
-use crate::model::goods::{Brief, Event, Revision};
+use crate::model::goods::{Brief, Event, Revision, Verdict};
 use crate::model::{Good, GoodKind};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -309,6 +309,68 @@ pub const AMENDMENT: &[Field] = &[
     field("at", Type::Time, "when it was proposed"),
 ];
 
+const ESTIMATE: &[Field] = &[
+    field("expected", Type::Number, "what is expected"),
+    field("low", Type::Number, "nine of ten cases lie above this and below `high`"),
+    field("high", Type::Number, "nine of ten cases lie below this and above `low`"),
+];
+
+const MONEY: &[Field] =
+    &[field("currency", Type::Text, "such as `usd`"), field("micros", Type::Number, "millionths of a unit of it")];
+
+const SHARE: &[Field] = &[
+    field("channel", Type::Text, "name of the channel"),
+    maybe("group", Type::Text, "the group it stands in"),
+    field("amount", Type::Record(MONEY), "what it gets a period"),
+    field("present", Type::Record(MONEY), "what it got lately"),
+    maybe("held", Type::Text, "`lock`, `floor`, `ceiling`, `change` or `unknown`, when a bound decides the amount"),
+    field("brings", Type::Record(ESTIMATE), "what the amount brings a period"),
+    field("brought", Type::Record(ESTIMATE), "what the present amount brings"),
+    field("next", Type::Number, "what one more unit of money would bring"),
+];
+
+/// A division of a budget.
+pub const ALLOCATION: &[Field] = &[
+    field("name", Type::Text, "the step that made it"),
+    field("outcome", Type::Text, "the metric it is for"),
+    field("total", Type::Record(MONEY), "what is divided"),
+    field("per", Type::Text, "`day`, `week` or `month`"),
+    field("shares", Type::List(&Type::Record(SHARE)), "what each channel gets"),
+    field("expected", Type::Record(ESTIMATE), "the whole outcome of a period with it"),
+    field("present", Type::Record(ESTIMATE), "the same with what is spent today"),
+    field("nothing", Type::Record(ESTIMATE), "the same without any spend"),
+    field("gain", Type::Record(ESTIMATE), "against what is spent today"),
+    field("better", Type::Number, "from 0 to 1: how likely it brings more than what is spent today"),
+    field("gap", Type::Number, "how far at most it is from the best division"),
+    field("periods", Type::Number, "periods of data"),
+    field("clear", Type::Flag, "the evidence can be acted on"),
+    field("says", Type::Text, "one sentence for a person"),
+    field("at", Type::Time, "when the data ended"),
+];
+
+const COURSE: &[Field] = &[
+    field("name", Type::Text, "`as today`, `as planned`, or its name in the file"),
+    field("spend", Type::Record(MONEY), "all it spends over the horizon"),
+    field("outcome", Type::Record(ESTIMATE), "the whole outcome over the horizon"),
+    field("gain", Type::Record(ESTIMATE), "against today's division"),
+    field("better", Type::Number, "from 0 to 1: how likely it brings more than today's"),
+    maybe("break_even", Type::Number, "what one unit of the outcome must be worth for the additional spend to pay"),
+    maybe("pays", Type::Number, "from 0 to 1: how likely the additional spend pays"),
+];
+
+/// Divisions of a budget, side by side.
+pub const SCENARIO: &[Field] = &[
+    field("name", Type::Text, "the step that made it"),
+    field("outcome", Type::Text, "the metric it is about"),
+    field("horizon", Type::Number, "periods looked ahead"),
+    field("per", Type::Text, "what a period is"),
+    field("draws", Type::Number, "futures played"),
+    field("courses", Type::List(&Type::Record(COURSE)), "the divisions, today's first"),
+    field("clear", Type::Flag, "the evidence can be acted on"),
+    field("says", Type::Text, "one sentence for a person"),
+    field("at", Type::Time, "when the data ended"),
+];
+
 /// A pillar of the Client OS.
 pub const PILLAR: &[Field] = &[
     field("name", Type::Text, "its name; empty when the topic belongs to none"),
@@ -364,6 +426,8 @@ pub fn of(kind: GoodKind) -> &'static [Field] {
         GoodKind::Report => REPORT,
         GoodKind::Rejection => REJECTION,
         GoodKind::Amendment => AMENDMENT,
+        GoodKind::Allocation => ALLOCATION,
+        GoodKind::Scenario => SCENARIO,
     }
 }
 
@@ -473,6 +537,8 @@ pub fn view(good: &Good) -> BTreeMap<String, Value> {
             value["file"] = Value::String(amendment.file());
             insert("amendment", AMENDMENT, value);
         }
+        Good::Allocation(allocation) => insert("allocation", ALLOCATION, with_clear(json(allocation), &allocation.verdict)),
+        Good::Scenario(scenario) => insert("scenario", SCENARIO, with_clear(json(scenario), &scenario.verdict)),
         Good::Rejection(good) => insert("rejection", REJECTION, json(good)),
         Good::Signal(good) => insert("signal", SIGNAL, json(good)),
         Good::Opportunity(good) => insert("opportunity", OPPORTUNITY, json(good)),
@@ -524,7 +590,11 @@ fn with_edited(mut value: Value, revision: &Revision, text: &str) -> Value {
 fn insight_json(insight: &crate::model::goods::Insight) -> Value {
     let mut value = json(insight);
     value["subject"] = Value::String(insight.subject.to_string());
-    value["clear"] = Value::Bool(insight.verdict == crate::model::goods::Verdict::Clear);
+    with_clear(value, &insight.verdict)
+}
+
+fn with_clear(mut value: Value, verdict: &Verdict) -> Value {
+    value["clear"] = Value::Bool(*verdict == Verdict::Clear);
     value
 }
 

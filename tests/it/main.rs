@@ -3,6 +3,7 @@
 mod again;
 mod bad_input;
 mod browser;
+mod budget;
 mod cli;
 mod crash;
 mod damage;

@@ -1,6 +1,7 @@
 //! What the compiler knows about the domain, one rule a file. A rule sees the sketch after names and wires are resolved, and stays silent
 //! where something it depends on is broken.
 
+mod budget;
 mod client_os;
 mod door_limits;
 mod duplicate_channel;
@@ -60,6 +61,7 @@ const RULES: &[Rule] = &[
     no_way_back::rule,
     uncapped_generator::rule,
     unreachable_cap::rule,
+    budget::rule,
     mixed_currencies::rule,
     idle_feedback::rule,
     unbounded_feedback::rule,

@@ -4,7 +4,15 @@ use super::CheckContext;
 use crate::diag::Diagnostic;
 use crate::model::GoodKind;
 
-const ENDS: [GoodKind; 5] = [GoodKind::Receipt, GoodKind::Lead, GoodKind::Insight, GoodKind::Report, GoodKind::Amendment];
+const ENDS: [GoodKind; 7] = [
+    GoodKind::Receipt,
+    GoodKind::Lead,
+    GoodKind::Insight,
+    GoodKind::Report,
+    GoodKind::Amendment,
+    GoodKind::Allocation,
+    GoodKind::Scenario,
+];
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     if cx.sketch.has_loose_wires() {

@@ -36,6 +36,8 @@ const KINDS: &[&str] = &[
     "report",
     "rejection",
     "amendment",
+    "allocation",
+    "scenario",
 ];
 
 /// What stands in the block of `test`.

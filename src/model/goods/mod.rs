@@ -1,5 +1,6 @@
 //! The goods that flow between steps, one a file.
 
+pub mod allocation;
 pub mod amendment;
 pub mod asset;
 pub mod brief;
@@ -14,8 +15,10 @@ pub mod provenance;
 pub mod receipt;
 pub mod rejection;
 pub mod report;
+pub mod scenario;
 pub mod signal;
 
+pub use allocation::{Allocation, Estimate, Held, HeldOutError, Share, Way};
 pub use amendment::{Amendment, Change, Edit, Effect, Measure, Questioned, Target};
 pub use asset::{Asset, Version};
 pub use brief::{Brief, Claim, Wish};
@@ -30,6 +33,7 @@ pub use provenance::{Provenance, Writer};
 pub use receipt::Receipt;
 pub use rejection::Rejection;
 pub use report::Report;
+pub use scenario::{Course, Scenario};
 pub use signal::{Evidence, Fact, Point, Signal, SignalKind};
 
 use serde::{Deserialize, Serialize};
@@ -99,6 +103,10 @@ goods! {
     Rejection(Rejection) = "rejection",
     /// A change that is proposed to the Client OS.
     Amendment(Amendment) = "amendment",
+    /// A division of a budget, with what it is expected to bring.
+    Allocation(Allocation) = "allocation",
+    /// What several divisions would do in many possible futures.
+    Scenario(Scenario) = "scenario",
 }
 
 impl fmt::Display for GoodKind {
@@ -147,6 +155,8 @@ impl Good {
             Good::Report(report) => report.title.clone(),
             Good::Rejection(rejection) => rejection.title.clone(),
             Good::Amendment(amendment) => amendment.title.clone(),
+            Good::Allocation(allocation) => allocation.says.clone(),
+            Good::Scenario(scenario) => scenario.says.clone(),
         }
     }
 }
