@@ -156,5 +156,7 @@ fn went_out(step: &StepId, item: &Item) -> Option<WentOut> {
         placement: receipt.placement,
         key: receipt.key.clone(),
         location: receipt.location.clone(),
+        version: None,
+        public: true,
     })
 }

@@ -1,6 +1,7 @@
 //! An operation: what a person did beside a cycle, between two of them. The journal keeps operations in order, and the next cycle
 //! is pinned to those made since the last one opened; so what people decide reaches steps like everything else, and replay sees it.
 
+use super::found::Found;
 use crate::base::{CycleNo, Digest, ItemId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,7 @@ impl Operation {
                 format!("{} wanted `{from}` of cycle {of} made again{only}{}.", self.by, because(reason.as_deref().unwrap_or("")))
             }
             Act::Reloaded { what } => format!("{what}."),
+            Act::Found(found) => found.says(&self.by),
             Act::Set { path, from, to, reason } => {
                 format!("{} set {path} from {from:.3} to {to:.3}{}.", self.by, because(reason))
             }
@@ -64,6 +66,8 @@ pub enum Act {
         /// A sentence without a period.
         what: String,
     },
+    /// A piece was found in its channel otherwise than it went out.
+    Found(Box<Found>),
     /// An accepted change of the Client OS was taken out of its file again.
     TakenBack {
         /// The record of the log that was undone.

@@ -62,6 +62,19 @@ impl StepKind for PublishKind {
             Before::None | Before::Several => key(&cx.workflow.id, cx.step.id.as_str(), &placement.channel, &item.id),
         };
         let Some(replies) = cx.replies.first() else {
+            if let Before::One(before) = before
+                && !before.public
+            {
+                let mut output = Output::default();
+                output.note(
+                    NoteLevel::Warning,
+                    format!(
+                        "“{}” was taken off `{}` by a person since it went out, so its new text is not sent there.",
+                        draft.title, placement.channel
+                    ),
+                );
+                return Ok(Turn::Done(output));
+            }
             let text =
                 if cx.config().flag("tag-links") { tag_links(cx, draft, &placement.channel, &key) } else { draft.text.clone() };
             return Ok(Turn::Ask(vec![Request::Publish(Publish {
@@ -72,6 +85,7 @@ impl StepKind for PublishKind {
                 text,
                 at: cx.now,
                 update: matches!(before, Before::One(_)),
+                over: if let Before::One(before) = before { before.version.clone() } else { None },
             })]));
         };
         match replies.as_slice() {
@@ -208,6 +222,36 @@ fn tag_links(cx: &StepContext<'_>, draft: &Draft, channel: &str, key: &str) -> S
     }
     tagged.push_str(rest);
     tagged
+}
+
+/// A text without the parameters that [`PublishKind`] adds to links under this key, as it was before.
+pub fn untagged(text: &str, key: &str) -> String {
+    let mark = format!("utm_content={key}");
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(&mark) {
+        let (before, after) = (&rest[..at], &rest[at + mark.len()..]);
+        let url = before.rfind(|c: char| c.is_whitespace() || "()<>\"".contains(c)).map_or(0, |at| at + 1);
+        match before[url..].rfind("utm_source=").map(|at| url + at).filter(|at| *at > 0) {
+            Some(tag) => {
+                plain.push_str(&before[..tag - 1]);
+                // Somebody may have added a parameter behind ours.
+                match after.strip_prefix('&') {
+                    Some(more) => {
+                        plain.push_str(&before[tag - 1..tag]);
+                        rest = more;
+                    }
+                    None => rest = after,
+                }
+            }
+            None => {
+                plain.push_str(&rest[..at + mark.len()]);
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// The host of an http(s) URL.

@@ -26,8 +26,9 @@ pub fn run(args: &Trace, place: &Place, output: &Output) -> Result<Exit, Failure
     let named = items.values().map(|item| (long_handle(item), item.id));
     // A published file carries its key, so the key is a name as well.
     let id = pick(word, named.chain(published), &format!("loopctl status {}", project.file))?;
-    let node = lineage::walk(&items, &id)
+    let mut node = lineage::walk(&items, &id)
         .ok_or_else(|| Failure::new("cli::no-such-item", format!("nothing here is called `{word}`")))?;
+    lineage::add_what_followed(&mut node, &items, &journal.operations(&project.workflow.id)?);
     output.either("lineage", &node, || lineage::render(&node, output.width()));
     Ok(Exit::Ok)
 }

@@ -4,7 +4,7 @@
 //! links only to the web and to mailboxes.
 
 use ammonia::{Builder, UrlRelative};
-use pulldown_cmark::{Options, Parser, html as to_html};
+use pulldown_cmark::{Event, Options, Parser, html as to_html};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -21,8 +21,16 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 /// Clean HTML, without a page around it.
 pub fn from_markdown(text: &str) -> String {
     let mut html = String::with_capacity(text.len() * 3 / 2);
-    to_html::push_html(&mut html, Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH));
-    CLEANER.clean(&html).to_string()
+    // WordPress makes a break of every end of a line; in Markdown it is a space.
+    let unbroken = |event| if event == Event::SoftBreak { Event::Text(" ".into()) } else { event };
+    let parser = Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
+    to_html::push_html(&mut html, parser.map(unbroken));
+    clean(&html)
+}
+
+/// What is left of HTML after cleaning.
+pub fn clean(html: &str) -> String {
+    CLEANER.clean(html).to_string()
 }
 
 /// Without a first heading that says what the title says: where the title stands by itself it would stand twice.
