@@ -207,3 +207,85 @@ impl Cycle {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Digest;
+
+    const SENT: &str = "First words.\n\nMiddle words.\n\nLast words.";
+
+    fn out(channel: &str) -> Out {
+        Out {
+            channel: channel.to_owned(),
+            title: "t".to_owned(),
+            topic: "a".to_owned(),
+            writer: Some(StepId::new("drafts")),
+            cycle: CycleNo(1),
+            placement: ItemId(Digest::of("p")),
+            location: "there".to_owned(),
+            version: Some("1".to_owned()),
+            at: Timestamp(0),
+            stands: Stands::Public,
+            words: None,
+        }
+    }
+
+    fn carry() -> Carry {
+        Carry { out: [("k1".to_owned(), out("blog")), ("k2".to_owned(), out("site"))].into(), ..Carry::default() }
+    }
+
+    fn found(key: &str, at: i64, change: Option<&str>) -> Found {
+        let words = |after: &str| {
+            let edit = TextEdit {
+                of: GoodKind::Draft,
+                by: "somebody in Ghost".to_owned(),
+                at: Timestamp(at),
+                before: SENT.to_owned(),
+                after: after.to_owned(),
+            };
+            Words { step: Some(StepId::new("drafts")), topic: "a".to_owned(), edit, sent: None, html: 0 }
+        };
+        Found {
+            key: key.to_owned(),
+            channel: "blog".to_owned(),
+            title: "t".to_owned(),
+            location: "there".to_owned(),
+            version: Some(at.to_string()),
+            change: change.map_or(Change::Gone, |after| Change::Edited(Box::new(words(after)))),
+        }
+    }
+
+    fn edit(carry: &Carry) -> &str {
+        &carry.edits[&StepId::new("drafts")]["a"].after
+    }
+
+    #[test]
+    fn what_people_wrote_on_two_channels_is_both_kept() {
+        let mut carry = carry();
+        let first = SENT.replace("First", "Ann's first");
+        carry.found(&found("k1", 1, Some(&first)));
+        assert_eq!(edit(&carry), first);
+        carry.found(&found("k2", 2, Some(&SENT.replace("Last", "Bob's last"))));
+        assert_eq!(edit(&carry), first.replace("Last", "Bob's last"));
+        assert_eq!((carry.out["k1"].version.as_deref(), carry.out["k2"].version.as_deref()), (Some("1"), Some("2")));
+    }
+
+    #[test]
+    fn who_takes_their_own_words_back_has_taken_them_back() {
+        let mut carry = carry();
+        carry.found(&found("k1", 1, Some(&SENT.replace("First", "Ann's first"))));
+        carry.found(&found("k1", 2, Some(SENT)));
+        assert_eq!(edit(&carry), SENT);
+    }
+
+    #[test]
+    fn a_piece_that_is_gone_is_no_edit_and_its_place_is_known() {
+        let mut carry = carry();
+        carry.found(&found("k1", 1, None));
+        assert!(carry.edits.is_empty());
+        assert_eq!((carry.out["k1"].stands, carry.out["k2"].stands), (Stands::Gone, Stands::Public));
+        carry.found(&Found { change: Change::Back, ..found("k1", 2, None) });
+        assert_eq!(carry.out["k1"].stands, Stands::Public);
+    }
+}

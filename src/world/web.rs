@@ -193,6 +193,12 @@ pub fn may_lead(from: &Url, to: &Url) -> bool {
     is_inside(from) || !is_inside(to)
 }
 
+/// Whether others on the way could read what is sent there: no encryption, and not on this machine or its own network. A name without
+/// a dot is one of a network of containers.
+pub fn is_open_line(url: &Url) -> bool {
+    url.scheme() == "http" && !is_inside(url) && url.host_str().is_some_and(|host| host.contains('.'))
+}
+
 /// Loopback, private, link-local and the like.
 fn is_inside(url: &Url) -> bool {
     let inside_v4 = |ip: Ipv4Addr| {

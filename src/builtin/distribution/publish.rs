@@ -259,3 +259,27 @@ fn host(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::untagged;
+
+    #[test]
+    fn links_lose_what_was_added_to_them_and_nothing_else() {
+        let tag = |key: &str| format!("utm_source=blog&utm_campaign=w&utm_content={key}");
+        for plain in [
+            "[a](https://us.example/x)",
+            "[a](https://us.example/x?a=1#part) and <https://us.example/>",
+            "no link at all",
+            "[a](https://us.example/x?utm_source=mine&utm_content=other)",
+        ] {
+            let tagged = plain
+                .replace("/x?a=1#part", &format!("/x?a=1&{}#part", tag("k")))
+                .replace("/x)", &format!("/x?{})", tag("k")))
+                .replace("example/>", &format!("example/?{}>", tag("k")));
+            assert_eq!(untagged(&tagged, "k"), plain, "{tagged}");
+        }
+        assert_eq!(untagged(&format!("(https://us.example/?{}&more=1)", tag("k")), "k"), "(https://us.example/?more=1)");
+        assert_eq!(untagged("utm_content=k alone", "k"), "utm_content=k alone");
+    }
+}

@@ -15,7 +15,7 @@ use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::{Secret, Secrets};
 use crate::world::trouble::Trouble;
-use crate::world::web::{Web, parse_url};
+use crate::world::web::Web;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -89,7 +89,7 @@ impl Ghost {
     }
 
     fn at(&self, parameters: &[(&str, &str)]) -> Result<Url, Trouble> {
-        let mut url = parse_url(&self.url)?;
+        let mut url = self.rest.site(&self.url)?;
         url.set_path(&format!("{}/ghost/api/admin/posts/", url.path().trim_end_matches('/')));
         url.query_pairs_mut().clear().extend_pairs(parameters);
         Ok(url)

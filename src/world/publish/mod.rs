@@ -9,6 +9,8 @@ pub mod html;
 pub mod letter;
 mod rest;
 pub mod smtp;
+#[cfg(test)]
+mod trials;
 pub mod webhook;
 pub mod wordpress;
 

@@ -9,7 +9,7 @@ use crate::step::Reply;
 use crate::world::secrets::Secret;
 use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
-use crate::world::web::{Web, host_name, read_body, status_name};
+use crate::world::web::{Web, host_name, is_open_line, parse_url, read_body, status_name};
 use reqwest::{RequestBuilder, Url};
 use serde_json::Value;
 use std::future::Future;
@@ -51,6 +51,18 @@ impl Rest {
         F: Future<Output = Result<T, Trouble>>,
     {
         self.door.patiently(|_| attempt()).await
+    }
+
+    /// The address of the site, unless a login sent there could be read on the way.
+    pub fn site(&self, url: &str) -> Result<Url, Trouble> {
+        let url = parse_url(url)?;
+        if is_open_line(&url) {
+            return Err(Trouble::permanent(
+                format!("channel `{}` would send its login over an open line", self.name),
+                "write `url` with `https://`",
+            ));
+        }
+        Ok(url)
     }
 
     /// How a piece stands, asked once between cycles: whoever does not answer soon is asked again before the next one.

@@ -16,7 +16,7 @@ use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::{Secret, Secrets};
 use crate::world::trouble::Trouble;
-use crate::world::web::{Web, parse_url};
+use crate::world::web::Web;
 use reqwest::Url;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl WordPress {
 
     /// An address of the API. This form works whatever the site's links look like.
     fn at(&self, route: &str, parameters: &[(&str, &str)]) -> Result<Url, Trouble> {
-        let mut url = parse_url(&self.url)?;
+        let mut url = self.rest.site(&self.url)?;
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
