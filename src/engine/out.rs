@@ -8,6 +8,7 @@ use super::carry::Carry;
 use super::cycle::Cycle;
 use super::entry::Entry;
 use crate::base::{CycleNo, Digest, ItemId, StepId, Timestamp};
+use crate::builtin::common::channels::READABLE;
 use crate::model::found::{Change, Found, Words};
 use crate::model::goods::{Placement, TextEdit};
 use crate::model::{Good, GoodKind, Item};
@@ -169,6 +170,11 @@ impl Cycle {
             let task = fold.tasks.get(at);
             let (Some(sent), Some(item)) = (task.sent.as_ref(), task.inputs.first()) else { continue };
             let Good::Placement(placement) = &item.good else { continue };
+            // What nobody can look at again is not looked after.
+            let channel = fold.shape.workflow.channels.get(&sent.channel);
+            if !channel.is_some_and(|channel| READABLE.contains(&channel.kind.as_str())) {
+                continue;
+            }
             let out = Out {
                 channel: sent.channel.clone(),
                 title: placement.draft.title.clone(),

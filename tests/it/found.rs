@@ -131,17 +131,21 @@ fn an_outcome_weeks_later_comes_home_to_its_piece() {
     assert!(page.contains(&link), "{page}");
     // A week later the site's log has readers who came through that link.
     let row = |hour: u32, n: u32, name: &str| {
-        format!("{{\"at\":\"2024-07-04T{hour:02}:{n:02}:00Z\",\"who\":\"u{n}\",\"name\":\"{name}\",\"url\":\"{link}\"}}\n")
+        format!(
+            "{{\"at\":\"2024-07-04T{hour:02}:{:02}:{:02}Z\",\"who\":\"u{n}\",\"name\":\"{name}\",\"url\":\"{link}\"}}\n",
+            n / 60,
+            n % 60
+        )
     };
-    let rows = (0..40).map(|n| {
+    let rows = (0..160).map(|n| {
         let bought = if n % 4 == 0 { row(10, n, "qualified") } else { String::new() };
         row(9, n, "page_view") + &bought
     });
     desk.write("workflows/first-loop/data/site.jsonl", &rows.collect::<String>());
     desk.run(&format!("run {FIRST} --approve-all")).exit(0);
-    desk.run(&format!("trace {FIRST} {key}")).exit(0).says("through its links: 40 page_view, 10 qualified").says("signal");
+    desk.run(&format!("trace {FIRST} {key}")).exit(0).says("through its links: 160 page_view, 40 qualified").says("signal");
     let report = desk.run(&format!("report {FIRST}")).exit(0);
-    assert!(report.out.contains("10"), "{}", report.out);
+    assert!(report.out.contains("40"), "{}", report.out);
     let view = desk.run(&format!("status {FIRST} --json")).exit(0).json();
     let credited =
         view["cycle"]["insights"].as_array().expect("a list").iter().any(|insight| insight.to_string().contains("blog"));

@@ -6,6 +6,9 @@ use crate::step::{ArgSpec, ConnectorSpec, NodeSpec, Occurs, PropSpec, ValueType}
 /// Every kind of channel, in the order they are shown.
 pub const CHANNELS: &[ConnectorSpec] = &[FILES, WORDPRESS, GHOST, SMTP, WEBHOOK, SLACK, TEAMS];
 
+/// Kinds whose pieces can be looked at again after they went out.
+pub const READABLE: [&str; 3] = ["files", "wordpress", "ghost"];
+
 const FILES: ConnectorSpec = ConnectorSpec {
     kind: "files",
     summary: "Writes each piece as a Markdown file into a folder.",

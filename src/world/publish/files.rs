@@ -187,11 +187,11 @@ impl Inner {
 
     fn read_back(&self, look: &Look) -> Result<Standing, Trouble> {
         let dir = self.files.output(&self.dir)?;
-        // Without its folder nothing can be said: a disk may not be there just now.
-        let above = dir.is_dir() || dir.parent().is_some_and(Path::is_dir);
-        let Some(page) = self.find(&dir, &look.key)? else {
-            return Ok(if above { Standing::Gone } else { Standing::Unreadable(format!("`{}` is not there", self.dir)) });
-        };
+        // Without its folder nothing can be said: a disk, or a fresh clone, may not have it just now.
+        if !dir.is_dir() {
+            return Ok(Standing::Unreadable(format!("`{}` is not there", self.dir)));
+        }
+        let Some(page) = self.find(&dir, &look.key)? else { return Ok(Standing::Gone) };
         let text = String::from_utf8_lossy(&page.text);
         // A file without front matter says nothing of itself; only what was sent can be compared with it.
         let known = [version(&page.text, false), version(&page.text, true)];

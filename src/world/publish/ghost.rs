@@ -10,7 +10,7 @@ use super::wordpress::slug_of;
 use super::{Channel, Standings, back, html};
 use crate::base::{Digest, Timestamp};
 use crate::model::{self, Scalar, SecretRef};
-use crate::runtime::{Look, Standing, StandingText};
+use crate::runtime::{Look, SentText, Standing, StandingText};
 use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::{Secret, Secrets};
@@ -162,7 +162,8 @@ impl Ghost {
 
     /// Whether a post has the words of this piece.
     fn has(&self, post: &Post, request: &Publish) -> bool {
-        back::from_html(&request.title, &request.text, &post.title, &post.html).text == request.text
+        let sent = SentText { title: request.title.clone(), text: request.text.clone() };
+        back::from_html(&sent, &post.url, &post.title, &post.html).text == request.text
     }
 
     /// When the post with this key was changed last, and its state; without its text.
@@ -194,7 +195,7 @@ impl Ghost {
             return Ok(Standing::Same);
         }
         let back = match &look.sent {
-            Some(sent) => back::from_html(&sent.title, &sent.text, &post.title, &post.html),
+            Some(sent) => back::from_html(sent, &post.url, &post.title, &post.html),
             None => back::Back { title: post.title.clone(), text: String::new(), html: 0 },
         };
         Ok(Standing::Changed(Box::new(StandingText {
@@ -278,7 +279,7 @@ mod tests {
     use super::super::letter::tests::node;
     use super::*;
     use crate::model::Config;
-    use crate::runtime::{Clock as _, SentText};
+    use crate::runtime::Clock as _;
     use crate::step::FailureKind;
     use crate::world::test_server::{Answer, TestRequest, TestServer, quick_web, test_clock};
     use std::sync::Mutex;

@@ -7,6 +7,7 @@ pub mod front_matter;
 pub mod ghost;
 pub mod html;
 pub mod letter;
+mod pieces;
 mod rest;
 pub mod smtp;
 #[cfg(test)]

@@ -158,7 +158,7 @@ impl WordPress {
             return Ok(Standing::Same);
         }
         let back = match &look.sent {
-            Some(sent) => back::from_html(&sent.title, &sent.text, &post.title, &post.html),
+            Some(sent) => back::from_html(sent, &post.link, &post.title, &post.html),
             None => back::Back { title: post.title.clone(), text: String::new(), html: 0 },
         };
         Ok(Standing::Changed(Box::new(StandingText {
