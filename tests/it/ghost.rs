@@ -234,6 +234,8 @@ fn a_loop_that_is_killed_while_it_posts_posts_each_piece_once_and_an_edit_comes_
     let place = Place::new();
     let channel = format!("channel \"blog\" kind=\"ghost\" {{ url \"http://127.0.0.1:{}\"; key (env)\"GHOST_KEY\" }}", site.port);
     place.edit(FIRST, BLOG, &channel);
+    // It takes most of a cycle's time, and learning is not what is tried here.
+    place.edit(FIRST, "backtest horizon=\"30d\"", "");
     place.run(&format!("validate {FIRST}")).exit(0);
     let command = |words: &str| {
         let mut command = place.command(words);
