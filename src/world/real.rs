@@ -49,7 +49,7 @@ impl RealWorld {
 
     /// With another clock, other patience or other secrets.
     pub fn with(workflow: &Workflow, folder: &Path, clock: Arc<dyn Clock>, settings: WebSettings, secrets: Secrets) -> RealWorld {
-        let web = Arc::new(Web::new(settings, clock.clone()).with_paces(Paces::of(folder)));
+        let web = Arc::new(Web::new(settings, clock.clone()).with_wall(Arc::new(SystemClock)).with_paces(Paces::of(folder)));
         let files = DiskFiles::new(folder);
         let providers =
             workflow.providers.iter().map(|(name, provider)| (name.clone(), generate::open(provider, &files, &web, &secrets)));

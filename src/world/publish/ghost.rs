@@ -85,7 +85,7 @@ impl Ghost {
             )
         };
         let key = self.secrets.read(self.key.as_ref().ok_or_else(none)?)?;
-        token(key.expose(), self.rest.web.clock.now()).map(Secret::new).ok_or_else(none)
+        token(key.expose(), self.rest.web.wall.now()).map(Secret::new).ok_or_else(none)
     }
 
     fn at(&self, parameters: &[(&str, &str)]) -> Result<Url, Trouble> {
