@@ -139,7 +139,13 @@ async fn nobody_there_is_only_late_and_a_wrong_login_is_final() {
         let failure_there = failure(kind, "http://127.0.0.1:9").await;
         assert_eq!(failure_there.kind, FailureKind::Transient, "{kind}: {failure_there:?}");
         for status in [401, 403, 404] {
-            let server = TestServer::start(move |_, _| Answer::new(status).text(&format!("no {PASSWORD} {WHSEC}"))).await;
+            // A server that says back what it was sent.
+            let own = match kind {
+                "wordpress" => PASSWORD,
+                "webhook" => WHSEC,
+                _ => "you",
+            };
+            let server = TestServer::start(move |_, _| Answer::new(status).text(&format!("no, {own}"))).await;
             let failure = failure(kind, &server.at("")).await;
             assert_eq!((failure.kind, failure.attempts), (FailureKind::Permanent, 1), "{kind} {status}: {failure:?}");
         }
