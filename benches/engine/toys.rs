@@ -108,6 +108,7 @@ fn send(cx: &StepContext<'_>) -> Turn {
     }
     Turn::Ask(vec![Request::Publish(Publish {
         update: false,
+        over: None,
         channel: "blog".to_owned(),
         key: cx.step.id.to_string(),
         title: String::new(),

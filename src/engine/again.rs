@@ -120,6 +120,13 @@ impl Cycle {
                 again.out.extend(outcome.items.iter().filter_map(|item| went_out(id, item)));
             }
         }
+        // What went out before and was not renewed in this one is still what a new text is to renew.
+        let earlier = before.again.iter().flat_map(|earlier| &earlier.out);
+        for out in earlier.filter(|out| repeated.contains(&out.step)) {
+            if !again.out.iter().any(|known| known.key == out.key) {
+                again.out.push(out.clone());
+            }
+        }
         carry.deferred.retain(|_, items| !items.is_empty());
         carry.memory.retain(|_, memory| memory.task.as_ref().is_none_or(|task| task.step != *from.step));
         let taken: Vec<&Item> = again.given.values().flatten().chain(again.done.iter().flat_map(|done| &done.items)).collect();
@@ -156,5 +163,7 @@ fn went_out(step: &StepId, item: &Item) -> Option<WentOut> {
         placement: receipt.placement,
         key: receipt.key.clone(),
         location: receipt.location.clone(),
+        version: None,
+        public: true,
     })
 }

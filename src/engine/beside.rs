@@ -89,6 +89,11 @@ fn learn(carry: &mut Carry, passed: &Passed) {
             }
         }
     }
+    for (key, out) in &done.out {
+        if base.out.get(key) != Some(out) && carry.out.get(key) == base.out.get(key) {
+            carry.out.insert(key.clone(), out.clone());
+        }
+    }
     for (digest, memory) in &done.memory {
         carry.memory.entry(*digest).or_insert_with(|| memory.clone());
     }

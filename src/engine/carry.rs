@@ -2,6 +2,7 @@
 
 use super::again::Again;
 use super::edits::Edits;
+use super::out::{Outs, Stands};
 use super::waited::{Revoked, Waited};
 use crate::base::{Digest, ItemId, Shared, StepId, TaskId};
 use crate::model::{Act, Item, Operation};
@@ -79,12 +80,20 @@ pub struct Carry {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<StepId, Shared<BTreeMap<String, Digest>>>,
     pub ledger: Ledger,
+    /// The pieces that are out, by key, and how they stand in their channels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub out: Outs,
     /// What it takes over, when it makes a part of an earlier cycle again. Never handed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Arc<Again>>,
 }
 
 impl Carry {
+    /// As a cycle would open with it after these operations.
+    pub fn after(self, operations: &[Operation]) -> Carry {
+        self.with(operations)
+    }
+
     /// With what people set by hand since: their word goes before what the last cycle tuned.
     pub(super) fn with(mut self, operations: &[Operation]) -> Carry {
         for operation in operations {
@@ -92,7 +101,18 @@ impl Carry {
                 Act::Set { path, to, .. } if to.is_finite() => {
                     self.parameters.insert(path.clone(), *to);
                 }
+                Act::Found(found) => self.found(found),
                 Act::Set { .. } | Act::Reviewed(_) | Act::TakenBack { .. } | Act::Again { .. } | Act::Reloaded { .. } => {}
+            }
+        }
+        if let Some(again) = &mut self.again {
+            let again = Arc::make_mut(again);
+            for out in &mut again.out {
+                if let Some(known) = self.out.get(&out.key) {
+                    out.version.clone_from(&known.version);
+                    out.location.clone_from(&known.location);
+                    out.public = known.stands == Stands::Public;
+                }
             }
         }
         self

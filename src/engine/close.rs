@@ -27,6 +27,7 @@ impl Cycle {
             parameters: fold.carry.parameters.clone(),
             ledger: fold.caps.ledger(),
             edits: self.edits_out(),
+            out: self.out_now(),
             ..Carry::default()
         };
         for step in &fold.shape.plan.order {

@@ -215,7 +215,7 @@ impl Cycle {
     }
 
     /// The step that wrote a text, behind the gates that it passed.
-    fn writer_of(&self, item: &Item) -> Option<StepId> {
+    pub(super) fn writer_of(&self, item: &Item) -> Option<StepId> {
         let kind = item.kind();
         if !matches!(kind, GoodKind::Outline | GoodKind::Draft) {
             return None;

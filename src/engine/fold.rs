@@ -10,6 +10,7 @@ use super::entry::{Entry, Pins};
 use super::error::EngineError;
 use super::gates::{Doubt, Gates, OpenGate};
 use super::lineage::Items;
+use super::out::Sent;
 use super::shape::Shape;
 use super::tasks::{Asked, Open, Origin, Outcome, Task, TaskState, Tasks};
 use crate::base::{ItemId, RequestKey, StepId, TaskId, Timestamp};
@@ -345,6 +346,7 @@ impl Fold {
             .collect();
         gates.iter().for_each(|key| self.gates.close(key));
         let task = self.tasks.get_mut(at);
+        task.sent = Sent::of(task.asked.values().map(|asked| (&asked.request, &asked.reply))).map(Box::new);
         task.asked.clear();
         task.open = Open::default();
     }

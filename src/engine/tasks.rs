@@ -1,6 +1,7 @@
 //! The tasks of a cycle and their states. Every change of a state passes through `Tasks::set`, where the counts are
 //! kept, so that "is this step finished?" never needs a walk over its tasks.
 
+use super::out::Sent;
 use crate::base::{Digest, StepId, TaskId};
 use crate::model::Item;
 use crate::step::{FailureKind, Note, ParameterChange, Reply, Request};
@@ -125,6 +126,8 @@ pub(super) struct Task {
     /// By turn and index. Emptied when the task is final.
     pub asked: BTreeMap<(u32, u32), Asked>,
     pub outcome: Option<Box<Outcome>>,
+    /// What it sent, once it is final.
+    pub sent: Option<Box<Sent>>,
     /// Why it failed or was deferred, and what to do.
     pub reason: Option<(String, Option<String>)>,
     pub open: Open,
@@ -143,6 +146,7 @@ impl Task {
             origin,
             position: None,
             asked: BTreeMap::new(),
+            sent: None,
             outcome: None,
             reason: None,
             open: Open::default(),

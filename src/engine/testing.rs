@@ -267,6 +267,7 @@ fn send(cx: &StepContext<'_>) -> Result<Turn, StepError> {
     match cx.replies.first().and_then(|replies| replies.first()) {
         None => Ok(Turn::Ask(vec![Request::Publish(Publish {
             update: false,
+            over: None,
             channel: "blog".to_owned(),
             key,
             title: topic(item),

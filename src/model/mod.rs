@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod config;
 mod few;
+pub mod found;
 pub mod goods;
 pub mod item;
 pub mod layer;

@@ -1,6 +1,7 @@
 //! An operation: what a person did beside a cycle, between two of them. The journal keeps operations in order, and the next cycle
 //! is pinned to those made since the last one opened; so what people decide reaches steps like everything else, and replay sees it.
 
+use super::found::Found;
 use crate::base::{CycleNo, Digest, ItemId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,7 @@ impl Operation {
                 format!("{} wanted `{from}` of cycle {of} made again{only}{}.", self.by, because(reason.as_deref().unwrap_or("")))
             }
             Act::Reloaded { what } => format!("{what}."),
+            Act::Found(found) => found.says(&self.by),
             Act::Set { path, from, to, reason } => {
                 format!("{} set {path} from {from:.3} to {to:.3}{}.", self.by, because(reason))
             }
@@ -64,6 +66,8 @@ pub enum Act {
         /// A sentence without a period.
         what: String,
     },
+    /// A piece was found in its channel otherwise than it went out.
+    Found(Box<Found>),
     /// An accepted change of the Client OS was taken out of its file again.
     TakenBack {
         /// The record of the log that was undone.
@@ -108,11 +112,13 @@ mod tests {
     use super::*;
 
     /// Written by the first version of operations. They must open for ever, and be written the same today.
-    const OLD: [&str; 4] = [
+    const OLD: [&str; 6] = [
         r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"reviewed":{"amendment":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","key":"pillar-weight/Operations","title":"Raise it","verdict":{"accepted":{"text":"0.33","client_os":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}}}"#,
         r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"reviewed":{"amendment":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","key":"k","title":"t","verdict":{"rejected":{"reason":"summer"}}}}}"#,
         r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"set":{"path":"opportunities.demand","from":0.48,"to":0.4,"reason":"too soon"}}}"#,
         r#"{"at":"2026-11-22T08:00:00Z","by":"Ada","cycle":5,"act":{"taken-back":{"record":12,"key":"k","title":"t","client_os":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}"#,
+        r#"{"at":"2026-11-22T08:00:00Z","by":"somebody in Ghost","cycle":5,"act":{"found":{"key":"k","channel":"site","title":"t","location":"https://us.example/t/","version":"2026-11-22T07:00:00.000Z 0a","change":{"edited":{"step":"drafts","topic":"a","edit":{"of":"draft","by":"somebody in Ghost","at":"2026-11-22T07:00:00Z","before":"a","after":"b"}}}}}}"#,
+        r#"{"at":"2026-11-22T08:00:00Z","by":"somebody in WordPress","cycle":5,"act":{"found":{"key":"k","channel":"site","title":"t","location":"https://us.example/t/","change":"gone"}}}"#,
     ];
 
     #[test]

@@ -3,6 +3,8 @@
 
 use crate::base::{ItemId, RequestKey, Timestamp};
 use crate::engine::{Ballot, Entry};
+use crate::model::Act;
+use crate::model::found::{Change, Found};
 use crate::model::goods::share_changed;
 use crate::stats::kappa;
 use crate::step::{Decision, Reply, Request, Verdict};
@@ -135,6 +137,11 @@ impl GateCounter {
     /// Takes in one cycle, from its entries in order.
     pub fn add(&mut self, entries: &[Entry]) {
         let Some(Entry::Opened { pins, .. }) = entries.first() else { return };
+        for operation in &pins.operations {
+            if let Act::Found(found) = &operation.act {
+                self.found(found, &operation.by);
+            }
+        }
         let mut open: BTreeMap<&RequestKey, (Timestamp, Ballot)> = BTreeMap::new();
         // What a judge said, by item.
         let mut judged: BTreeMap<ItemId, (&str, bool)> = BTreeMap::new();
@@ -175,6 +182,23 @@ impl GateCounter {
         for key in open.keys() {
             self.gates.entry(key.task.step.to_string()).or_default().waiting += 1;
         }
+    }
+
+    /// What people do to pieces in a channel is their decision too, made after the gates.
+    fn found(&mut self, found: &Found, by: &str) {
+        let gate = self.gates.entry(format!("channel {}", found.channel)).or_default();
+        let counts = [&mut gate.all, gate.people.entry(by.to_owned()).or_default()];
+        for count in counts {
+            match &found.change {
+                Change::Edited(words) => {
+                    count.tally.edited += 1;
+                    count.edits.push(words.share());
+                }
+                Change::Withdrawn | Change::Gone => count.tally.rejected += 1,
+                Change::Back => count.tally.approved += 1,
+            }
+        }
+        gate.asked += 1;
     }
 
     /// By the gates' names; people by how much they decided.

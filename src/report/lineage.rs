@@ -3,8 +3,9 @@
 use super::style::{CODE, DIM, fit, paint};
 use super::view::handle;
 use crate::base::ItemId;
+use crate::model::found::Change;
 use crate::model::goods::Revision;
-use crate::model::{Good, Item};
+use crate::model::{Act, Good, Item, Operation};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,50 @@ pub struct Node {
 /// Walks from `item` to its roots. An item that was already shown is not walked again; one whose record is gone is left out.
 pub fn walk(items: &BTreeMap<ItemId, Item>, item: &ItemId) -> Option<Node> {
     visit(items, item, &mut BTreeSet::new())
+}
+
+/// Adds to receipts what became of their pieces since: what people did to them in the channel, and what readers did through their
+/// links, as the last log that names the piece says. `items` are those of all cycles.
+pub fn add_what_followed(node: &mut Node, items: &BTreeMap<ItemId, Item>, operations: &[Operation]) {
+    if let Some(Good::Receipt(receipt)) = items.get(&node.item).map(|item| &item.good) {
+        for operation in operations {
+            if let Act::Found(found) = &operation.act
+                && found.key == receipt.key
+            {
+                let when = match &found.change {
+                    Change::Edited(words) => words.edit.at,
+                    _ => operation.at,
+                };
+                node.facts.push(match (&found.change, found.details()) {
+                    (Change::Edited(_), Some(details)) => format!("changed by {} at {when}: {details}", operation.by),
+                    _ => format!("{}, found at {when}", found.what()),
+                });
+            }
+        }
+        let through = outcomes(items, &receipt.key);
+        if !through.is_empty() {
+            let said: Vec<String> = through.iter().map(|(name, times)| format!("{times} {name}")).collect();
+            node.facts.push(format!("through its links: {}", said.join(", ")));
+        }
+    }
+    node.from.iter_mut().for_each(|node| add_what_followed(node, items, operations));
+}
+
+/// How often each event came through a piece. Logs are read whole and again, so the one that has most of it counts.
+fn outcomes(items: &BTreeMap<ItemId, Item>, key: &str) -> BTreeMap<String, usize> {
+    let mut most: BTreeMap<String, usize> = BTreeMap::new();
+    for item in items.values() {
+        let Good::Events(events) = &item.good else { continue };
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for event in events.rows.iter().filter(|event| event.piece.as_deref() == Some(key)) {
+            *counts.entry(&event.name).or_default() += 1;
+        }
+        for (name, count) in counts {
+            let known = most.entry(name.to_owned()).or_default();
+            *known = count.max(*known);
+        }
+    }
+    most
 }
 
 fn visit(items: &BTreeMap<ItemId, Item>, id: &ItemId, seen: &mut BTreeSet<ItemId>) -> Option<Node> {

@@ -1,5 +1,6 @@
 //! The doors: world, journal, clock and changes of files. Tests put scripted ones in their place.
 
+use super::look_back::{Look, Standing};
 use crate::base::{CycleNo, Digest, Footprint, RequestKey, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry};
 use crate::model::Operation;
@@ -14,6 +15,12 @@ pub trait World: Send + Sync {
     /// Never fails otherwise than by `Reply::Failed`. `Request::Approve` is answered only by tests and `--approve-all`:
     /// a real world leaves it to the inbox, so the dispatcher does not perform it.
     fn perform<'a>(&'a self, key: &'a RequestKey, request: &'a Request) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
+
+    /// How a piece that is out stands in its channel, between cycles. Nobody is asked by default: only a real world has channels.
+    fn look<'a>(&'a self, look: &'a Look) -> Pin<Box<dyn Future<Output = Standing> + Send + 'a>> {
+        let _ = look;
+        Box::pin(async { Standing::Unknown })
+    }
 }
 
 /// The time now. Only the runtime asks it.

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod dispatcher;
 pub mod doors;
 pub mod inbox;
+pub mod look_back;
 pub mod reload;
 pub mod review;
 pub mod run;
@@ -20,10 +21,11 @@ pub use decide::{DecideError, Gate, cancel, decide, open_gates, resolve};
 pub use dispatcher::{Dispatcher, DriveOptions, GatePolicy, Machine, Outcome};
 pub use doors::{BrokenRecord, Changes, Clock, CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord, Means, World};
 pub use inbox::{Inbox, Letter, NotTaken, Post};
+pub use look_back::{Look, LookBack, SentText, Standing, StandingText, Unread, look_back};
 pub use reload::{Definition, Reading, ReloadOutcome, Reloader};
 pub use review::{Proposed, proposals};
 pub use run::{
-    Again, Opening, Ran, Run, RunError, Together, Which, open_again, open_from, open_next, pins, recover, run_cycle,
+    Again, Opening, Ran, Run, RunError, Together, Which, open_again, open_from, open_next, pieces_out, pins, recover, run_cycle,
     run_cycle_with,
 };
 pub use schedule::{NextOpening, next_opening};

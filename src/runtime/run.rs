@@ -4,10 +4,11 @@ use super::beside::{SharedCaps, Sharing};
 use super::dispatcher::{Dispatcher, DriveOptions, Outcome};
 use super::doors::{Clock, CycleStatus, Journal, JournalError, World};
 use super::inbox::Inbox;
+use super::look_back::{LookBack, Unread, look_back};
 use super::stop::StopSignal;
 use crate::base::{CycleNo, Hasher, TaskId, Timestamp, WorkflowId};
 use crate::client_os::Snapshot;
-use crate::engine::{Action, Carry, Cycle, EngineError, Entry, From, Notice, Passed, Pins, next_carry};
+use crate::engine::{Action, Carry, Cycle, EngineError, Entry, From, Notice, Outs, Passed, Pins, next_carry};
 use crate::model::{Item, Workflow};
 use crate::step::Registry;
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ pub struct Ran {
     pub cycle: Cycle,
     /// It was taken up, not opened.
     pub resumed: bool,
+    /// Channels that could not be asked how pieces stand there when it opened.
+    pub unread: Vec<Unread>,
 }
 
 /// Why a run stopped before its end.
@@ -101,9 +104,15 @@ pub struct Together<'a> {
 pub async fn run_cycle_with(run: Run<'_>, together: Together<'_>, progress: &mut dyn FnMut(&Notice)) -> Result<Ran, RunError> {
     let taken = take_up(&run)?;
     let resumed = taken.is_some();
+    let mut unread = Vec::new();
     let (mut cycle, first) = match taken {
         Some(cycle) => (cycle, Vec::new()),
-        None => open(&run)?,
+        None => {
+            let (outs, cycle) = pieces_out(&run.workflow, &run.client_os, &*run.journal, run.clock, &[])?;
+            let back = LookBack { workflow: &run.workflow, world: run.world.clone(), clock: run.clock, outs, cycle };
+            unread = look_back(back, run.journal).await?;
+            open(&run)?
+        }
     };
     let number = cycle.pins().cycle;
     let mut machine = Sharing { cycle: &mut cycle, caps: together.caps };
@@ -117,7 +126,7 @@ pub async fn run_cycle_with(run: Run<'_>, together: Together<'_>, progress: &mut
         options: run.options,
     };
     let outcome = dispatcher.drive_with(first, run.stop, progress, together.inbox).await?;
-    Ok(Ran { outcome, cycle, resumed })
+    Ok(Ran { outcome, cycle, resumed, unread })
 }
 
 /// Takes a cycle up from its journal without running it: for people's decisions, `status` and `trace`.
@@ -214,6 +223,22 @@ fn next(
     let open: Vec<Passed> =
         beside.iter().map(|cycle| Passed { opened_with: cycle.carried_in().clone(), handed_on: cycle.carry_out() }).collect();
     Ok((pins, next_carry(last, &missed, &open)))
+}
+
+/// The pieces that the next cycle would know to be out, and the newest cycle: what to look back at before it opens.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn pieces_out(
+    workflow: &Workflow,
+    client_os: &Snapshot,
+    journal: &dyn Journal,
+    clock: &dyn Clock,
+    beside: &[Cycle],
+) -> Result<(Outs, CycleNo), JournalError> {
+    let (pins, carry) = next(workflow, client_os, journal, clock, &BTreeMap::new(), beside)?;
+    let cycle = CycleNo(pins.cycle.0.saturating_sub(1));
+    Ok((carry.after(&pins.operations).out, cycle))
 }
 
 /// The entries that actions record.

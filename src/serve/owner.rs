@@ -8,7 +8,7 @@ use crate::base::CycleNo;
 use crate::engine::Entry;
 use crate::model::{Act, Operation};
 use crate::runtime::{
-    Changes as _, Clock as _, Inbox, Journal as _, NextOpening, ReloadOutcome, Reloader, Urgency, next_opening,
+    self, Changes as _, Clock as _, Inbox, Journal as _, LookBack, NextOpening, ReloadOutcome, Reloader, Urgency, next_opening,
 };
 use crate::workspace::{Failure, split_path};
 use crate::world::{DiskChanges, DiskFiles, Patience, SystemClock};
@@ -45,10 +45,34 @@ pub fn adopt(served: &Arc<Served>, cycle: CycleNo, what: What) {
 /// # Errors
 /// As [`Served::open_next`].
 pub async fn open(served: &Arc<Served>, missed: usize) -> Result<CycleNo, Failure> {
+    look_back(served).await?;
     let of_opening = served.clone();
     let cycle = blocking(move || of_opening.open_next()).await?;
     adopt(served, cycle, What::Opened { missed });
     Ok(cycle)
+}
+
+/// Looks at how pieces stand in their channels, which may take a minute; a stop does not wait for it.
+async fn look_back(served: &Arc<Served>) -> Result<(), Failure> {
+    let of_looking = served.clone();
+    let (outs, cycle) = blocking(move || of_looking.pieces_out()).await?;
+    if outs.is_empty() {
+        return Ok(());
+    }
+    let of_world = served.clone();
+    let (project, world) = blocking(move || of_world.version_of(&[])).await?;
+    let mut journal = served.journal.session();
+    let mut stop = served.stop.clone();
+    let back = LookBack { workflow: &project.workflow, world, clock: &SystemClock, outs, cycle };
+    let unread = tokio::select! {
+        unread = runtime::look_back(back, &mut journal) => unread?,
+        _ = stop.beyond(Urgency::None) => return Ok(()),
+    };
+    for unread in unread {
+        let message = format!("what people changed on `{}` could not be looked at: {}", unread.channel, unread.why);
+        served.tell(None, What::Trouble { code: "publish::not-read-back".to_owned(), message });
+    }
+    Ok(())
 }
 
 /// Opens cycles when they are due, until a stop is asked for.

@@ -3,7 +3,7 @@
 use super::events::{Bus, Happened, What};
 use super::shared::{self, SharedJournal};
 use crate::base::{CycleNo, Digest, ItemId, Timestamp, WorkflowId};
-use crate::engine::{Cycle, Entry};
+use crate::engine::{Cycle, Entry, Outs};
 use crate::model::Item;
 use crate::report::CycleView;
 use crate::report::view::items;
@@ -227,19 +227,7 @@ impl Served {
     /// `serve::too-many-open`, or when the journal or the workflow says no.
     pub fn open_next(&self) -> Result<CycleNo, Failure> {
         let project = self.project();
-        let open = self.open_in_journal()?;
-        if open.len() >= OPEN_MOST {
-            return Err(Failure::new("serve::too-many-open", format!("{} cycles of `{}` wait for people", open.len(), self.id))
-                .help("decide what waits, or let gates expire; no more is made until then"));
-        }
-        let mut beside: Vec<Cycle> = Vec::new();
-        for cycle in open {
-            let entries = self.journal.read(&self.id, cycle)?;
-            let then = project.as_of(&entries)?;
-            let then = then.as_ref().unwrap_or(&project);
-            let registry = crate::builtin::registry();
-            beside.push(runtime::recover(&then.workflow, registry, &then.client_os, &self.journal, cycle)?);
-        }
+        let beside = self.beside(&project)?;
         let opening = Opening {
             workflow: project.workflow.clone(),
             registry: crate::builtin::registry(),
@@ -249,6 +237,35 @@ impl Served {
             beside: &beside,
         };
         Ok(self.journal.with(|journal| runtime::open_next(opening, journal))?)
+    }
+
+    /// The pieces that are out as the next cycle would know them, and the newest cycle.
+    ///
+    /// # Errors
+    /// As [`Served::open_next`].
+    pub fn pieces_out(&self) -> Result<(Outs, CycleNo), Failure> {
+        let project = self.project();
+        let beside = self.beside(&project)?;
+        let (workflow, client_os) = (&project.workflow, &project.client_os);
+        Ok(self.journal.with(|journal| runtime::pieces_out(workflow, client_os, journal, &SystemClock, &beside))?)
+    }
+
+    /// The cycles that are open, as they stand.
+    fn beside(&self, project: &Project) -> Result<Vec<Cycle>, Failure> {
+        let open = self.open_in_journal()?;
+        if open.len() >= OPEN_MOST {
+            return Err(Failure::new("serve::too-many-open", format!("{} cycles of `{}` wait for people", open.len(), self.id))
+                .help("decide what waits, or let gates expire; no more is made until then"));
+        }
+        let mut beside: Vec<Cycle> = Vec::new();
+        for cycle in open {
+            let entries = self.journal.read(&self.id, cycle)?;
+            let then = project.as_of(&entries)?;
+            let then = then.as_ref().unwrap_or(project);
+            let registry = crate::builtin::registry();
+            beside.push(runtime::recover(&then.workflow, registry, &then.client_os, &self.journal, cycle)?);
+        }
+        Ok(beside)
     }
 
     /// Cycles that are open, as the journal says.

@@ -33,6 +33,20 @@ pub struct WentOut {
     /// Its idempotency key: by it the channel knows it.
     pub key: String,
     pub location: String,
+    /// Under which the channel keeps it, as it was last known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Readers find it, as far as is known.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub public: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(public: &bool) -> bool {
+    *public
 }
 
 /// What a step sees when it is called.

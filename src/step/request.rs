@@ -202,4 +202,7 @@ pub struct Publish {
     /// A piece with this key is there already: this is its new text.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub update: bool,
+    /// The version that the new text takes the place of, with what a person made of it: any other one is left as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
 }

@@ -212,5 +212,6 @@ fn message(
         fields: BTreeMap::new(),
         at: now,
         update: false,
+        over: None,
     }
 }

@@ -15,7 +15,7 @@ use super::trouble::Trouble;
 use super::web::{Web, WebSettings};
 use crate::base::{Money, RequestKey, Timestamp};
 use crate::model::{Config, Scalar, Workflow};
-use crate::runtime::{Clock, World};
+use crate::runtime::{Clock, Look, Standing, World};
 use crate::step::{Decision, Failure, FailureKind, Fetch, Generate, Generated, Query, Reply, Request, Target, Verdict};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -49,7 +49,7 @@ impl RealWorld {
 
     /// With another clock, other patience or other secrets.
     pub fn with(workflow: &Workflow, folder: &Path, clock: Arc<dyn Clock>, settings: WebSettings, secrets: Secrets) -> RealWorld {
-        let web = Arc::new(Web::new(settings, clock.clone()).with_paces(Paces::of(folder)));
+        let web = Arc::new(Web::new(settings, clock.clone()).with_wall(Arc::new(SystemClock)).with_paces(Paces::of(folder)));
         let files = DiskFiles::new(folder);
         let providers =
             workflow.providers.iter().map(|(name, provider)| (name.clone(), generate::open(provider, &files, &web, &secrets)));
@@ -183,6 +183,13 @@ fn total(a: Option<Money>, b: Option<Money>) -> Option<Money> {
 impl World for RealWorld {
     fn perform<'a>(&'a self, _key: &'a RequestKey, request: &'a Request) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
         Box::pin(self.answer(request))
+    }
+
+    fn look<'a>(&'a self, look: &'a Look) -> Pin<Box<dyn Future<Output = Standing> + Send + 'a>> {
+        match self.channel(&look.channel) {
+            Ok(channel) => channel.read_back(look),
+            Err(_) => Box::pin(async { Standing::Unknown }),
+        }
     }
 }
 

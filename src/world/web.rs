@@ -47,6 +47,8 @@ impl Default for WebSettings {
 pub struct Web {
     pub settings: WebSettings,
     pub clock: Arc<dyn Clock>,
+    /// The time outside: over a recording the cycle's time stands still long ago, and servers refuse tokens and signatures of then.
+    pub wall: Arc<dyn Clock>,
     /// What providers and channels of this workflow are asked at once and in a while.
     pub paces: Arc<Paces>,
     client: OnceLock<Result<Client, String>>,
@@ -60,10 +62,16 @@ impl Web {
         Web {
             settings,
             paces: Arc::new(Paces::new(Arc::new(SystemClock))),
+            wall: clock.clone(),
             clock,
             client: OnceLock::new(),
             rng: Mutex::new(Rng::new(seed)),
         }
+    }
+
+    /// With another time for what is checked outside.
+    pub fn with_wall(self, wall: Arc<dyn Clock>) -> Web {
+        Web { wall, ..self }
     }
 
     /// Sharing what is counted with other worlds of the same workflow.
@@ -104,7 +112,7 @@ impl Web {
         let millis = header(headers, HeaderName::from_static("retry-after-ms")).and_then(|text| text.trim().parse().ok());
         let wait = millis
             .map(Duration::from_millis)
-            .or_else(|| header(headers, reqwest::header::RETRY_AFTER).and_then(|text| retry_after(&text, self.clock.now())));
+            .or_else(|| header(headers, reqwest::header::RETRY_AFTER).and_then(|text| retry_after(&text, self.wall.now())));
         let help = match status {
             StatusCode::TOO_MANY_REQUESTS => "ask less often: make `every` longer, or lower the cap of this step",
             _ => "nothing is wrong on this side: run again later, and tell the people of that server if it stays so",
@@ -191,6 +199,12 @@ pub fn parse_url(text: &str) -> Result<Url, Trouble> {
 /// its network; someone who names such an address in a workflow may. Names are not resolved here, only addresses are judged.
 pub fn may_lead(from: &Url, to: &Url) -> bool {
     is_inside(from) || !is_inside(to)
+}
+
+/// Whether others on the way could read what is sent there: no encryption, and not on this machine or its own network. A name without
+/// a dot is one of a network of containers.
+pub fn is_open_line(url: &Url) -> bool {
+    url.scheme() == "http" && !is_inside(url) && url.host_str().is_some_and(|host| host.contains('.'))
 }
 
 /// Loopback, private, link-local and the like.

@@ -117,6 +117,7 @@ impl StepKind for Send {
         let Some(replies) = cx.replies.first() else {
             return Ok(Turn::Ask(vec![Request::Publish(Publish {
                 update: false,
+                over: None,
                 channel: "blog".to_owned(),
                 key: item.id.to_string(),
                 title: item.good.title(),

@@ -6,13 +6,17 @@ use crate::step::{ArgSpec, ConnectorSpec, NodeSpec, Occurs, PropSpec, ValueType}
 /// Every kind of channel, in the order they are shown.
 pub const CHANNELS: &[ConnectorSpec] = &[FILES, WORDPRESS, GHOST, SMTP, WEBHOOK, SLACK, TEAMS];
 
+/// Kinds whose pieces can be looked at again after they went out.
+pub const READABLE: [&str; 3] = ["files", "wordpress", "ghost"];
+
 const FILES: ConnectorSpec = ConnectorSpec {
     kind: "files",
     summary: "Writes each piece as a Markdown file into a folder.",
     doc: "Made for site generators, and for looking at the result of a first loop. A file is named by date, title and the beginning \
           of the piece's key, and appears whole or not at all.\n\n\
           A piece is written once: the key in the front matter says which piece a file is, also after you renamed it. What you change \
-          in a file afterwards stays as it is, and the receipt says that it was edited. Files of others are never overwritten.",
+          in a file afterwards stays as it is, and comes back: before the next cycle opens it becomes an edit of the piece, which is kept when \
+          the piece is written again. A file that you delete is not written again by itself. Files of others are never overwritten.",
     nodes: &[
         NodeSpec::value(
             "dir",
@@ -47,7 +51,8 @@ const WORDPRESS: ConnectorSpec = ConnectorSpec {
     doc: "Over the REST API that WordPress has since 4.7, with an application password (in WordPress under Users, Profile). The text \
           becomes clean HTML.\n\n\
           A piece becomes one post: its key stands in the slug and in a comment that readers do not see, and posts are looked through for it \
-          before one is made. What a person changes in WordPress stays as it is, also a post in the bin, and the receipt says that it was edited.",
+          before one is made. What a person changes in WordPress stays as it is, and comes back: before the next cycle opens it becomes an edit \
+          of the piece, in Markdown, which is kept when the piece is written again. A post in the bin, or a draft again, is not sent again by itself.",
     nodes: &[
         SITE_URL,
         NodeSpec::value("user", ValueType::Text, "Who writes the posts.", "user \"editor\"").required(),
@@ -78,7 +83,8 @@ const GHOST: ConnectorSpec = ConnectorSpec {
     summary: "Makes each piece a post of a Ghost site.",
     doc: "Over Ghost's Admin API (version 5) with the key of a custom integration. The text becomes clean HTML.\n\n\
           A piece becomes one post: an internal tag, which readers do not see, holds its key, and posts are looked through for it before one \
-          is made. A post that is there is left as it is.",
+          is made. What a person changes in Ghost stays as it is, and comes back: before the next cycle opens it becomes an edit of the piece, in \
+          Markdown, which is kept when the piece is written again. A post that was deleted or unpublished is not sent again by itself.",
     nodes: &[
         SITE_URL,
         NodeSpec::value(

@@ -3,6 +3,8 @@
 pub mod publish;
 pub mod route;
 
+pub use publish::untagged;
+
 use crate::step::StepKind;
 
 pub fn kinds() -> Vec<&'static dyn StepKind> {

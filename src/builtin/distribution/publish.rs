@@ -62,6 +62,19 @@ impl StepKind for PublishKind {
             Before::None | Before::Several => key(&cx.workflow.id, cx.step.id.as_str(), &placement.channel, &item.id),
         };
         let Some(replies) = cx.replies.first() else {
+            if let Before::One(before) = before
+                && !before.public
+            {
+                let mut output = Output::default();
+                output.note(
+                    NoteLevel::Warning,
+                    format!(
+                        "“{}” was taken off `{}` by a person since it went out, so its new text is not sent there.",
+                        draft.title, placement.channel
+                    ),
+                );
+                return Ok(Turn::Done(output));
+            }
             let text =
                 if cx.config().flag("tag-links") { tag_links(cx, draft, &placement.channel, &key) } else { draft.text.clone() };
             return Ok(Turn::Ask(vec![Request::Publish(Publish {
@@ -72,6 +85,7 @@ impl StepKind for PublishKind {
                 text,
                 at: cx.now,
                 update: matches!(before, Before::One(_)),
+                over: if let Before::One(before) = before { before.version.clone() } else { None },
             })]));
         };
         match replies.as_slice() {
@@ -210,8 +224,62 @@ fn tag_links(cx: &StepContext<'_>, draft: &Draft, channel: &str, key: &str) -> S
     tagged
 }
 
+/// A text without the parameters that [`PublishKind`] adds to links under this key, as it was before.
+pub fn untagged(text: &str, key: &str) -> String {
+    let mark = format!("utm_content={key}");
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(&mark) {
+        let (before, after) = (&rest[..at], &rest[at + mark.len()..]);
+        let url = before.rfind(|c: char| c.is_whitespace() || "()<>\"".contains(c)).map_or(0, |at| at + 1);
+        match before[url..].rfind("utm_source=").map(|at| url + at).filter(|at| *at > 0) {
+            Some(tag) => {
+                plain.push_str(&before[..tag - 1]);
+                // Somebody may have added a parameter behind ours.
+                match after.strip_prefix('&') {
+                    Some(more) => {
+                        plain.push_str(&before[tag - 1..tag]);
+                        rest = more;
+                    }
+                    None => rest = after,
+                }
+            }
+            None => {
+                plain.push_str(&rest[..at + mark.len()]);
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
 /// The host of an http(s) URL.
 fn host(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::untagged;
+
+    #[test]
+    fn links_lose_what_was_added_to_them_and_nothing_else() {
+        let tag = |key: &str| format!("utm_source=blog&utm_campaign=w&utm_content={key}");
+        for plain in [
+            "[a](https://us.example/x)",
+            "[a](https://us.example/x?a=1#part) and <https://us.example/>",
+            "no link at all",
+            "[a](https://us.example/x?utm_source=mine&utm_content=other)",
+        ] {
+            let tagged = plain
+                .replace("/x?a=1#part", &format!("/x?a=1&{}#part", tag("k")))
+                .replace("/x)", &format!("/x?{})", tag("k")))
+                .replace("example/>", &format!("example/?{}>", tag("k")));
+            assert_eq!(untagged(&tagged, "k"), plain, "{tagged}");
+        }
+        assert_eq!(untagged(&format!("(https://us.example/?{}&more=1)", tag("k")), "k"), "(https://us.example/?more=1)");
+        assert_eq!(untagged("utm_content=k alone", "k"), "utm_content=k alone");
+    }
 }

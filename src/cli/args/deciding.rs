@@ -74,7 +74,7 @@ pub enum GateCommand {
   loopctl gate edit o-7f3a1c --file new.md
   loopctl gate edit o-7f3a1c --file -        from standard input")]
     Edit(GateEdit),
-    /// Show how long decisions take, how much is edited and why items are rejected, by gate and person
+    /// Show how long decisions take, how much is edited and why items are rejected, by gate and person, and what people change in channels
     #[command(after_long_help = "Examples:
   loopctl gate stats
   loopctl gate stats workflows/first-loop.kdl --json")]

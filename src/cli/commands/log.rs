@@ -31,7 +31,8 @@ struct Event {
     at: Timestamp,
     who: String,
     /// `approved`, `edited`, `rejected`, `sent-back`, `expired`, `confirmed`, `to-send-again`, `dropped`, `tuned`, `workflow-changed`,
-    /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`, `taken-back`, `made-again`, `cancelled`, `reloaded`.
+    /// `client-os-changed`; beside the cycles `accepted`, `turned-down`, `set`, `taken-back`, `made-again`, `cancelled`, `reloaded`,
+    /// and what was found in a channel: `edited-in-channel`, `withdrawn`, `gone`, `back`.
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<String>,
@@ -128,6 +129,7 @@ fn beside(operation: &Operation) -> Event {
             ("made-again", from.to_string(), format!("cycle {of}, {what}"), reason.clone())
         }
         Act::Reloaded { what } => ("reloaded", operation.cycle.to_string(), what.clone(), None),
+        Act::Found(found) => (found.what(), found.key.clone(), found.title.clone(), found.details()),
         Act::Set { path, from, to, reason } => ("set", path.clone(), format!("{from:.3} → {to:.3}"), Some(reason.clone())),
     };
     Event {

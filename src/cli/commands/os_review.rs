@@ -367,7 +367,7 @@ fn decided(operation: &Operation) -> String {
             ReviewVerdict::Rejected { reason: Some(reason) } => format!("rejected by {}: {}", operation.by, plain(reason)),
             ReviewVerdict::Rejected { reason: None } => format!("rejected by {}", operation.by),
         },
-        Act::Set { .. } | Act::TakenBack { .. } | Act::Again { .. } | Act::Reloaded { .. } => String::new(),
+        Act::Set { .. } | Act::TakenBack { .. } | Act::Again { .. } | Act::Reloaded { .. } | Act::Found(_) => String::new(),
     }
 }
 

@@ -51,6 +51,7 @@ pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure
     let cycle = if again.is_empty() {
         None
     } else {
+        super::run::look_back(&project, journal.as_mut(), output)?;
         let clock = super::run::clock(&project, journal.as_ref())?;
         let again = Again {
             workflow: project.workflow.clone(),
@@ -125,6 +126,7 @@ fn from(
             None => failure.help(format!("its steps are {}", known.join(", "))),
         });
     }
+    super::run::look_back(project, journal, output)?;
     let by = super::gate::who(args.by.as_deref());
     let clock = super::run::clock(project, journal)?;
     let act = Act::Again { of: number, from: id.clone(), only: args.only, reason: args.reason.clone() };

@@ -164,12 +164,39 @@ pub(super) fn one_cycle(
         };
         let ran = reactor.block_on(runtime::run_cycle(run, &mut |notice| progress.tell(notice)));
         progress.finish();
-        let outcome = ran.map_err(Failure::from)?.outcome;
+        let ran = ran.map_err(Failure::from)?;
+        tell_unread(&ran.unread, output);
+        let outcome = ran.outcome;
         let waiting = matches!(outcome, Outcome::Parked { .. });
         if !(waiting && args.approve_all) || approve_all(args, project, journal)? == 0 {
             return Ok(outcome);
         }
     }
+}
+
+/// Channels that could not be read back: nothing is lost, and the next cycle asks again.
+pub(super) fn tell_unread(unread: &[runtime::Unread], output: &Output) {
+    for runtime::Unread { channel, why } in unread {
+        let warning = paint(WAIT, "warning:");
+        output.progress(&format!(
+            "{warning} what people changed on `{channel}` could not be looked at: {why}; the next cycle asks again"
+        ));
+    }
+}
+
+/// Looks at how pieces stand in their channels before a cycle opens.
+pub(super) fn look_back(project: &Project, journal: &mut dyn Journal, output: &Output) -> Result<(), Failure> {
+    let clock = clock(project, journal)?;
+    let (outs, cycle) = runtime::pieces_out(&project.workflow, &project.client_os, journal, clock.as_ref(), &[])?;
+    if outs.is_empty() {
+        return Ok(());
+    }
+    let secrets = Secrets::new(&project.root);
+    let world = Arc::new(RealWorld::with(&project.workflow, &project.root, clock.clone(), WebSettings::default(), secrets));
+    let back = runtime::LookBack { workflow: &project.workflow, world, clock: clock.as_ref(), outs, cycle };
+    let unread = reactor()?.block_on(runtime::look_back(back, journal))?;
+    tell_unread(&unread, output);
+    Ok(())
 }
 
 /// Real time; over a recording, the time that the cycle has, which stands still.

@@ -65,6 +65,10 @@ pub fn run(args: &Undo, place: &Place, output: &Output) -> Result<Exit, Failure>
                     Err(undo
                         .impossible("the files were taken as they were then", "change the files back; the next cycle reads them"))
                 }
+                Some(Operation { act: Act::Found(_), .. }) => {
+                    Err(undo
+                        .impossible("a person did that in the channel", "change the piece there again; the next cycle finds it"))
+                }
                 None => Err(undo.impossible("what it stands for is kept no longer", "")),
             }
         }

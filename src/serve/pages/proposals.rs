@@ -88,7 +88,9 @@ fn decided(operation: &Operation) -> String {
             ReviewVerdict::Accepted { .. } => format!("accepted by {}", operation.by),
             ReviewVerdict::Rejected { .. } => format!("rejected by {}", operation.by),
         },
-        Act::Set { .. } | Act::TakenBack { .. } | Act::Again { .. } | Act::Reloaded { .. } => "decided".to_owned(),
+        Act::Set { .. } | Act::TakenBack { .. } | Act::Again { .. } | Act::Reloaded { .. } | Act::Found(_) => {
+            "decided".to_owned()
+        }
     }
 }
 

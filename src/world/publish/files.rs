@@ -4,10 +4,11 @@
 //! when the name is taken. The key in the front matter says which piece it is, also after someone renamed the file, so a
 //! piece is never written twice; and what a person changed since is left as it is.
 
-use super::Channel;
 use super::front_matter::{self, Found, content_mark};
+use super::{Channel, Standings};
 use crate::base::{Digest, Timestamp};
 use crate::model;
+use crate::runtime::{Look, Standing, StandingText};
 use crate::step::{Publish, Published, Reply};
 use crate::world::disk::DiskFiles;
 use crate::world::generate::Replying;
@@ -67,6 +68,17 @@ impl Channel for FilesChannel {
         let (inner, key) = (self.0.clone(), key.to_owned());
         Box::pin(blocking(move || inner.placed(&key).map(Reply::Placed)))
     }
+
+    fn read_back<'a>(&'a self, look: &'a Look) -> Standings<'a> {
+        let (inner, look) = (self.0.clone(), look.clone());
+        Box::pin(async move {
+            match tokio::task::spawn_blocking(move || inner.read_back(&look)).await {
+                Ok(Ok(standing)) => standing,
+                Ok(Err(trouble)) => Standing::Unreadable(trouble.message),
+                Err(_) => Standing::Unreadable("the reading was stopped in the middle".to_owned()),
+            }
+        })
+    }
 }
 
 async fn blocking(work: impl FnOnce() -> Result<Reply, Trouble> + Send + 'static) -> Reply {
@@ -100,6 +112,12 @@ impl Inner {
             } else {
                 Ok(Reply::Published(self.receipt(&page, Some(request))))
             };
+        }
+        if request.update {
+            return Err(Trouble::permanent(
+                format!("“{}” is not in `{}` any more, so its new text is not written", request.title, self.dir),
+                "somebody moved or deleted the piece; put it back, and run `loopctl retry`",
+            ));
         }
         let text = self.text_of(request);
         let stem = self.stem(request);
@@ -135,10 +153,11 @@ impl Inner {
             return Ok(Reply::Published(self.receipt(&page, Some(request))));
         }
         // Without front matter nothing tells whether somebody wrote in it.
-        if page.found.as_ref().is_none_or(|found| found.edited) {
+        let taken_up = request.over.as_deref().is_some_and(|over| over == version(&page.text, true));
+        if !taken_up && page.found.as_ref().is_none_or(|found| found.edited) {
             return Err(Trouble::permanent(
                 format!("`{}` was edited since it went out, so it is left as it is", self.location(&page.name)),
-                "put the new text in by hand, or delete the file and run `loopctl retry`",
+                "the next cycle takes the edit up, and its text has the words of both; or put the new text in by hand",
             ));
         }
         let draft = dir.join(format!(".{}.loopctl-tmp", short(&request.key)));
@@ -164,6 +183,39 @@ impl Inner {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = self.files.output(&self.dir)?;
         Ok(self.find(&dir, key)?.map(|page| self.receipt(&page, None)))
+    }
+
+    fn read_back(&self, look: &Look) -> Result<Standing, Trouble> {
+        let dir = self.files.output(&self.dir)?;
+        // Without its folder nothing can be said: a disk, or a fresh clone, may not have it just now.
+        if !dir.is_dir() {
+            return Ok(Standing::Unreadable(format!("`{}` is not there", self.dir)));
+        }
+        let Some(page) = self.find(&dir, &look.key)? else { return Ok(Standing::Gone) };
+        let text = String::from_utf8_lossy(&page.text);
+        // A file without front matter says nothing of itself; only what was sent can be compared with it.
+        let known = [version(&page.text, false), version(&page.text, true)];
+        if look.version.as_ref().is_some_and(|version| known.contains(version)) {
+            return Ok(Standing::Same);
+        }
+        let body = if page.found.is_some() { front_matter::text_under(&text) } else { &text };
+        let body = body.replace("\r\n", "\n");
+        let sent = look.sent.as_ref();
+        let same = sent.is_some_and(|sent| content_mark(&sent.text) == content_mark(&body));
+        let text = match sent {
+            Some(sent) if same => sent.text.clone(),
+            _ => front_matter::body_of(body.trim_start_matches('\n')),
+        };
+        let title = text.lines().find_map(|line| line.strip_prefix("# ")).map(|title| title.trim().to_owned());
+        let edited = page.found.as_ref().map_or(!same, |found| found.edited);
+        Ok(Standing::Changed(Box::new(StandingText {
+            location: self.location(&page.name),
+            version: Some(version(&page.text, edited)),
+            modified: Some(modified(&page.place)),
+            title: title.or_else(|| sent.map(|sent| sent.title.clone())).unwrap_or_default(),
+            text,
+            html: 0,
+        })))
     }
 
     /// The page with this key: by its name first, which is quick, then by the front matter of all others, because people

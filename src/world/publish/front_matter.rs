@@ -51,6 +51,18 @@ pub struct Found {
     pub edited: bool,
 }
 
+/// The text of a page, under its front matter when it has one.
+pub fn text_under(page: &str) -> &str {
+    let page = page.trim_start_matches('\u{feff}');
+    let Some(rest) = page.strip_prefix("---\n").or_else(|| page.strip_prefix("---\r\n")) else { return page };
+    for end in ["\n---\n", "\n---\r\n"] {
+        if let Some((_, body)) = rest.split_once(end) {
+            return body;
+        }
+    }
+    page
+}
+
 /// Reads a page; `None` when it has no front matter with a key.
 pub fn read(page: &str) -> Option<Found> {
     let page = page.trim_start_matches('\u{feff}').replace("\r\n", "\n");
@@ -114,6 +126,7 @@ pub mod tests {
     pub fn piece(key: &str, title: &str) -> Publish {
         Publish {
             update: false,
+            over: None,
             channel: "blog".into(),
             key: key.into(),
             title: title.into(),

@@ -1,20 +1,21 @@
 //! The `ghost` channel: each piece as one post, over Ghost's Admin API (version 5) with the key of a custom integration.
 //!
 //! Ghost takes a second post with the same slug and calls it `…-2`. So each post carries an internal tag with the piece's key, which readers
-//! never see, and posts are looked through for it before one is made. A post that is there is left as it is: what a person made of it in
-//! Ghost is the truth.
+//! never see, and posts are looked through for it before one is made. What a person made of a post in Ghost is the truth: a new text takes
+//! the place of ours, or of one that it has the words of, and Ghost refuses it when somebody saved the post meanwhile (`updated_at`).
+//! A version is that time with a mark of what stands there, because it changes with a tag or a picture too.
 
 use super::rest::{Act, Rest, failed};
 use super::wordpress::slug_of;
-use super::{Channel, Standing, Standings, html};
-use crate::base::Timestamp;
-use crate::builtin::common::html as reader;
+use super::{Channel, Standings, back, html};
+use crate::base::{Digest, Timestamp};
 use crate::model::{self, Scalar, SecretRef};
+use crate::runtime::{Look, SentText, Standing, StandingText};
 use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::{Secret, Secrets};
 use crate::world::trouble::Trouble;
-use crate::world::web::{Web, parse_url};
+use crate::world::web::Web;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -37,15 +38,29 @@ pub struct Ghost {
 
 /// A post of ours as it stands.
 struct Post {
+    id: String,
+    title: String,
     url: String,
     updated: String,
+    status: String,
     at: Option<Timestamp>,
     html: String,
 }
 
 impl Post {
     fn receipt(&self, at: Timestamp) -> Published {
-        Published { location: self.url.clone(), version: Some(self.updated.clone()), at }
+        Published { location: self.url.clone(), version: Some(self.version()), at }
+    }
+
+    fn version(&self) -> String {
+        let words = Digest::of(format!("{}\n{}", self.title, self.html.trim())).short(16);
+        format!("{} {words}", self.updated)
+    }
+
+    /// Whether it has the words of this version.
+    fn is(&self, known: &str) -> bool {
+        let own = self.version();
+        known == own || known.split_once(' ').is_some_and(|(_, words)| own.ends_with(&format!(" {words}")))
     }
 }
 
@@ -70,13 +85,21 @@ impl Ghost {
             )
         };
         let key = self.secrets.read(self.key.as_ref().ok_or_else(none)?)?;
-        token(key.expose(), self.rest.web.clock.now()).map(Secret::new).ok_or_else(none)
+        token(key.expose(), self.rest.web.wall.now()).map(Secret::new).ok_or_else(none)
     }
 
     fn at(&self, parameters: &[(&str, &str)]) -> Result<Url, Trouble> {
-        let mut url = parse_url(&self.url)?;
+        let mut url = self.rest.site(&self.url)?;
         url.set_path(&format!("{}/ghost/api/admin/posts/", url.path().trim_end_matches('/')));
         url.query_pairs_mut().clear().extend_pairs(parameters);
+        Ok(url)
+    }
+
+    fn at_post(&self, id: &str, parameters: &[(&str, &str)]) -> Result<Url, Trouble> {
+        let mut url = self.at(parameters)?;
+        // An id is what Ghost itself said; whatever else it is, it stays one part of the path.
+        let id: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
+        url.set_path(&format!("{}{id}/", url.path()));
         Ok(url)
     }
 
@@ -92,24 +115,102 @@ impl Ghost {
     }
 
     async fn attempt(&self, request: &Publish) -> Result<Published, Trouble> {
-        if let Some(post) = self.find(&request.key).await? {
-            return Ok(post.receipt(request.at));
+        let found = self.find(&request.key).await?;
+        match &found {
+            Some(post) if !request.update => return Ok(post.receipt(request.at)),
+            // It arrived the last time, and the answer did not.
+            Some(post) if self.has(post, request) => return Ok(post.receipt(request.at)),
+            Some(post) if !request.over.as_ref().is_some_and(|over| post.is(over)) => {
+                return Err(Trouble::permanent(
+                    format!("“{}” was changed in Ghost since it was last looked at, so it is left as it is", request.title),
+                    "the next cycle takes the edit up; `loopctl retry --from` then makes a text with the words of both",
+                ));
+            }
+            None if request.update => {
+                return Err(Trouble::permanent(
+                    format!("“{}” is not in Ghost any more, so its new text is not written", request.title),
+                    "somebody deleted the post; a new piece on its topic is a new post",
+                ));
+            }
+            Some(_) | None => {}
         }
         let html = html::from_markdown(html::without_title(&request.text, &request.title));
-        let post = json!({
-            // Ghost refuses longer ones.
-            "title": request.title.chars().take(255).collect::<String>(),
-            "html": html,
-            "slug": slug_of(request),
-            "status": self.status,
-            "tags": [{"name": format!("#{}", tag(&request.key))}],
-        });
-        let url = self.at(&[("source", "html"), ("formats", "html")])?;
+        // Ghost refuses longer ones.
+        let title = request.title.chars().take(255).collect::<String>();
+        let form = [("source", "html"), ("formats", "html")];
+        let client = self.rest.web.client()?;
+        let (call, url) = match &found {
+            Some(post) => {
+                let url = self.at_post(&post.id, &form)?;
+                (
+                    client.put(url.clone()).json(&json!({"posts": [{"title": title, "html": html, "updated_at": post.updated}]})),
+                    url,
+                )
+            }
+            None => {
+                let tags = json!([{"name": format!("#{}", tag(&request.key))}]);
+                let post = json!({"title": title, "html": html, "slug": slug_of(request), "status": self.status, "tags": tags});
+                let url = self.at(&form)?;
+                (client.post(url.clone()).json(&json!({"posts": [post]})), url)
+            }
+        };
         let token = self.token()?;
-        let call = self.rest.web.client()?.post(url.clone()).json(&json!({"posts": [post]}));
         let call = call.header("authorization", format!("Ghost {}", token.expose())).header("accept-version", "v5.0");
         let answer = self.rest.ask(call, &url, Act::Change, &token).await?;
         read(&answer["posts"][0]).map(|post| post.receipt(request.at)).ok_or_else(|| self.strange())
+    }
+
+    /// Whether a post has the words of this piece.
+    fn has(&self, post: &Post, request: &Publish) -> bool {
+        let sent = SentText { title: request.title.clone(), text: request.text.clone() };
+        back::from_html(&sent, &post.url, &post.title, &post.html).text == request.text
+    }
+
+    /// When the post with this key was changed last, and its state; without its text.
+    async fn glance(&self, key: &str) -> Result<Option<(String, String)>, Trouble> {
+        let filter = format!("tag:hash-{}", tag(key));
+        let url =
+            self.at(&[("filter", &filter), ("fields", "id,updated_at,status"), ("limit", "1"), ("order", "created_at asc")])?;
+        let token = self.token()?;
+        let call = self.rest.web.client()?.get(url.clone());
+        let call = call.header("authorization", format!("Ghost {}", token.expose())).header("accept-version", "v5.0");
+        let answer = self.rest.ask(call, &url, Act::Look, &token).await?;
+        let posts = answer["posts"].as_array().ok_or_else(|| self.strange())?;
+        let text = |post: &Value, name: &str| post[name].as_str().unwrap_or_default().to_owned();
+        Ok(posts.first().map(|post| (text(post, "updated_at"), text(post, "status"))))
+    }
+
+    async fn standing(&self, look: &Look) -> Result<Standing, Trouble> {
+        if let (Some(known), None) = (&look.version, &look.sent)
+            && let Some((updated, status)) = self.glance(&look.key).await?
+            && known.split(' ').next() == Some(updated.as_str())
+        {
+            return Ok(if self.is_withdrawn(&status) { Standing::Withdrawn } else { Standing::Same });
+        }
+        let Some(post) = self.find(&look.key).await? else { return Ok(Standing::Gone) };
+        if self.is_withdrawn(&post.status) {
+            return Ok(Standing::Withdrawn);
+        }
+        if look.version.as_ref().is_some_and(|known| post.is(known)) {
+            return Ok(Standing::Same);
+        }
+        let back = match &look.sent {
+            Some(sent) => back::from_html(sent, &post.url, &post.title, &post.html),
+            None => back::Back { title: post.title.clone(), text: String::new(), html: 0 },
+        };
+        Ok(Standing::Changed(Box::new(StandingText {
+            modified: Timestamp::parse(&post.updated),
+            version: Some(post.version()),
+            location: post.url,
+            title: back.title,
+            text: back.text,
+            html: back.html,
+        })))
+    }
+
+    /// A channel that makes drafts leaves it to people to publish them.
+    fn is_withdrawn(&self, status: &str) -> bool {
+        self.status == "published" && status == "draft"
     }
 
     fn strange(&self) -> Trouble {
@@ -133,17 +234,8 @@ impl Channel for Ghost {
         })
     }
 
-    /// Ghost keeps no mark of ours beside the text: whoever holds the receipt compares its version with this one.
-    fn read_back<'a>(&'a self, key: &'a str) -> Standings<'a> {
-        Box::pin(async move {
-            let found = self.rest.patiently(|| self.find(key)).await.map_err(|(trouble, _)| trouble)?;
-            Ok(found.map(|post| Standing {
-                text: reader::lines(&post.html, None),
-                edited: false,
-                version: post.updated,
-                location: post.url,
-            }))
-        })
+    fn read_back<'a>(&'a self, look: &'a Look) -> Standings<'a> {
+        Box::pin(self.rest.soon(self.standing(look)))
     }
 }
 
@@ -156,6 +248,9 @@ fn tag(key: &str) -> String {
 fn read(post: &Value) -> Option<Post> {
     let text = |name: &str| post[name].as_str().map(str::to_owned);
     Some(Post {
+        id: text("id")?,
+        title: text("title").unwrap_or_default(),
+        status: text("status").unwrap_or_default(),
         url: text("url")?,
         updated: text("updated_at")?,
         at: text("published_at").and_then(|at| Timestamp::parse(&at)),
@@ -205,6 +300,7 @@ mod tests {
             let mut posts = posts.lock().unwrap();
             if request.method == "POST" {
                 let mut post = request.json()["posts"][0].clone();
+                post["id"] = json!(format!("id{}", posts.len()));
                 post["url"] = json!(format!("https://site.example/{}/", post["slug"].as_str().unwrap()));
                 post["updated_at"] = json!("2026-11-22T06:00:01.000Z");
                 post["published_at"] = json!("2026-11-22T06:00:01.000Z");
@@ -264,9 +360,22 @@ mod tests {
         // A person writes in Ghost: the version differs from the receipt's, and the words come back.
         posts.lock().unwrap()[0]["html"] = json!("<p>By hand.</p>");
         posts.lock().unwrap()[0]["updated_at"] = json!("2026-11-23T06:00:00.000Z");
-        let standing = ghost.read_back("k-1").await.unwrap().unwrap();
-        assert_eq!(standing.text.trim(), "By hand.");
-        assert_ne!(Some(standing.version), first.version);
+        let piece = piece("k-1", "Prices moved");
+        let mut look = Look {
+            channel: "site".into(),
+            key: "k-1".into(),
+            location: first.location.clone(),
+            version: first.version.clone(),
+            sent: Some(SentText { title: piece.title.clone(), text: piece.text.clone() }),
+        };
+        let Standing::Changed(standing) = ghost.read_back(&look).await else { panic!("it is another text") };
+        assert_eq!(standing.text, "# Prices moved\n\nBy hand.\n");
+        look.version.clone_from(&standing.version);
+        assert_eq!(ghost.read_back(&look).await, Standing::Same);
+        posts.lock().unwrap()[0]["status"] = json!("draft");
+        assert_eq!(ghost.read_back(&look).await, Standing::Withdrawn);
+        posts.lock().unwrap().clear();
+        assert_eq!(ghost.read_back(&look).await, Standing::Gone);
     }
 
     #[tokio::test]

@@ -3,12 +3,14 @@
 //! What a model or a stranger wrote may hold any HTML. What is left after cleaning runs nothing: no scripts, no styles, no forms, and
 //! links only to the web and to mailboxes.
 
-use ammonia::{Builder, UrlRelative};
-use pulldown_cmark::{Options, Parser, html as to_html};
+use ammonia::{Builder, Url, UrlRelative};
+use pulldown_cmark::{Event, Options, Parser, html as to_html};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(cleaner);
+
+fn cleaner() -> Builder<'static> {
     let mut cleaner = Builder::default();
     cleaner
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
@@ -16,13 +18,29 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         // These links are the writer's own, so nothing is said about following them.
         .link_rel(Some("noopener"));
     cleaner
-});
+}
 
 /// Clean HTML, without a page around it.
 pub fn from_markdown(text: &str) -> String {
     let mut html = String::with_capacity(text.len() * 3 / 2);
-    to_html::push_html(&mut html, Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH));
-    CLEANER.clean(&html).to_string()
+    // WordPress makes a break of every end of a line; in Markdown it is a space.
+    let unbroken = |event| if event == Event::SoftBreak { Event::Text(" ".into()) } else { event };
+    let parser = Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
+    to_html::push_html(&mut html, parser.map(unbroken));
+    clean(&html)
+}
+
+/// What is left of HTML after cleaning.
+pub fn clean(html: &str) -> String {
+    CLEANER.clean(html).to_string()
+}
+
+/// The same for HTML that stands at an address, with its relative links made whole.
+pub fn clean_at(html: &str, base: &str) -> String {
+    match Url::parse(base) {
+        Ok(base) => cleaner().url_relative(UrlRelative::RewriteWithBase(base)).clean(html).to_string(),
+        Err(_) => clean(html),
+    }
 }
 
 /// Without a first heading that says what the title says: where the title stands by itself it would stand twice.

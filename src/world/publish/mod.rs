@@ -1,13 +1,17 @@
 //! Channels, one a file: where pieces go out. Each keeps the promise "not twice" as far as the other side lets it.
 
+pub mod back;
 pub mod chat;
 pub mod files;
 pub mod front_matter;
 pub mod ghost;
 pub mod html;
 pub mod letter;
+mod pieces;
 mod rest;
 pub mod smtp;
+#[cfg(test)]
+mod trials;
 pub mod webhook;
 pub mod wordpress;
 
@@ -17,6 +21,7 @@ use super::secrets::Secrets;
 use super::trouble::Trouble;
 use super::web::Web;
 use crate::model;
+use crate::runtime::{Look, Standing};
 use crate::step::{Publish, Reply};
 use jiff::tz::TimeZone;
 use std::future::Future;
@@ -31,27 +36,14 @@ pub trait Channel: Send + Sync {
     /// Did a piece with this key go out? Answers with `Placed`, or with an `InDoubt` failure when the channel cannot know.
     fn placed<'a>(&'a self, key: &'a str) -> Replying<'a>;
 
-    /// The piece with this key as it stands in the channel now: a person may have changed it there. `None` when it is not there, or
-    /// when the channel cannot tell.
-    fn read_back<'a>(&'a self, _key: &'a str) -> Standings<'a> {
-        Box::pin(async { Ok(None) })
+    /// How the piece stands there now: a person may have changed it. By default a channel cannot tell.
+    fn read_back<'a>(&'a self, _look: &'a Look) -> Standings<'a> {
+        Box::pin(async { Standing::Unknown })
     }
 }
 
-/// A piece as readers see it now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// What a reader reads, without markup of the channel.
-    pub text: String,
-    /// Whether the channel knows that a person changed it after it went out.
-    pub edited: bool,
-    /// The channel's version, to compare with the receipt's.
-    pub version: String,
-    pub location: String,
-}
-
 /// The answer of [`Channel::read_back`].
-pub type Standings<'a> = Pin<Box<dyn Future<Output = Result<Option<Standing>, Trouble>> + Send + 'a>>;
+pub type Standings<'a> = Pin<Box<dyn Future<Output = Standing> + Send + 'a>>;
 
 /// The channel that a workflow describes. A kind without a way out answers with trouble instead of publishing.
 pub fn open(channel: &model::Channel, zone: &TimeZone, files: &DiskFiles, web: &Arc<Web>, secrets: &Secrets) -> Box<dyn Channel> {

@@ -4,11 +4,12 @@
 //! when it still cannot be looked at after all attempts is the piece in doubt.
 
 use crate::model;
+use crate::runtime::Standing;
 use crate::step::Reply;
 use crate::world::secrets::Secret;
 use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
-use crate::world::web::{Web, host_name, read_body, status_name};
+use crate::world::web::{Web, host_name, is_open_line, parse_url, read_body, status_name};
 use reqwest::{RequestBuilder, Url};
 use serde_json::Value;
 use std::future::Future;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 /// For one question; a content system with many plug-ins thinks for a while.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// For a question between cycles.
+const LOOK: Duration = Duration::from_secs(20);
 /// More than any post with its frame: 32 MiB.
 const MOST_BYTES: u64 = 32 << 20;
 
@@ -48,6 +51,27 @@ impl Rest {
         F: Future<Output = Result<T, Trouble>>,
     {
         self.door.patiently(|_| attempt()).await
+    }
+
+    /// The address of the site, unless a login sent there could be read on the way.
+    pub fn site(&self, url: &str) -> Result<Url, Trouble> {
+        let url = parse_url(url)?;
+        if is_open_line(&url) {
+            return Err(Trouble::permanent(
+                format!("channel `{}` would send its login over an open line", self.name),
+                "write `url` with `https://`",
+            ));
+        }
+        Ok(url)
+    }
+
+    /// How a piece stands, asked once between cycles: whoever does not answer soon is asked again before the next one.
+    pub async fn soon(&self, asked: impl Future<Output = Result<Standing, Trouble>>) -> Standing {
+        match tokio::time::timeout(LOOK, asked).await {
+            Ok(Ok(standing)) => standing,
+            Ok(Err(trouble)) => Standing::Unreadable(trouble.message),
+            Err(_) => Standing::Unreadable(format!("it did not answer within {} s", LOOK.as_secs())),
+        }
     }
 
     /// The answer's JSON.

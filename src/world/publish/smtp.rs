@@ -96,7 +96,7 @@ impl Smtp {
 
     async fn attempt(&self, request: &Publish) -> Result<Published, Trouble> {
         let envelope = Envelope::read(&self.name, &self.config)?;
-        let letter = letter::write(&envelope, request, self.web.clock.now())?;
+        let letter = letter::write(&envelope, request, self.web.wall.now())?;
         let login = self.login()?;
         let bytes = letter.formatted();
         let mut line = self.said(self.open(login.as_ref()), login.as_ref()).await?;

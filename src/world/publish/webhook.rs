@@ -60,7 +60,7 @@ impl Webhook {
         let host = host_name(&url);
         let body = body(request);
         let id = message_id(request);
-        let now = self.web.clock.now();
+        let now = self.web.wall.now();
         let mut call = self
             .web
             .client()?

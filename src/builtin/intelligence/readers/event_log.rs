@@ -136,6 +136,13 @@ fn from_plain(mut object: Map<String, Value>, piece: &str, zone: &TimeZone) -> R
         }
         None => Vec::new(),
     };
+    // What nobody put beside the address may stand in it, as analytics tools log it.
+    const ADDRESSES: [&str; 5] = ["page_location", "url", "page", "landing_page", "link"];
+    let address = ADDRESSES.iter().find_map(|name| object.get(*name).and_then(Value::as_str));
+    if let Some(address) = address {
+        event.channel = event.channel.take().or_else(|| links::parameter(address, "utm_source"));
+        event.piece = event.piece.take().or_else(|| links::parameter(address, piece));
+    }
     // `fields` is how our own events are written; its members stand beside the others.
     if let Some(Value::Object(fields)) = object.remove("fields") {
         event.fields.extend(fields.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?))));
@@ -187,6 +194,15 @@ mod tests {
 
     fn log(text: &str) -> Log {
         read(text, "utm_content", &TimeZone::UTC)
+    }
+
+    #[test]
+    fn the_parameters_of_a_plain_rows_address_say_where_it_came_from() {
+        let text = "{\"at\":\"2026-11-22T06:00:00Z\",\"who\":\"a\",\"name\":\"qualified\",\"url\":\"https://us.example/x?utm_source=blog&utm_content=k1#a\"}\n\
+                    {\"at\":\"2026-11-22T06:00:00Z\",\"who\":\"a\",\"name\":\"qualified\",\"piece\":\"k2\",\"page\":\"https://us.example/x?utm_content=k1\"}";
+        let log = super::read(text, "utm_content", &TimeZone::UTC);
+        let found: Vec<_> = log.events.iter().map(|event| (event.channel.as_deref(), event.piece.as_deref())).collect();
+        assert_eq!(found, [(Some("blog"), Some("k1")), (None, Some("k2"))]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use super::edits::{self, Shape};
 use crate::base::{ItemId, Timestamp};
+use crate::model::found::{Change, Words};
 use crate::model::goods::{Draft, Event, Measure, Outline, Placement, Receipt, Rejection, Revision};
 use crate::model::{Act, Good, Item, Operation, ReviewVerdict};
 use crate::stats::kappa::Table;
@@ -281,6 +282,11 @@ impl History {
             if let Act::TakenBack { key, .. } = &operation.act {
                 self.accepted.retain(|known| known.key != *key);
             }
+            if let Act::Found(found) = &operation.act
+                && let Change::Edited(words) = &found.change
+            {
+                self.edited_out_there(&found.key, words);
+            }
             let Act::Reviewed(review) = &operation.act else { continue };
             match &review.verdict {
                 ReviewVerdict::Accepted { .. } => {
@@ -299,6 +305,31 @@ impl History {
                 }
             }
         }
+    }
+
+    /// What a person changed in a channel is judged like what they change at a gate.
+    fn edited_out_there(&mut self, key: &str, words: &Words) {
+        let Some(piece) = self.pieces.iter_mut().find(|piece| piece.key == key) else { return };
+        let (before, after) = (words.edit.before.as_str(), words.edit.after.as_str());
+        piece.kept = piece.kept.min(edits::kept(before, after));
+        piece.author = if piece.kept < HUMAN_BELOW { Author::Person } else { Author::Assisted };
+        piece.shape = Some((Shape::of(before), Shape::of(after)));
+        piece.passed = false;
+        piece.sample = edits::sample(after);
+        if edits::corrects_a_fact(before, after) && !piece.failures.contains(&Failure::FactualError) {
+            piece.failures.push(Failure::FactualError);
+            piece.failures.sort();
+        }
+        for phrase in edits::cut(words.sent(), after) {
+            if !piece.cut.contains(&phrase) {
+                let known = self.phrases.entry(phrase.clone()).or_default();
+                known.cut += 1;
+                // It was let pass when it went out, and that was not the last word.
+                known.kept = known.kept.saturating_sub(1);
+                piece.cut.push(phrase);
+            }
+        }
+        piece.cut.sort();
     }
 
     /// Takes in a piece that went out; one that is known is not counted twice.
