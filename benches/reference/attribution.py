@@ -82,7 +82,7 @@ def main(path, which):
 
         start = time.process_time()
         answer = ChannelAttribution.markov_model(
-            table, "path", "total_conversions", var_null="total_null", order=1, out_more=True, sep=">", flg_adv=False
+            table, "path", "total_conversions", var_null="total_null", order=1, out_more=True, sep=">", verbose=False, flg_pro=False
         )
         print(f"ChannelAttribution: {time.process_time() - start:.2f} s of processor time")
         effects = answer["removal_effects"] if isinstance(answer, dict) else answer[2]
