@@ -115,6 +115,7 @@ fn send(cx: &StepContext<'_>) -> Turn {
         text: String::new(),
         fields: BTreeMap::new(),
         at: cx.now,
+        people: None,
     })])
 }
 
@@ -210,7 +211,7 @@ pub struct Instant;
 impl World for Instant {
     fn perform<'a>(&'a self, key: &'a RequestKey, _: &'a Request) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
         let location = key.task.step.to_string();
-        Box::pin(async move { Reply::Published(Published { location, version: None, at: NOW }) })
+        Box::pin(async move { Reply::Published(Published { location, version: None, at: NOW, reach: None }) })
     }
 }
 

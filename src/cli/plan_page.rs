@@ -205,12 +205,15 @@ fn number(n: Option<u64>, word: &str) -> String {
 }
 
 fn caps_text(facts: &Facts) -> String {
-    if facts.caps.is_empty() {
+    if facts.caps.is_empty() && facts.people_caps.is_empty() {
         return String::new();
     }
     let mut text = format!("\n{}\n", paint(TITLE, "Caps"));
     for cap in &facts.caps {
         push(&mut text, &format!("  {:<16} {}", cap.cap, cap_words(cap, &facts.expected)));
+    }
+    for cap in &facts.people_caps {
+        push(&mut text, &format!("  {:<16} {}", cap.cap, cap.says()));
     }
     text
 }
@@ -219,12 +222,12 @@ fn caps_text(facts: &Facts) -> String {
 fn cap_words(cap: &CapView, expected: &Expected) -> String {
     let amount = |value: i64| match &cap.unit {
         CapUnit::Money(currency) => format!("{} {:.2}", currency.to_uppercase(), value as f64 / 1e6),
-        CapUnit::Pieces | CapUnit::Tokens => grouped(usize::try_from(value).unwrap_or(0)),
+        CapUnit::Pieces | CapUnit::Tokens | CapUnit::Sends => grouped(usize::try_from(value).unwrap_or(0)),
     };
     let unit = match &cap.unit {
         CapUnit::Pieces => " pieces",
         CapUnit::Tokens => " tokens",
-        CapUnit::Money(_) => "",
+        CapUnit::Money(_) | CapUnit::Sends => "",
     };
     let left = (cap.most - cap.used).max(0);
     let expected = match expected.of_cap(cap) {
@@ -254,10 +257,13 @@ pub fn markdown(page: &Page<'_>) -> String {
         }
         let _ = writeln!(text, "| together | {} |", together(expected));
     }
-    if !facts.caps.is_empty() {
+    if !facts.caps.is_empty() || !facts.people_caps.is_empty() {
         text.push_str("\n**Caps**\n\n");
         for cap in &facts.caps {
             let _ = writeln!(text, "- {}: {}", code(&cap.cap), cap_words(cap, expected));
+        }
+        for cap in &facts.people_caps {
+            let _ = writeln!(text, "- {}: {}", code(&cap.cap), cap.says());
         }
     }
     text

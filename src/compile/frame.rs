@@ -242,8 +242,8 @@ impl Frame<'_> {
 
     fn limits(&mut self) {
         let Some(limit) = self.sketch.settings.child("limit").cloned() else { return };
-        for spend in limit.children.iter().filter(|child| matches!(&*child.name, "spend" | "tokens")) {
-            let unit_of_integer = CapUnit::Tokens;
+        for spend in limit.children.iter().filter(|child| matches!(&*child.name, "spend" | "tokens" | "sends")) {
+            let unit_of_integer = if spend.name == "sends" { CapUnit::Sends } else { CapUnit::Tokens };
             if let Some(cap) = cap(spend, "workflow", unit_of_integer, self.sink) {
                 self.sketch.caps.push((cap, spend.span));
             }

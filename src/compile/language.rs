@@ -2,7 +2,8 @@
 
 use super::scalar;
 use crate::model::Layer;
-use crate::step::{ArgSpec, NodeSpec, Occurs, PropSpec, Registry, ValueType};
+use crate::step::spec::SENDS;
+use crate::step::{ArgSpec, Mode, NodeSpec, Occurs, PropSpec, Registry, ValueType};
 
 const NAME: &[ArgSpec] = &[ArgSpec { name: "name", ty: ValueType::Text, required: true }];
 
@@ -43,6 +44,7 @@ const LIMIT: &[NodeSpec] = &[
         example: "tokens 200_000 per=\"day\"",
         ..NodeSpec::EMPTY
     },
+    SENDS,
 ];
 
 /// What stands in the block of `workflow` besides layers, providers, channels and modules.
@@ -293,8 +295,35 @@ pub const PRIORITY: NodeSpec = NodeSpec::value(
     "priority 10",
 );
 
+/// `on-failure "next-cycle" times=5`.
+pub const ON_FAILURE: NodeSpec = NodeSpec {
+    name: "on-failure",
+    args: &[ArgSpec { name: "choice", ty: ValueType::Choice(&["go-on", "next-cycle", "hold-back"]), required: true }],
+    props: &[PropSpec {
+        name: "times",
+        ty: ValueType::Integer,
+        required: false,
+        default: Some("3"),
+        doc: "With `next-cycle`: how many cycles try one item, the first among them, from 1 to 100.",
+    }],
+    doc: "What becomes of the cycle when this step fails. `go-on`, also without this node: what failed is left out, and everything else goes on. `next-cycle`: an \
+item that failed is first in line here in the next cycle, as what was over a cap is. `hold-back`: from then on nothing goes out in this \
+cycle; pieces that were to go out keep their approvals and are first in line in the next one.",
+    example: "on-failure \"next-cycle\" times=5",
+    ..NodeSpec::EMPTY
+};
+
 /// What stands in the block of every step that takes something.
-pub const WIRED: &[NodeSpec] = &[FROM, CAP, DEFER, PRIORITY];
+pub const WIRED: &[NodeSpec] = &[FROM, CAP, DEFER, PRIORITY, ON_FAILURE];
+
+/// What stands in the block of every step that works so.
+pub const fn common(mode: Mode) -> &'static [NodeSpec] {
+    const SOURCE: &[NodeSpec] = &[ON_FAILURE];
+    match mode {
+        Mode::Source => SOURCE,
+        Mode::Each | Mode::All => WIRED,
+    }
+}
 
 /// Layer blocks: name and what the loop lacks without it.
 pub const LAYERS: [(Layer, &str); 6] = [

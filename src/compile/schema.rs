@@ -1,7 +1,7 @@
 //! The language as JSON, for editors and other tools: every word of a workflow, a module and a test file, every step kind, provider and channel, with types,
 //! defaults, documentation and examples. It is made from the tables that the compiler itself reads by, so it cannot say anything else.
 
-use super::language::{CHANNEL, LAYERS, PROVIDER, SETTINGS, USE, WIRED, WORKFLOW, phase_of};
+use super::language::{CHANNEL, LAYERS, PROVIDER, SETTINGS, USE, WORKFLOW, common, phase_of};
 use super::modules::words::{
     MODULE, MODULE_SETTINGS, PARAM, PARAM_SETTINGS, STEP as EXPORT, STEP_SETTINGS, USE as USE_IN_MODULE,
 };
@@ -43,7 +43,7 @@ fn module_file() -> Value {
 }
 
 fn step(spec: &KindSpec) -> Value {
-    let wired = if spec.mode == Mode::Source { &[] } else { WIRED };
+    let wired = common(spec.mode);
     json!({
         "verb": spec.verb,
         "kind": spec.connector,

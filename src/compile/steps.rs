@@ -137,10 +137,7 @@ impl StepReader<'_, '_> {
                     .help(format!("move it into {}", one_of(spec.layers.iter().map(|layer| layer.name())))),
                 );
             }
-            let wired = match spec.mode {
-                Mode::Source => &[],
-                _ => language::WIRED,
-            };
+            let wired = language::common(spec.mode);
             let mut decoder = Decoder::new(self.sink);
             decoder.said_elsewhere = check::said_by_rules(spec);
             decoder.is_step = true;
@@ -158,6 +155,7 @@ impl StepReader<'_, '_> {
         for node in config.all("cap") {
             caps.extend(cap(node, name, CapUnit::Pieces, self.sink).map(|cap| (cap, node.span)));
         }
+        times(&config, self.sink);
         let wired = kind.is_some_and(|kind| kind.spec().mode != Mode::Source);
         let priority = if wired { priority(&config, self.sink) } else { 0 };
         // From here on they live in the step itself.
@@ -232,6 +230,18 @@ fn wires(config: &Config, sink: &mut Vec<Diagnostic>) -> Vec<WireSketch> {
         wires.push(WireSketch { name: name.to_owned(), span, from: None, guessed: false, carries: None });
     }
     wires
+}
+
+/// `on-failure "next-cycle" times=5`: how many cycles make sense, and where.
+fn times(config: &Config, sink: &mut Vec<Diagnostic>) {
+    let Some(node) = config.child(language::ON_FAILURE.name) else { return };
+    // Filled in where it is left out: then it has no place in the file.
+    let Some(times) = node.prop("times").and_then(Scalar::integer).filter(|times| !(1..=100).contains(times)) else { return };
+    sink.push(
+        Diagnostic::error("loop::out-of-range", format!("`times` takes 1 to 100, found `{times}`"))
+            .at(node.span, "out of range")
+            .help("3 is usual: what fails in three cycles needs a person"),
+    );
 }
 
 /// Whose turn it is first; 0 where nothing is said.

@@ -112,6 +112,7 @@ pub const LOOP: &[Entry] = &[
     entry("loop::unapproved-outline", "a draft is written from an outline that nobody has approved"),
     entry("loop::unbounded-feedback", "learning may move a parameter without bounds"),
     entry("loop::uncapped-generator", "a generating step has no cap"),
+    entry("loop::uncounted-sends", "a limit on what one person gets counts nobody"),
     entry("loop::undecidable-gate", "nobody can decide at a gate"),
     entry("loop::undeclared-parameter", "a module fills in a parameter that it does not declare"),
     entry("loop::ungated-publish", "a piece goes out around a gate, or without any"),

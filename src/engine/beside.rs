@@ -15,10 +15,12 @@
 
 use super::carry::{Carry, Ledger};
 use super::entry::Entry;
+use super::people::{Sends, Written};
 use crate::base::{ItemId, StepId, TaskId};
 use crate::model::Item;
 use crate::step::Request;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What one closed cycle started from and what it handed on.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,6 +122,7 @@ fn take_over(carry: &mut Carry, passed: &Passed) {
     let known: BTreeSet<ItemId> = carry.ancestors.iter().map(|item| item.id).collect();
     let more: Vec<Item> = done.ancestors.iter().filter(|item| !known.contains(&item.id)).cloned().collect();
     carry.ancestors.splice(0..0, more);
+    carry.written.add_difference(&base.written, &done.written);
     for (name, windows) in &done.ledger.0 {
         for (window, used) in windows {
             let own = used - base.ledger.used(name, window);
@@ -137,6 +140,7 @@ pub struct OwnUse {
     held: BTreeMap<(String, String, TaskId), i64>,
     /// Items that wait for people, each with its gate's name in the ledger.
     gated: BTreeSet<TaskId>,
+    sends: Sends,
 }
 
 /// The window under which items that wait at gates are counted, beside those of the caps.
@@ -156,6 +160,7 @@ impl OwnUse {
 
     /// Folds an entry in. Entries that do not speak of caps change nothing.
     pub fn apply(&mut self, entry: &Entry) {
+        self.sends.apply(entry);
         match entry {
             Entry::Reserved { cap, window, task, amount, .. } => {
                 self.used.add(cap, window, *amount);
@@ -180,6 +185,11 @@ impl OwnUse {
     /// Used and held together.
     pub fn ledger(&self) -> &Ledger {
         &self.used
+    }
+
+    /// Who was written to.
+    pub fn written(&self) -> &Arc<Written> {
+        self.sends.own()
     }
 }
 

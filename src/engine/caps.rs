@@ -15,6 +15,7 @@ pub fn ledger_name(cap: &Cap) -> String {
         CapUnit::Pieces => cap.key.clone(),
         CapUnit::Money(currency) => format!("{} {currency}", cap.key),
         CapUnit::Tokens => format!("{} tokens", cap.key),
+        CapUnit::Sends => format!("{} sends", cap.key),
     }
 }
 
@@ -76,7 +77,8 @@ impl Caps {
     pub fn new(workflow: &Workflow, pins: &Pins, ledger: &Ledger) -> Caps {
         let mut caps =
             Caps { slots: Vec::new(), index: BTreeMap::new(), shares: BTreeMap::new(), before: ledger.clone(), settlements: 0 };
-        for cap in workflow.caps.iter().chain(workflow.steps.iter().flat_map(|step| &step.caps)) {
+        let counted_once = |cap: &&Cap| cap.unit != CapUnit::Sends;
+        for cap in workflow.caps.iter().chain(workflow.steps.iter().flat_map(|step| &step.caps)).filter(counted_once) {
             let (name, window) = (ledger_name(cap), cap.per.key(pins.now, &workflow.zone, pins.cycle));
             if let Some(at) = caps.index.get(&(name.clone(), window.clone())) {
                 let most = &mut caps.slots[*at].cap.most;

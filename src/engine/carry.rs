@@ -3,6 +3,7 @@
 use super::again::Again;
 use super::edits::Edits;
 use super::out::{Outs, Stands};
+use super::people::Written;
 use super::waited::{Revoked, Waited};
 use crate::base::{Digest, ItemId, Shared, StepId, TaskId};
 use crate::model::{Act, Item, Operation};
@@ -83,6 +84,9 @@ pub struct Carry {
     /// The pieces that are out, by key, and how they stand in their channels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub out: Outs,
+    /// Who was written to how often, where a cap counts people.
+    #[serde(default, skip_serializing_if = "Written::is_empty")]
+    pub written: Written,
     /// What it takes over, when it makes a part of an earlier cycle again. Never handed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Arc<Again>>,

@@ -26,6 +26,7 @@ impl Cycle {
             states: fold.carry.states.clone(),
             parameters: fold.carry.parameters.clone(),
             ledger: fold.caps.ledger(),
+            written: fold.sends.together(&fold.carry.written),
             edits: self.edits_out(),
             out: self.out_now(),
             ..Carry::default()
@@ -50,7 +51,9 @@ impl Cycle {
                     let waiting = carry.deferred.entry(id.clone()).or_default();
                     waiting.extend(task.inputs.iter().map(|item| Item::clone(item)));
                     let reason = task.reason.as_ref().map(|(reason, _)| reason.clone()).unwrap_or_default();
-                    carry.waited.extend(task.inputs.iter().map(|item| (item.id, self.waited(item, &reason))));
+                    carry.waited.extend(
+                        task.inputs.iter().map(|item| (item.id, self.waited(item, &reason, task.state() == TaskState::Failed))),
+                    );
                 }
                 let Some(outcome) = &task.outcome else { continue };
                 if let Some(state) = &outcome.state {
@@ -88,7 +91,7 @@ impl Cycle {
     }
 
     /// Since when an item waits, why, and on whose word.
-    fn waited(&self, item: &Item, reason: &str) -> Waited {
+    fn waited(&self, item: &Item, reason: &str, failed: bool) -> Waited {
         let fold = &self.fold;
         let decides = |id: &_| fold.shape.plan.index(id).is_some_and(|at| fold.shape.steps[at].spec().decides);
         let before = fold.carry.waited.get(&item.id);
@@ -98,7 +101,8 @@ impl Cycle {
             approved.out.extend(earlier.into_iter().flat_map(|earlier| earlier.out.iter().cloned()));
             approved.out.extend(self.out(approved.piece));
         }
-        Waited { since: before.map_or(fold.pins.now, |waited| waited.since), reason: reason.to_owned(), approved }
+        let failed = before.map_or(0, |waited| waited.failed) + u32::from(failed);
+        Waited { since: before.map_or(fold.pins.now, |waited| waited.since), reason: reason.to_owned(), failed, approved }
     }
 
     /// The channels on which a piece went out in this cycle.

@@ -6,6 +6,7 @@
 //! schedule and nothing else; it is worked out again from the fold.
 
 use super::action::{Action, Event, Notice};
+use super::addressing::Addressee;
 use super::beside::{OPEN, queue_name};
 use super::caps::{CapUse, Caps};
 use super::carry::{Carry, Ledger};
@@ -16,6 +17,7 @@ use super::fold::Fold;
 use super::gates::{Doubt, OpenGate, Void};
 use super::lineage::Items;
 use super::memory::{self, Recollection, Why};
+use super::people::Written;
 use super::shape::{Queue, Shape};
 use super::tasks::{Counts, TaskState};
 use crate::base::{RequestKey, StepId, TaskId, Timestamp};
@@ -43,8 +45,18 @@ pub(super) struct Errand {
     pub task: usize,
     pub turn: u32,
     pub index: u32,
-    /// Ask whether the publish went out instead of sending it.
-    pub probe: bool,
+    pub ask: Ask,
+}
+
+/// What an errand asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// What the step asks.
+    Itself,
+    /// Whether the publish went out, instead of sending it.
+    Placed,
+    /// Who gets the publish, before it is sent.
+    Audience,
 }
 
 /// Tasks of one step that stand in line for a cap on pieces.
@@ -73,6 +85,8 @@ pub struct Cycle {
     pub(super) check: BTreeSet<usize>,
     /// Tasks that ended in an earlier process before their reservation was settled.
     pub(super) unsettled: Vec<usize>,
+    /// Pieces whose readers are asked for, in the order in which they get them.
+    pub(super) addressing: VecDeque<Addressee>,
     pub(super) queue: Doors,
     /// With the door it goes to; none for a wait, which takes no place.
     pub(super) in_flight: BTreeMap<RequestKey, Option<Door>>,
@@ -81,6 +95,8 @@ pub struct Cycle {
     pub(super) beside: Vec<i64>,
     /// How many items wait at gates in cycles beside this one, by queue.
     pub(super) queues_beside: Vec<i64>,
+    /// Whom cycles beside this one have written to.
+    pub(super) written_beside: Vec<Arc<Written>>,
     pub(super) stopping: bool,
     pub(super) now: Timestamp,
     /// It stops after so many actions and says that there is more; without a number it does all that can be done.
@@ -143,11 +159,13 @@ impl Cycle {
             short_tried: 0,
             check,
             unsettled: Vec::new(),
+            addressing: VecDeque::new(),
             queue: Doors::default(),
             in_flight: BTreeMap::new(),
             moving: 0,
             beside: Vec::new(),
             queues_beside: Vec::new(),
+            written_beside: Vec::new(),
             stopping: false,
             now,
             slice: None,
@@ -221,6 +239,11 @@ impl Cycle {
         let shape = self.shape();
         let waiting = |queue: &Queue| others.used(&queue_name(shape.id(queue.gate)), OPEN);
         self.queues_beside = shape.queues.iter().map(waiting).collect();
+    }
+
+    /// Says whom cycles that are open beside this one have written to, as [`Cycle::tell_beside`] does for what they use.
+    pub fn tell_written_beside(&mut self, others: Vec<Arc<Written>>) {
+        self.written_beside = others;
     }
 
     /// Lets gates whose time is over expire, and reminds people where that is due. Hand over decisions that were made in time

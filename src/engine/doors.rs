@@ -21,7 +21,7 @@ impl Door {
         match request {
             Request::Generate(generate) => Door::Provider(generate.provider.clone()),
             Request::Publish(publish) => Door::Channel(publish.channel.clone()),
-            Request::Query(Query::Placed { channel, .. }) => Door::Channel(channel.clone()),
+            Request::Query(Query::Placed { channel, .. } | Query::Audience { channel }) => Door::Channel(channel.clone()),
             Request::Fetch(_) | Request::Approve(_) | Request::Wait(_) => Door::Open,
         }
     }

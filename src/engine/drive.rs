@@ -45,7 +45,7 @@ impl Cycle {
         } else if self.fold.steps_left == 0 {
             self.close(out);
             return false;
-        } else if self.try_short(out) || self.try_lines(true, out) || self.dispatch(out) {
+        } else if self.try_addressing(out) || self.try_short(out) || self.try_lines(true, out) || self.dispatch(out) {
             return true;
         } else {
             // Nothing moves but people: whoever stands in line goes on with those who are there.
@@ -63,6 +63,8 @@ impl Cycle {
             _ if self.call_off(task, out) => {}
             TaskState::Ready if self.drop_if_too_old(task, out) => {}
             TaskState::Ready if self.recall(task, out) => {}
+            // It had its places before a crash. Behind somebody who waits for them it would wait for itself.
+            TaskState::Ready if self.has_its_places(task) => self.ready.push_back(task),
             TaskState::Ready if !self.fold.shape.steps[step].pieces.is_empty() || self.fold.shape.steps[step].fills.is_some() => {
                 let line = self.lines.entry(step).or_default();
                 line.tasks.push(task);
@@ -71,6 +73,11 @@ impl Cycle {
             }
             _ => self.ready.push_back(task),
         }
+    }
+
+    fn has_its_places(&self, task: usize) -> bool {
+        let slots = &self.fold.shape.steps[self.fold.tasks.get(task).step].pieces;
+        !slots.is_empty() && slots.iter().all(|slot| self.fold.caps.has_share(task, &[*slot]))
     }
 
     /// Gives out the places under caps on pieces, in the order of the input.

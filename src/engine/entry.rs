@@ -5,6 +5,7 @@
 use super::cancel::Scope;
 use super::carry::Carry;
 use super::nudges::Nudge;
+use super::people::Addressed;
 use crate::base::{CycleNo, Digest, RequestKey, StepId, TaskId, Timestamp, WorkflowId};
 use crate::model::{Item, Operation};
 use crate::step::{Note, ParameterChange, Reply, Request};
@@ -105,6 +106,12 @@ pub enum Entry {
         task: TaskId,
         amount: i64,
     },
+    /// Who gets a piece, before it is sent: they are counted, and whoever is over a cap is left out.
+    Addressed {
+        /// The key of the publish.
+        key: RequestKey,
+        to: Box<Addressed>,
+    },
     /// Nobody has decided at a gate: people were reminded, or others are asked as well.
     Nudged {
         key: RequestKey,
@@ -145,6 +152,17 @@ mod tests {
         r#"{"asked":{"key":{"cycle":1,"task":{"step":"editor"},"turn":0,"index":0},"digest":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","request":{"approve":{"item":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","title":"t","text":"x","by":["team"],"on_expiry":"reject","pins":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}}"#,
         r#"{"replied":{"key":{"cycle":1,"task":{"step":"editor"},"turn":0,"index":0},"reply":{"decided":{"verdict":"approve","by":"ann","at":"2026-11-22T08:00:00Z","pins":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}}}}"#,
     ];
+
+    /// A piece as it was addressed when people were first counted.
+    const ADDRESSED: &str = r#"{"addressed":{"key":{"cycle":1,"task":{"step":"out"},"turn":0,"index":0},"to":{"audience":{"people":"AAAAAAAAAAE=","key":"k","at":"2026-11-22T08:00:00Z"},"counts":[["workflow week","2026-W47"]]}}}"#;
+
+    #[test]
+    fn old_addresses_still_open() {
+        let entry: Entry = serde_json::from_str(ADDRESSED).expect("an old address");
+        let Entry::Addressed { to, .. } = &entry else { panic!("an address") };
+        assert!(to.people().has(1));
+        assert_eq!(serde_json::to_string(&entry).expect("ours"), ADDRESSED);
+    }
 
     #[test]
     fn old_gates_still_open() {

@@ -2,14 +2,14 @@
 
 use super::action::{Action, Notice, Resolution};
 use super::caps::Room;
-use super::cycle::{Cycle, Errand, tell};
+use super::cycle::{Ask, Cycle, Errand, tell};
 use super::doors::Door;
 use super::entry::Entry;
-use super::fold::{probe_key, probed_key};
+use super::fold::{addressed_key, audience_key, probe_key, probed_key};
 use super::gates::{OpenGate, Void};
 use crate::base::{RequestKey, Timestamp};
 use crate::step::request::ExpiryAction;
-use crate::step::{Decision, Failure, FailureKind, Publish, Query, Reply, Request, Verdict};
+use crate::step::{Decision, Failure, FailureKind, Query, Reply, Request, Verdict};
 
 impl Cycle {
     /// Asks the requests of a task's turn, as far as caps allow.
@@ -43,7 +43,7 @@ impl Cycle {
                 continue;
             }
             let (asked, cleared) = (known.is_some(), known.is_some_and(|known| known.cleared));
-            let errand = Errand { task, turn, index, probe: false };
+            let errand = Errand { task, turn, index, ask: Ask::Itself };
             match request {
                 Request::Approve(approve) => {
                     let title = approve.title.clone();
@@ -55,7 +55,10 @@ impl Cycle {
                 Request::Wait(_) => self.perform(errand, out),
                 // It was on its way when the process ended: first ask whether it arrived.
                 // A new text of a piece that is there may be sent twice: asking would only find the old one.
-                Request::Publish(publish) => self.enqueue(Errand { probe: asked && !cleared && !publish.update, ..errand }),
+                Request::Publish(publish) if asked && !cleared && !publish.update => {
+                    self.enqueue(Errand { ask: Ask::Placed, ..errand });
+                }
+                Request::Publish(publish) => self.address_or_send(errand, &publish),
                 Request::Fetch(_) | Request::Query(_) | Request::Generate(_) => self.enqueue(errand),
             }
         }
@@ -67,18 +70,24 @@ impl Cycle {
             return false;
         }
         let Some(errand) = self.queue.pop(&self.fold.shape.workflow) else { return false };
+        if let Some(why) = self.held_back(errand) {
+            let request = self.runs.get(&errand.task).and_then(|run| run.requests.get(errand.index as usize));
+            self.queue.done(&request.map(Door::of).unwrap_or_default());
+            self.defer_because(errand.task, why, out);
+            return true;
+        }
         self.perform(errand, out);
         true
     }
 
     /// Puts an errand into the queue.
-    fn enqueue(&mut self, errand: Errand) {
+    pub(super) fn enqueue(&mut self, errand: Errand) {
         let request = self.runs.get(&errand.task).and_then(|run| run.requests.get(errand.index as usize));
         let door = request.map(Door::of).unwrap_or_default();
         self.queue.push(errand, door, self.priority(errand.task));
     }
 
-    fn priority(&self, task: usize) -> i64 {
+    pub(super) fn priority(&self, task: usize) -> i64 {
         self.fold.shape.step(self.fold.tasks.get(task).step).priority
     }
 
@@ -94,7 +103,7 @@ impl Cycle {
         self.short.insert(place, task);
     }
 
-    fn key(&self, errand: Errand) -> RequestKey {
+    pub(super) fn key(&self, errand: Errand) -> RequestKey {
         let task = self.fold.tasks.get(errand.task).id.clone();
         RequestKey { cycle: self.fold.pins.cycle, task, turn: errand.turn, index: errand.index }
     }
@@ -103,30 +112,33 @@ impl Cycle {
         let Some(run) = self.runs.get(&errand.task) else { return };
         let Some(request) = run.requests.get(errand.index as usize).cloned() else { return };
         let mut key = self.key(errand);
-        let request = match request {
-            Request::Publish(publish) if errand.probe => {
+        let request = match (errand.ask, request) {
+            (Ask::Placed, Request::Publish(publish)) => {
                 key = probe_key(&key);
-                let Publish { channel, key: piece, .. } = publish;
-                Request::Query(Query::Placed { channel, key: piece })
+                let request = Request::Query(Query::Placed { channel: publish.channel, key: publish.key });
+                let entry = Entry::Asked { key: key.clone(), digest: request.digest(), request: None, at: None };
+                self.record(entry, false, out);
+                request
             }
-            request => request,
+            (Ask::Audience, Request::Publish(publish)) => {
+                key = audience_key(&key);
+                Request::Query(Query::Audience { channel: publish.channel })
+            }
+            (_, request) => {
+                let known = self.fold.tasks.get(errand.task).asked.get(&(errand.turn, errand.index));
+                if known.is_none_or(|known| known.cleared) {
+                    self.record_asked(errand, &request, out);
+                }
+                self.with_readers(&key, request)
+            }
         };
-        if errand.probe {
-            let entry = Entry::Asked { key: key.clone(), digest: request.digest(), request: None, at: None };
-            self.record(entry, false, out);
-        } else {
-            let known = self.fold.tasks.get(errand.task).asked.get(&(errand.turn, errand.index));
-            if known.is_none_or(|known| known.cleared) {
-                self.record_asked(errand, &request, out);
-            }
-        }
         let waits = matches!(request, Request::Wait(_));
         self.in_flight.insert(key.clone(), (!waits).then(|| Door::of(&request)));
         self.moving += usize::from(!waits);
         out.push(Action::Perform { key, request });
     }
 
-    fn record_asked(&mut self, errand: Errand, request: &Request, out: &mut Vec<Action>) {
+    pub(super) fn record_asked(&mut self, errand: Errand, request: &Request, out: &mut Vec<Action>) {
         let lasting = matches!(request, Request::Publish(_) | Request::Approve(_));
         let at = matches!(request, Request::Approve(_)).then_some(self.now);
         let kept = lasting.then(|| Box::new(request.clone()));
@@ -147,25 +159,28 @@ impl Cycle {
             self.moving -= 1;
             self.queue.done(&door);
         }
+        if let Some(publish) = addressed_key(&key) {
+            return self.heard_of_readers(task, &publish, reply, out);
+        }
         match probed_key(&key) {
             None => {
                 let Some(request) = self.runs.get(&task).and_then(|run| run.requests.get(key.index as usize)) else { return };
-                let (reply, durable) = (fitting(request, reply), request.is_dear());
+                let (reply, durable) = (self.with_reach(&key, fitting(request, reply)), request.is_dear());
                 self.answered(task, &key.clone(), Entry::Replied { key, reply }, durable, out);
             }
             Some(publish) => {
                 let durable = !matches!(reply, Reply::Placed(None));
-                let again = Errand { task, turn: publish.turn, index: publish.index, probe: false };
+                let reply = self.with_reach(&publish, reply);
                 self.answered(task, &publish, Entry::Replied { key, reply }, durable, out);
                 if !durable {
-                    self.enqueue(again);
+                    self.send_again(task, &publish);
                 }
             }
         }
     }
 
     /// Records an answer and lets its task go on when its turn is answered in full.
-    fn answered(&mut self, task: usize, key: &RequestKey, entry: Entry, durable: bool, out: &mut Vec<Action>) {
+    pub(super) fn answered(&mut self, task: usize, key: &RequestKey, entry: Entry, durable: bool, out: &mut Vec<Action>) {
         self.record(entry, durable, out);
         let asked = self.fold.tasks.get(task).asked.get(&(key.turn, key.index));
         let has_reply = asked.is_some_and(|asked| asked.reply.is_some());
@@ -211,15 +226,12 @@ impl Cycle {
                 ..Failure::new(FailureKind::Permanent, format!("{by} decided not to send it"))
             }),
             Resolution::Retry => {
-                let (turn, index) = (key.turn, key.index);
                 let entry = Entry::Replied { key: probe_key(&key), reply: Reply::Placed(None) };
                 self.record(entry, true, out);
-                if self.runs.contains_key(&task) {
-                    self.enqueue(Errand { task, turn, index, probe: false });
-                }
-                return;
+                return self.send_again(task, &key);
             }
         };
+        let reply = self.with_reach(&key, reply);
         self.answered(task, &key.clone(), Entry::Replied { key, reply }, true, out);
     }
 
@@ -234,7 +246,8 @@ fn fitting(request: &Request, reply: Reply) -> Reply {
     let fits = match (request, &reply) {
         (_, Reply::Failed(_))
         | (Request::Fetch(_), Reply::Fetched(_))
-        | (Request::Query(_), Reply::Placed(_))
+        | (Request::Query(Query::Placed { .. }), Reply::Placed(_))
+        | (Request::Query(Query::Audience { .. }), Reply::Audience(_))
         | (Request::Generate(_), Reply::Generated(_))
         | (Request::Publish(_), Reply::Published(_))
         | (Request::Wait(_), Reply::Elapsed(_)) => true,

@@ -11,6 +11,7 @@ use super::error::EngineError;
 use super::gates::{Doubt, Gates, OpenGate};
 use super::lineage::Items;
 use super::out::Sent;
+use super::people::Sends;
 use super::shape::Shape;
 use super::tasks::{Asked, Open, Origin, Outcome, Task, TaskState, Tasks};
 use crate::base::{ItemId, RequestKey, StepId, TaskId, Timestamp};
@@ -29,7 +30,17 @@ pub fn probe_key(key: &RequestKey) -> RequestKey {
 
 /// The publish that a probe asks about; `None` when `key` is no probe.
 pub fn probed_key(key: &RequestKey) -> Option<RequestKey> {
-    (key.index >= PROBE).then(|| RequestKey { index: key.index - PROBE, ..key.clone() })
+    (PROBE..2 * PROBE).contains(&key.index).then(|| RequestKey { index: key.index - PROBE, ..key.clone() })
+}
+
+/// The key of the question who gets the publish `key`. Neither it nor its answer is journaled: what came of it is.
+pub fn audience_key(key: &RequestKey) -> RequestKey {
+    RequestKey { index: key.index + 2 * PROBE, ..key.clone() }
+}
+
+/// The publish whose readers are asked for; `None` when `key` is another question.
+pub fn addressed_key(key: &RequestKey) -> Option<RequestKey> {
+    (key.index >= 2 * PROBE).then(|| RequestKey { index: key.index - 2 * PROBE, ..key.clone() })
 }
 
 /// How far a step is.
@@ -56,9 +67,12 @@ pub(super) struct Fold {
     pub steps_left: usize,
     pub gates: Gates,
     pub caps: Caps,
+    pub sends: Sends,
     /// Number of entries so far.
     pub entries: u64,
     pub closed: Option<Timestamp>,
+    /// The step that failed and wants nothing to go out any more.
+    pub holds_back: Option<StepId>,
     /// What people called off, with the reason as it is told.
     pub cancelled: Vec<(Scope, String)>,
 }
@@ -73,8 +87,10 @@ impl PartialEq for Fold {
             && self.steps == other.steps
             && self.gates == other.gates
             && self.caps == other.caps
+            && self.sends == other.sends
             && self.entries == other.entries
             && self.closed == other.closed
+            && self.holds_back == other.holds_back
             && self.cancelled == other.cancelled
     }
 }
@@ -93,8 +109,10 @@ impl Fold {
             steps_left: count,
             gates: Gates::default(),
             caps,
+            sends: Sends::default(),
             entries: 1,
             closed: None,
+            holds_back: None,
             cancelled: Vec::new(),
         };
         for item in carry.ancestors.iter().chain(carry.deferred.values().flatten()) {
@@ -138,6 +156,7 @@ impl Fold {
             return Err(EngineError::AfterTheEnd);
         }
         self.entries += 1;
+        self.sends.apply(entry);
         match entry {
             Entry::Opened { .. } => return Err(EngineError::UnknownName("a second opening".to_owned())),
             Entry::Asked { key, digest, request, at } => {
@@ -149,6 +168,9 @@ impl Fold {
                     Asked { digest: *digest, request: request.clone(), reply: None, doubt: false, cleared: false },
                     at.unwrap_or(self.pins.now),
                 );
+            }
+            Entry::Addressed { key, .. } => {
+                self.find(&key.task)?;
             }
             Entry::Nudged { key, nudge, at } => {
                 self.find(&key.task)?;
@@ -182,10 +204,11 @@ impl Fold {
             }
             Entry::Failed { task, message, help } => {
                 let at = self.find(task)?;
+                let again = self.chose(at, message);
                 let record = self.tasks.get_mut(at);
                 record.reason = Some((message.clone(), help.clone()));
                 let spec = self.shape.steps[record.step].spec();
-                record.away = (spec.generates || spec.publishes) && record.is_left_alone();
+                record.away = again || (spec.generates || spec.publishes) && record.is_left_alone();
                 self.finish(at, TaskState::Failed);
             }
             Entry::Deferred { task, reason } => {

@@ -31,7 +31,7 @@ pub enum Why {
 }
 
 /// Settings of a provider or a channel that decide when an answer comes, and never what it is.
-const LIMITS: [&str; 3] = ["at-once", "rate", "retries"];
+const LIMITS: [&str; 4] = ["at-once", "rate", "retries", "sends"];
 
 /// The name of the part that is about a task's input.
 const INPUTS: &str = "inputs";
@@ -46,7 +46,10 @@ pub(super) fn parts_of_step(
 ) -> BTreeMap<String, Digest> {
     let mut parts = BTreeMap::new();
     // Caps, the layer and the place in the file decide whether and when a step runs, not what it gives.
-    parts.insert("config".to_owned(), Digest::of_json(&(&step.id, &step.verb, &step.connector, &step.config)));
+    // So does what becomes of a failure.
+    let config = without(&step.config, |node| &*node.name == super::failing::NODE);
+    let config = config.as_ref().unwrap_or(&step.config);
+    parts.insert("config".to_owned(), Digest::of_json(&(&step.id, &step.verb, &step.connector, config)));
     parts.insert("workflow".to_owned(), Digest::of_json(&(workflow.zone.iana_name(), &workflow.folder)));
     parts.insert("program".to_owned(), Digest::of(env!("CARGO_PKG_VERSION")));
     parts.insert("client-os".to_owned(), client_os);
@@ -87,10 +90,14 @@ pub(super) fn parts_of_step(
 
 /// A provider's or a channel's settings without those that say when and how often it may be asked, when it has any.
 fn without_limits(config: &Config) -> Option<Config> {
-    let is_limit = |node: &Config| LIMITS.contains(&&*node.name);
-    config.children.iter().any(is_limit).then(|| {
+    without(config, |node| LIMITS.contains(&&*node.name))
+}
+
+/// Settings without some of them, when there are any.
+fn without(config: &Config, is_left_out: impl Fn(&Config) -> bool) -> Option<Config> {
+    config.children.iter().any(&is_left_out).then(|| {
         let mut config = config.clone();
-        config.children.retain(|node| !is_limit(node));
+        config.children.retain(|node| !is_left_out(node));
         config
     })
 }

@@ -14,13 +14,13 @@ use super::cycle::Cycle;
 use super::differ::{self, Difference};
 use super::entry::{Entry, Pins};
 use super::error::EngineError;
-use super::fold::probed_key;
+use super::fold::{audience_key, probed_key};
 use super::gates::OpenGate;
 use crate::base::{Digest, RequestKey, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::Workflow;
 use crate::step::Registry;
-use crate::step::{Decision, Failure, FailureKind, Reply, Request, Verdict};
+use crate::step::{Audience, Decision, Failure, FailureKind, Reply, Request, Verdict};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -47,6 +47,8 @@ enum Input {
     /// Decisions with nothing in between.
     Decisions(Vec<(RequestKey, Decision)>),
     Expired(RequestKey, Timestamp),
+    /// The channel said who gets this publish.
+    Readers(RequestKey, Audience),
     /// A person called something off. By then all that stands before it had come in.
     Cancelled {
         scope: Scope,
@@ -183,6 +185,9 @@ fn inputs(entries: &[Entry]) -> Vec<Input> {
         if let Entry::Cancelled { scope, by, reason, .. } = entry {
             inputs.push(Input::Cancelled { scope: scope.clone(), by: by.clone(), reason: reason.clone() });
         }
+        if let Entry::Addressed { key, to } = entry {
+            inputs.push(Input::Readers(key.clone(), to.audience.clone()));
+        }
         let Entry::Replied { key, reply } = entry else { continue };
         match reply {
             Reply::Decided(Decision { verdict: Verdict::Expired { .. }, at, .. }) => {
@@ -247,8 +252,13 @@ impl Player {
                     self.performed.contains_key(&publish) || self.is_in_doubt(&publish)
                 }
                 Some(publish) => self.performed.contains_key(&publish) || self.is_in_doubt(&publish),
-                None => self.performed.contains_key(key) || self.is_in_doubt(key),
+                None => {
+                    // Nobody could be asked who gets it: that answer was journaled as the one of the publish.
+                    let unasked = matches!(reply, Reply::Failed(_)) && self.performed.contains_key(&audience_key(key));
+                    self.performed.contains_key(key) || self.is_in_doubt(key) || unasked
+                }
             },
+            Input::Readers(key, _) => self.performed.contains_key(&audience_key(key)),
             Input::Decisions(decisions) => decisions.iter().all(|(key, _)| self.has_gate(key)),
             Input::Expired(key, _) => self.has_gate(key),
             Input::Cancelled { .. } => true,
@@ -264,6 +274,16 @@ impl Player {
             Input::Expired(_, at) => {
                 let actions = self.cycle.expire(at);
                 self.take(actions);
+            }
+            Input::Readers(key, audience) => {
+                let key = audience_key(&key);
+                self.performed.remove(&key);
+                self.handle(Event::Replied { key, reply: Reply::Audience(audience) });
+            }
+            Input::Reply(key, reply) if self.performed.contains_key(&audience_key(&key)) && probed_key(&key).is_none() => {
+                let key = audience_key(&key);
+                self.performed.remove(&key);
+                self.handle(Event::Replied { key, reply });
             }
             Input::Reply(key, reply) => self.reply(key, reply),
             Input::Cancelled { scope, by, reason } => {
@@ -326,7 +346,8 @@ impl Player {
     fn left_over(&self, input: &Input) -> Option<Difference> {
         let (key, what) = match input {
             // What one expiry took along is answered already.
-            Input::Expired(..) | Input::Cancelled { .. } => return None,
+            // A piece that was addressed again after a crash keeps its readers here.
+            Input::Expired(..) | Input::Cancelled { .. } | Input::Readers(..) => return None,
             Input::Reply(key, _) if probed_key(key).is_some() => return None,
             Input::Reply(key, _) => (key, "an answer"),
             Input::Decisions(decisions) => (&decisions.first()?.0, "a decision"),
@@ -350,6 +371,7 @@ pub fn says(request: &Request) -> String {
             Target::Folder { path, glob } => format!("read {}/{glob}", path.trim_end_matches('/')),
         },
         Request::Query(Query::Placed { channel, key }) => format!("know whether {key} went out on {channel}"),
+        Request::Query(Query::Audience { channel }) => format!("know who reads {channel}"),
         Request::Generate(generate) => format!("have a {} written by {}", generate.task, generate.provider),
         Request::Approve(approve) => format!("have “{}” decided", approve.title),
         Request::Publish(publish) => format!("publish “{}” on {}", publish.title, publish.channel),

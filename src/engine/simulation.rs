@@ -18,6 +18,8 @@ pub(crate) struct World {
     /// How often a piece was really sent, by its key.
     pub sent: BTreeMap<String, u32>,
     pub performed: BTreeMap<RequestKey, u32>,
+    /// How often each reader of the channel got something.
+    pub letters: BTreeMap<u64, u32>,
     /// The channel cannot say whether a piece went out.
     pub mute: bool,
     /// Requests for text whose replies cost nothing.
@@ -37,6 +39,7 @@ impl World {
             }),
             Request::Query(Query::Placed { .. }) if self.mute => failed(FailureKind::Permanent),
             Request::Query(Query::Placed { key, .. }) => Reply::Placed(self.sent.get(key).map(|_| published(key))),
+            Request::Query(Query::Audience { .. }) => Reply::Audience(readers(4, NOW)),
             Request::Generate(generate) => Reply::Generated(Generated {
                 text: generate.prompt.to_uppercase(),
                 model: "toy".to_owned(),
@@ -47,6 +50,9 @@ impl World {
             }),
             Request::Publish(publish) => {
                 *self.sent.entry(publish.key.clone()).or_default() += 1;
+                for person in publish.people.iter().flat_map(People::iter) {
+                    *self.letters.entry(person).or_default() += 1;
+                }
                 Reply::Published(published(&publish.key))
             }
             Request::Wait(until) => Reply::Elapsed(*until),
@@ -55,8 +61,26 @@ impl World {
     }
 }
 
+/// So many readers of the toy channel.
+pub(crate) fn readers(count: u64, at: Timestamp) -> Audience {
+    Audience { people: People::new(1..=count), key: "toy".to_owned(), at }
+}
+
+/// A workflow whose channel knows its readers, each of whom gets so many pieces a day.
+pub(crate) fn counting_people(mut workflow: Workflow, most: i64) -> Workflow {
+    let channel = workflow.channels.get_mut("blog").expect("the toy channel");
+    channel.kind = "smtp".to_owned();
+    workflow.caps.push(crate::model::Cap {
+        key: "workflow".to_owned(),
+        unit: crate::model::CapUnit::Sends,
+        most,
+        per: crate::model::Window::Day,
+    });
+    workflow
+}
+
 pub(crate) fn published(key: &str) -> Published {
-    Published { location: format!("out/{key}"), version: None, at: NOW }
+    Published { location: format!("out/{key}"), version: None, at: NOW, reach: None }
 }
 
 pub(crate) fn failed(kind: FailureKind) -> Reply {
@@ -94,8 +118,9 @@ pub(crate) struct Simulation {
     pub crash_chance: f64,
     /// Compare with a recovered cycle after each event.
     pub compare: bool,
-    /// What cycles open beside this one use.
+    /// What cycles open beside this one use, and whom they have written to.
     pub beside: Ledger,
+    pub written_beside: Vec<Arc<Written>>,
 }
 
 impl Simulation {
@@ -128,6 +153,7 @@ impl Simulation {
             crash_chance: 0.0,
             compare: false,
             beside: Ledger::default(),
+            written_beside: Vec::new(),
         };
         simulation.carry_out(actions);
         simulation
@@ -198,6 +224,7 @@ impl Simulation {
         }
         self.cycle = self.recover();
         self.cycle.tell_beside(&self.beside);
+        self.cycle.tell_written_beside(self.written_beside.clone());
         self.event(Event::Start);
     }
 

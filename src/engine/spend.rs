@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::tasks::TaskState;
 use crate::base::Money;
 use crate::builtin::common::prices;
-use crate::model::{Cap, CapUnit, Provider, Window};
+use crate::model::{Cap, CapUnit, Provider};
 use crate::step::{Failure, Generate, Generated, Reply, Request};
 
 /// What a request for text is expected to use at most.
@@ -105,7 +105,7 @@ impl Cycle {
 
     fn used(&self, unit: &CapUnit, generate: &Generate, generated: &Generated) -> i64 {
         match unit {
-            CapUnit::Pieces => 0,
+            CapUnit::Pieces | CapUnit::Sends => 0,
             CapUnit::Tokens => (generated.tokens_in + generated.tokens_out) as i64,
             CapUnit::Money(currency) => match &generated.cost {
                 Some(cost) if cost.currency == *currency => cost.micros,
@@ -144,7 +144,7 @@ impl Cycle {
         let mut wanted = Vec::new();
         for slot in slots.iter().filter(|slot| !held.contains(slot)) {
             let amount = match &self.fold.caps.slot(*slot).cap.unit {
-                CapUnit::Pieces => continue,
+                CapUnit::Pieces | CapUnit::Sends => continue,
                 CapUnit::Tokens => estimates.iter().map(|estimate| estimate.tokens).sum(),
                 CapUnit::Money(currency) => {
                     let known: Option<Vec<&Money>> = estimates.iter().map(|estimate| estimate.money.as_ref()).collect();
@@ -213,7 +213,7 @@ impl Cycle {
 /// What a failure has used: an answer that nobody can use is paid for as well.
 fn wasted(unit: &CapUnit, failure: &Failure) -> i64 {
     match unit {
-        CapUnit::Pieces => 0,
+        CapUnit::Pieces | CapUnit::Sends => 0,
         CapUnit::Tokens => i64::try_from(failure.tokens).unwrap_or(i64::MAX),
         CapUnit::Money(currency) => failure.cost.as_ref().filter(|cost| cost.currency == *currency).map_or(0, |cost| cost.micros),
     }
@@ -221,15 +221,11 @@ fn wasted(unit: &CapUnit, failure: &Failure) -> i64 {
 
 /// Why a task has to wait: `the cap of 3 pieces a day is reached`.
 fn full(cap: &Cap) -> String {
-    let window = match cap.per {
-        Window::Cycle => "a cycle",
-        Window::Day => "a day",
-        Window::Week => "a week",
-        Window::Month => "a month",
-    };
+    let window = format!("a {}", cap.per);
     match &cap.unit {
         CapUnit::Pieces => format!("the cap of {} {window} is reached", counted(cap.most.max(0) as usize, "piece")),
         CapUnit::Tokens => format!("the cap of {} {window} is reached", counted(cap.most.max(0) as usize, "token")),
+        CapUnit::Sends => format!("nobody is written to more than {} {window}", counted(cap.most.max(0) as usize, "time")),
         CapUnit::Money(currency) => {
             format!("the budget of {} {window} is used up", Money { currency: currency.clone(), micros: cap.most })
         }

@@ -131,8 +131,8 @@ pub(super) struct Task {
     /// Why it failed or was deferred, and what to do.
     pub reason: Option<(String, Option<String>)>,
     pub open: Open,
-    /// It failed because the other side was away. Its items are first in line in the next cycle, so that what a person has
-    /// approved outlives an outage.
+    /// It failed because the other side was away, or its step wants what fails to be tried again. Its items are first in line in the
+    /// next cycle, so that what a person has approved outlives an outage.
     pub away: bool,
     state: TaskState,
 }

@@ -274,6 +274,7 @@ fn send(cx: &StepContext<'_>) -> Result<Turn, StepError> {
             text: String::new(),
             fields: BTreeMap::new(),
             at: cx.now,
+            people: None,
         })])),
         Some(Reply::Published(published)) => {
             let mut output = Output::default();

@@ -22,8 +22,15 @@ pub struct Waited {
     pub since: Timestamp,
     /// Why it was deferred last: `the cap of 3 pieces a day is reached`.
     pub reason: String,
+    /// How many cycles have tried it and failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<Approved>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The approval that a waiting item rests on.

@@ -13,6 +13,7 @@ use crate::base::{Money, RequestKey, Rng, TaskId, Timestamp};
 use crate::model::{CapUnit, Window, Workflow};
 use crate::step::{Decision, FailureKind, Published, Reply, Request};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How pieces left the house in one cycle: by key, how often.
 type Sent = BTreeMap<String, u32>;
@@ -22,10 +23,12 @@ struct Outside {
     rng: Rng,
     /// How often something goes wrong.
     trouble: f64,
+    /// How often each reader got something; all of a week is one day.
+    letters: BTreeMap<u64, u32>,
 }
 
 impl Outside {
-    fn answer(&mut self, request: &Request, sent: &mut Sent) -> Reply {
+    fn answer(&mut self, request: &Request, now: Timestamp, sent: &mut Sent) -> Reply {
         let goes_wrong = self.rng.uniform() < self.trouble;
         let kind = if self.rng.uniform() < 0.5 { FailureKind::Transient } else { FailureKind::Permanent };
         match request {
@@ -39,11 +42,18 @@ impl Outside {
                 };
                 if goes_out {
                     *sent.entry(publish.key.clone()).or_default() += 1;
+                    for person in publish.people.iter().flat_map(crate::step::People::iter) {
+                        *self.letters.entry(person).or_default() += 1;
+                    }
                 }
                 if is_heard { Reply::Published(published(&publish.key)) } else { failed(FailureKind::InDoubt) }
             }
             Request::Query(crate::step::Query::Placed { .. }) if goes_wrong => failed(FailureKind::InDoubt),
             Request::Query(crate::step::Query::Placed { key, .. }) => Reply::Placed(sent.get(key).map(|_| published(key))),
+            Request::Query(crate::step::Query::Audience { .. }) if !goes_wrong => {
+                let count = 3 + self.rng.below(3);
+                Reply::Audience(readers(count, now))
+            }
             _ if goes_wrong && !matches!(request, Request::Wait(_)) => failed(kind),
             Request::Generate(_) => {
                 let mut world = World { cost: Some(Money { currency: "usd".to_owned(), micros: 7 }), ..World::default() };
@@ -57,6 +67,9 @@ impl Outside {
 fn nowhere() -> RequestKey {
     RequestKey { cycle: crate::base::CycleNo(0), task: TaskId { step: "x".into(), item: None }, turn: 0, index: 0 }
 }
+
+/// The most pieces that a reader gets in a day.
+const PER_PERSON: i64 = 2;
 
 /// The loop with these caps: pieces a week, and tokens a week.
 fn loop_with(pieces: i64, tokens: i64) -> Workflow {
@@ -72,7 +85,7 @@ fn loop_with(pieces: i64, tokens: i64) -> Workflow {
     workflow.steps[4].priority = 5;
     let cap = crate::model::Cap { key: "workflow".to_owned(), unit: CapUnit::Tokens, most: tokens, per: Window::Week };
     workflow.caps.push(cap);
-    workflow
+    counting_people(workflow, PER_PERSON)
 }
 
 /// One open cycle and the process that drives it.
@@ -91,6 +104,7 @@ struct Week {
     closed: Vec<(u32, Vec<Entry>, Sent)>,
     /// What each of those used.
     used: Vec<Ledger>,
+    written: Vec<Arc<Written>>,
     seed: u64,
 }
 
@@ -98,8 +112,8 @@ impl Week {
     fn new(seed: u64) -> Week {
         let mut rng = Rng::new(seed);
         let trouble = 0.4 * rng.uniform();
-        let outside = Outside { rng: Rng::new(seed ^ 0x5eed), trouble };
-        Week { rng, outside, now: NOW.0, open: Vec::new(), closed: Vec::new(), used: Vec::new(), seed }
+        let outside = Outside { rng: Rng::new(seed ^ 0x5eed), trouble, letters: BTreeMap::new() };
+        Week { rng, outside, now: NOW.0, open: Vec::new(), closed: Vec::new(), used: Vec::new(), written: Vec::new(), seed }
     }
 
     /// What cycles other than `of` use together, as the runtime counts it.
@@ -114,6 +128,13 @@ impl Week {
         let known = self.open[of].opened;
         self.used[known as usize..].iter().for_each(|used| ledger.add_all(used));
         ledger
+    }
+
+    /// The same for readers.
+    fn written_beside(&self, of: usize) -> Vec<Arc<Written>> {
+        let open = self.open.iter().enumerate().filter(|(at, _)| *at != of);
+        let open = open.map(|(_, other)| OwnUse::of(&other.simulation.journal).written().clone());
+        open.chain(self.written[self.open[of].opened as usize..].iter().cloned()).collect()
     }
 
     fn open(&mut self, number: u32, caps: (i64, i64)) {
@@ -132,6 +153,8 @@ impl Week {
         let mut carry = next_carry(carry, &[], &open);
         carry.ledger = Ledger::default();
         self.used.iter().for_each(|used| carry.ledger.add_all(used));
+        carry.written = Written::default();
+        self.written.iter().for_each(|written| carry.written.add_all(written));
         let mut simulation = Simulation::new(loop_with(caps.0, caps.1), carry, number, self.rng.next_u64());
         simulation.crash_chance = if self.rng.below(2) == 0 { 0.0 } else { 0.04 * self.rng.uniform() };
         // As many as have closed by now are known.
@@ -148,14 +171,18 @@ impl Week {
             _ => self.rng.below(1_000) as i64,
         };
         let beside = self.beside(at);
+        let written = self.written_beside(at);
         let driven = &mut self.open[at];
         driven.simulation.cycle.tell_beside(&beside);
+        driven.simulation.cycle.tell_written_beside(written.clone());
+        driven.simulation.written_beside = written;
         driven.simulation.beside = beside;
         let actions = driven.simulation.cycle.handle(event, Timestamp(self.now));
         driven.simulation.carry_out(actions);
         if driven.simulation.finished {
             let done = self.open.remove(at);
             self.used.push(OwnUse::of(&done.simulation.journal).ledger().clone());
+            self.written.push(OwnUse::of(&done.simulation.journal).written().clone());
             self.closed.push((self.closed.len() as u32, done.simulation.journal, done.simulation.world.sent));
         }
     }
@@ -180,7 +207,7 @@ impl Week {
         }
         if choice < pending {
             let (key, request) = self.open[at].simulation.pending.swap_remove(choice);
-            let reply = self.outside.answer(&request, &mut self.open[at].simulation.world.sent);
+            let reply = self.outside.answer(&request, Timestamp(self.now), &mut self.open[at].simulation.world.sent);
             self.event(at, Event::Replied { key, reply });
         } else if let Some(gate) = gates.get(choice - pending) {
             let decision = Decision::new(verdict(&gate.approve), "ann", NOW, gate.approve.pins);
@@ -189,7 +216,9 @@ impl Week {
             // The person looked, and says what is so.
             let key = &doubt.publish.key;
             let resolution = match (self.open[at].simulation.world.sent.contains_key(key), self.rng.below(4)) {
-                (true, _) => Resolution::Confirm(Published { location: format!("out/{key}"), version: None, at: NOW }),
+                (true, _) => {
+                    Resolution::Confirm(Published { location: format!("out/{key}"), version: None, at: NOW, reach: None })
+                }
                 (false, 0) => Resolution::Drop { by: "ann".to_owned() },
                 (false, _) => Resolution::Retry,
             };
@@ -228,6 +257,9 @@ impl Week {
                     assert_eq!(sent.get(key), Some(&1), "LOOPCTL_SEED={seed}: a receipt without a piece");
                 }
             }
+        }
+        for (person, times) in &self.outside.letters {
+            assert!(i64::from(*times) <= PER_PERSON, "LOOPCTL_SEED={seed}: reader {person} got {times} pieces");
         }
         for (cap, most) in [("outlines", caps.0), ("posts", caps.0), ("workflow tokens", caps.1)] {
             for (window, amount) in used.0.get(cap).into_iter().flatten() {

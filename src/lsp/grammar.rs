@@ -1,12 +1,12 @@
 //! Which word of the language a node is, from where it stands: the same tables that the compiler reads by, asked for one node.
 
-use crate::compile::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WIRED, WORKFLOW};
+use crate::compile::language::{self, CHANNEL, PROVIDER, SETTINGS, STEP, STEP_WITH_KIND, USE, WORKFLOW};
 use crate::compile::modules::words as module;
 use crate::compile::test_file::words::TEST;
 use crate::compile::world_file::words::WORLD;
 use crate::diag::nearest;
 use crate::model::Layer;
-use crate::step::{ConnectorSpec, KindSpec, Mode, NodeSpec, Registry, ValueType};
+use crate::step::{ConnectorSpec, KindSpec, NodeSpec, Registry, ValueType};
 use crate::syntax::{Entry, Node, NodeId, Tree};
 
 /// A parameter of a module's step, with what may stand in its block.
@@ -69,8 +69,9 @@ impl Word {
             Word::Export => setting(module::STEP_SETTINGS, None).or_else(|| Word::step_of(name, kind, registry)),
             Word::Layer(_) => Word::step_of(name, kind, registry),
             Word::Door { found, .. } => found.and_then(|found| setting(found.nodes, None)),
-            Word::Step { found: Some(spec), .. } => setting(spec.nodes, Some(spec))
-                .or_else(|| (spec.mode != Mode::Source).then(|| setting(WIRED, Some(spec))).flatten()),
+            Word::Step { found: Some(spec), .. } => {
+                setting(spec.nodes, Some(spec)).or_else(|| setting(language::common(spec.mode), Some(spec)))
+            }
             Word::Setting { spec, step } => setting(spec.children, step),
             Word::Step { found: None, .. } | Word::Unknown => None,
         };
@@ -112,10 +113,7 @@ impl Word {
             Word::Export => module::STEP_SETTINGS.iter().chain([&PARAM]).collect(),
             Word::Workflow => SETTINGS.iter().chain([&PROVIDER, &CHANNEL, &USE]).collect(),
             Word::Door { found: Some(found), .. } => found.nodes.iter().collect(),
-            Word::Step { found: Some(spec), .. } => {
-                let wired: &[NodeSpec] = if spec.mode == Mode::Source { &[] } else { WIRED };
-                wired.iter().chain(spec.nodes).collect()
-            }
+            Word::Step { found: Some(spec), .. } => language::common(spec.mode).iter().chain(spec.nodes).collect(),
             Word::Setting { spec, .. } => spec.children.iter().collect(),
             Word::Layer(_) | Word::Door { .. } | Word::Step { .. } | Word::Unknown => Vec::new(),
         }

@@ -71,7 +71,7 @@ fn cap(caps: &[CapView], key: &str, node: Node<'_>) -> Option<(String, String)> 
     let view = caps.iter().find(is_it)?;
     let amount = |value: i64| match &view.unit {
         CapUnit::Money(_) => format!("{:.2}", value as f64 / 1e6),
-        CapUnit::Pieces | CapUnit::Tokens => value.to_string(),
+        CapUnit::Pieces | CapUnit::Tokens | CapUnit::Sends => value.to_string(),
     };
     let left = (view.most - view.used).max(0);
     let window = match view.per {

@@ -61,6 +61,8 @@ pub enum CapUnit {
     /// Millionths of a currency unit.
     Money(String),
     Tokens,
+    /// How often one person may be written to: counted for each of them, so no single number says how much of it is used.
+    Sends,
 }
 
 /// A ceiling: `cap 3 per="day"`.

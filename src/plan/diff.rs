@@ -278,6 +278,7 @@ fn in_words(cap: &Cap) -> String {
     let amount = match &cap.unit {
         CapUnit::Pieces => format!("{} pieces", cap.most),
         CapUnit::Tokens => format!("{} tokens", cap.most),
+        CapUnit::Sends => format!("{} sends to each person", cap.most),
         CapUnit::Money(currency) => Money { currency: currency.clone(), micros: cap.most }.to_string(),
     };
     format!("{amount} per {}", cap.per)

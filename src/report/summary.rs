@@ -44,6 +44,7 @@ pub fn render(view: &CycleView, setting: &Setting<'_>) -> String {
     divided(&mut out, view, setting.width);
     written(&mut out, view, setting.width);
     published(&mut out, view, setting.width);
+    people(&mut out, view, setting.width);
     learned(&mut out, view, setting.width);
     proposed(&mut out, view, setting);
     missing(&mut out, view, setting.width);
@@ -62,6 +63,17 @@ fn decided(out: &mut String, view: &CycleView, width: usize) {
     }
     if !view.decided.is_empty() {
         para(out, "  ", &format!("This cycle reads Client OS {}.", view.client_os), width);
+    }
+}
+
+/// Caps on what one person gets.
+fn people(out: &mut String, view: &CycleView, width: usize) {
+    if view.people_caps.is_empty() {
+        return;
+    }
+    section(out, "What one person gets");
+    for cap in &view.people_caps {
+        para(out, "  ", &format!("{}: {}.", cap.cap, cap.says()), width);
     }
 }
 
@@ -315,6 +327,9 @@ fn missing(out: &mut String, view: &CycleView, width: usize) {
         writeln!(out, "  {} {}: {}", paint(BAD, "✗"), failure.task.step, plain(&failure.message)).expect("writing to a string");
         if let Some(help) = &failure.help {
             writeln!(out, "    help: {}", fit(help, width.saturating_sub(10))).expect("writing to a string");
+        }
+        if let Some(then) = &failure.then {
+            writeln!(out, "    then: {}", fit(then, width.saturating_sub(10))).expect("writing to a string");
         }
     }
     for warning in warnings.iter().take(SHOWN) {

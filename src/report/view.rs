@@ -1,7 +1,8 @@
 //! One cycle as facts: everything the summary, the pages and `--json` say, gathered once from the journal.
 
 use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
-use crate::engine::{Ballot, Entry, Nudge, Nudged, Void, doubts, nudges};
+use crate::engine::failing;
+use crate::engine::{Ballot, Entry, Nudge, Nudged, PersonCap, Sends, Void, Written, doubts, nudges, people};
 use crate::model::goods::report::{Bar, Section};
 use crate::model::goods::{Allocation, Amendment, Finding, Insight, Opportunity, Receipt, Report, Revision, Scenario};
 use crate::model::{CapUnit, Good, GoodKind, Item, Layer, Workflow};
@@ -134,12 +135,53 @@ pub struct CapView {
     pub most: i64,
 }
 
+/// A cap on what one person gets, and how many people are near it in its window.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeopleCapView {
+    /// `workflow`, or the channel as `channel letters`.
+    pub cap: String,
+    pub most: u32,
+    pub per: &'static str,
+    pub window: String,
+    /// People who were written to in the window.
+    pub people: usize,
+    /// Of these, who get nothing more in it.
+    pub at_limit: usize,
+}
+
+impl PeopleCapView {
+    /// `at most 2 a week to one person; in 2026-W48 328 people were written to, 12 of them get no more`
+    pub fn says(&self) -> String {
+        let were = if self.people == 1 { "1 person was".to_owned() } else { format!("{} people were", self.people) };
+        let more = match (self.people, self.at_limit) {
+            (0, _) | (_, 0) => String::new(),
+            (people, full) if people == full => " and get no more".to_owned(),
+            (_, 1) => ", 1 of them gets no more".to_owned(),
+            (_, full) => format!(", {full} of them get no more"),
+        };
+        format!("at most {} a {} to one person; in {} {were} written to{more}", self.most, self.per, self.window)
+    }
+}
+
+/// How the caps on people stand in the windows that `now` is in.
+pub fn people_caps(workflow: &Workflow, written: &Written, now: Timestamp) -> Vec<PeopleCapView> {
+    let view = |cap: PersonCap| {
+        let window = cap.per.key(now, &workflow.zone, CycleNo(0));
+        let (people, at_limit) = written.standing(&cap, &window);
+        PeopleCapView { cap: cap.owner, most: cap.most, per: cap.per.name(), window, people, at_limit }
+    };
+    people::of_workflow(workflow).into_iter().map(view).collect()
+}
+
 /// Something that went wrong for one task.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailureView {
     pub task: TaskId,
     pub message: String,
     pub help: Option<String>,
+    /// What its step wants done: a sentence without its period. None when it is left out, and the rest goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
 }
 
 /// A note with the step that made it.
@@ -212,6 +254,9 @@ pub struct CycleView {
     /// Work that waits for the next cycle: step and title.
     pub deferred: Vec<(StepId, String)>,
     pub caps: Vec<CapView>,
+    /// Caps on what one person gets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub people_caps: Vec<PeopleCapView>,
 }
 
 /// A good with what people type for it, as in `loopctl trace`.
@@ -283,6 +328,7 @@ impl CycleView {
             failures: Vec::new(),
             deferred: Vec::new(),
             caps: Vec::new(),
+            people_caps: Vec::new(),
         };
         let items = items(entries);
         let index: BTreeMap<&StepId, usize> = workflow.steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
@@ -337,10 +383,14 @@ impl CycleView {
                     // Nobody is asked about what was called off or has run out of time.
                     gates.retain(|(open, _)| open.task != *task);
                     step(&task.step, &mut |step| step.failed += 1);
-                    view.failures.push(FailureView { task: task.clone(), message: message.clone(), help: help.clone() });
+                    let tried = task.item.map(|item| carry.waited.get(&item).map_or(0, |waited| waited.failed) + 1);
+                    let then = workflow.step(&task.step).and_then(|step| failing::says(step, tried));
+                    view.failures.push(FailureView { task: task.clone(), message: message.clone(), help: help.clone(), then });
                 }
                 // What it is about fails with it, and says so.
                 Entry::Cancelled { .. } => {}
+                // People are counted for all entries together.
+                Entry::Addressed { .. } => {}
                 Entry::Deferred { task, reason } => {
                     step(&task.step, &mut |step| {
                         step.deferred += 1;
@@ -418,6 +468,13 @@ impl CycleView {
         view.waiting.sort_by_key(|gate| place(&gate.step, &gate.approve.item));
         view.published.sort_by_key(|receipt| items.get(&receipt.placement).map(|item| rank(&item.good)));
         view.caps = caps(workflow, &ledger, pins.now, pins.cycle);
+        // People are counted by the clock on the wall: in the window of the last piece.
+        let last = entries.iter().rev().find_map(|entry| match entry {
+            Entry::Addressed { to, .. } => Some(to.audience.at),
+            _ => None,
+        });
+        let written = Sends::of(entries).together(&carry.written);
+        view.people_caps = people_caps(workflow, &written, last.map_or(pins.now, |last| last.max(pins.now)));
         view.leads = leads(&items);
         view.state = match (closed, view.waiting.is_empty() && view.in_doubt.is_empty()) {
             (true, _) => CycleState::Closed,
@@ -519,6 +576,8 @@ pub fn caps(workflow: &Workflow, ledger: &crate::engine::Ledger, now: Timestamp,
         .iter()
         .flat_map(|step| &step.caps)
         .chain(&workflow.caps)
+        // Each person has a count of their own: see [`people_caps`].
+        .filter(|cap| cap.unit != CapUnit::Sends)
         .map(|cap| {
             let window = cap.per.key(now, &workflow.zone, cycle);
             CapView {

@@ -7,7 +7,7 @@
 use super::dispatcher::Machine;
 use super::doors::{CycleStatus, Journal, JournalError};
 use crate::base::{CycleNo, Timestamp, WorkflowId};
-use crate::engine::{Action, Cycle, Entry, Event, Ledger, OpenGate, OwnUse};
+use crate::engine::{Action, Cycle, Entry, Event, Ledger, OpenGate, OwnUse, Written};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -99,6 +99,13 @@ fn others(accounts: &BTreeMap<CycleNo, Account>, cycle: CycleNo) -> Ledger {
     ledger
 }
 
+/// Whom the cycles that this one does not know of have written to.
+fn written(accounts: &BTreeMap<CycleNo, Account>, cycle: CycleNo) -> Vec<Arc<Written>> {
+    let beside = accounts.get(&cycle).map(|account| account.beside.clone()).unwrap_or_default();
+    let others = accounts.iter().filter(|(other, _)| **other != cycle && is_beside(**other, cycle, &beside));
+    others.map(|(_, account)| account.own.written()).filter(|written| !written.is_empty()).cloned().collect()
+}
+
 /// A cycle that counts its caps together with those beside it.
 pub struct Sharing<'a> {
     pub cycle: &'a mut Cycle,
@@ -111,6 +118,7 @@ impl Sharing<'_> {
         let mut accounts = self.caps.lock();
         let number = self.cycle.pins().cycle;
         self.cycle.tell_beside(&others(&accounts, number));
+        self.cycle.tell_written_beside(written(&accounts, number));
         let actions = act(self.cycle);
         let own = &mut accounts.entry(number).or_default().own;
         for action in &actions {
@@ -154,7 +162,7 @@ mod tests {
     use crate::base::{RequestKey, Rng, StepId, TaskId};
     use crate::client_os::Snapshot;
     use crate::engine::Carry;
-    use crate::engine::simulation::{World, verdict};
+    use crate::engine::simulation::{World, counting_people, verdict};
     use crate::engine::testing::{self, NOW, capped, registry, step};
     use crate::model::{CapUnit, Operation, Window, Workflow};
     use crate::runtime::{FixedClock, Opening, open_next};
@@ -343,7 +351,8 @@ mod tests {
             step("gate", "editor", &["outlines"], &[]),
             capped(step("send", "posts", &["editor"], &[]), CapUnit::Pieces, 3, Window::Day),
         ];
-        let workflow = Arc::new(testing::workflow(steps));
+        // Each of the four readers of the channel gets two pieces that day, whatever the cycles.
+        let workflow = Arc::new(counting_people(testing::workflow(steps), 2));
         let (mut crowded, mut reached) = (0, 0);
         for seed in 0..200 {
             let mut rng = Rng::new(seed);
@@ -367,6 +376,7 @@ mod tests {
                 if rng.below(40) == 0 {
                     desk.caps = SharedCaps::load(&desk.paper, &workflow.id).expect("paper can be read");
                 }
+                assert!(desk.world.letters.values().all(|times| *times <= 2), "{:?}, seed {seed}", desk.world.letters);
                 assert!(desk.used("outlines") <= 5, "{} outlines, seed {seed}", desk.used("outlines"));
                 assert!(desk.used("posts") <= 3, "{} posts, seed {seed}", desk.used("posts"));
             }

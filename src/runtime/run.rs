@@ -258,6 +258,8 @@ pub struct Again<'a> {
     pub last: &'a Cycle,
     /// The tasks that failed in it. Those without an item run again in every cycle and are left out.
     pub tasks: &'a [TaskId],
+    /// The same of cycles before it, oldest first.
+    pub older: &'a [(Cycle, Vec<TaskId>)],
 }
 
 /// Opens the next cycle with the items of failed tasks first in line at their steps, and says which cycle that is. It is on
@@ -267,19 +269,22 @@ pub struct Again<'a> {
 /// When the journal fails, or the workflow is not one that can be run.
 pub fn open_again(again: Again<'_>, journal: &mut dyn Journal) -> Result<CycleNo, RunError> {
     let (pins, mut carry) = next(&again.workflow, &again.client_os, &*journal, again.clock, &again.sources, &[])?;
-    let items = again.last.items();
-    let mut lost: Vec<Item> = Vec::new();
-    for task in again.tasks {
-        let Some(item) = task.item.and_then(|id| items.get(&id)) else { continue };
-        let waiting = carry.deferred.entry(task.step.clone()).or_default();
-        if !waiting.iter().any(|known| known.id == item.id) {
-            waiting.push(Item::clone(item));
-            lost.push(Item::clone(item));
+    let older = again.older.iter().map(|(cycle, tasks)| (cycle, tasks.as_slice()));
+    for (cycle, tasks) in older.chain([(again.last, again.tasks)]) {
+        let items = cycle.items();
+        let mut lost: Vec<Item> = Vec::new();
+        for task in tasks {
+            let Some(item) = task.item.and_then(|id| items.get(&id)) else { continue };
+            let waiting = carry.deferred.entry(task.step.clone()).or_default();
+            if !waiting.iter().any(|known| known.id == item.id) {
+                waiting.push(Item::clone(item));
+                lost.push(Item::clone(item));
+            }
         }
-    }
-    for ancestor in items.ancestors(&lost) {
-        if !carry.ancestors.iter().any(|known| known.id == ancestor.id) {
-            carry.ancestors.push(Item::clone(&ancestor));
+        for ancestor in items.ancestors(&lost) {
+            if !carry.ancestors.iter().any(|known| known.id == ancestor.id) {
+                carry.ancestors.push(Item::clone(&ancestor));
+            }
         }
     }
     let cycle = pins.cycle;

@@ -4,6 +4,7 @@ pub mod context;
 pub mod expression;
 pub mod fields;
 pub mod kind;
+pub mod people;
 pub mod reference;
 pub mod registry;
 pub mod reply;
@@ -14,8 +15,9 @@ pub mod turn;
 
 pub use context::{Lineage, StepContext, WentOut};
 pub use kind::{StepError, StepKind};
+pub use people::People;
 pub use registry::Registry;
-pub use reply::{Body, Decision, Failure, FailureKind, Fetched, Generated, Published, Reply, Verdict};
+pub use reply::{Audience, Body, Decision, Failure, FailureKind, Fetched, Generated, Published, Reach, Reply, Verdict};
 pub use request::{Approve, Fetch, Generate, Nudging, Publish, Query, Request, Target};
 pub use spec::{ArgSpec, ConnectorSpec, KindSpec, Mode, NodeSpec, Occurs, PropSpec, Tunable, ValueType};
 pub use turn::{Note, NoteLevel, Output, ParameterChange, Turn};

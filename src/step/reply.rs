@@ -1,5 +1,6 @@
 //! What the world answers.
 
+use super::people::People;
 use crate::base::{Digest, Money, StepId, Timestamp};
 use base64::Engine as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,6 +13,8 @@ pub enum Reply {
     Fetched(Fetched),
     /// Answer to `Query::Placed`: the receipt, or nothing when it did not go out.
     Placed(Option<Published>),
+    /// Answer to `Query::Audience`.
+    Audience(Audience),
     Generated(Generated),
     Decided(Decision),
     Published(Published),
@@ -160,6 +163,29 @@ pub enum Verdict {
     },
 }
 
+/// Who gets what goes out on a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audience {
+    /// Empty when the channel does not know its readers, such as a blog.
+    pub people: People,
+    /// Which key the digests were made with: digests of another key say nothing about these people.
+    pub key: String,
+    /// When the list was read: the windows of caps on people are those of this moment.
+    pub at: Timestamp,
+}
+
+/// How many people a piece went to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// Who got it.
+    pub people: u32,
+    /// How many the channel's audience has.
+    pub of: u32,
+    /// Left out because of a cap on people, and its words: `already written to twice this week`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<(u32, String)>,
+}
+
 /// Proof from a channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Published {
@@ -169,6 +195,9 @@ pub struct Published {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     pub at: Timestamp,
+    /// Where the channel knows its readers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
 }
 
 /// How a request failed.

@@ -76,6 +76,8 @@ impl Fetch {
 pub enum Query {
     /// Did a piece with this key go out on this channel?
     Placed { channel: String, key: String },
+    /// Who gets what goes out on this channel, as digests. Answered with [`super::Reply::Audience`].
+    Audience { channel: String },
 }
 
 /// Asks a provider to write.
@@ -205,4 +207,8 @@ pub struct Publish {
     /// The version that the new text takes the place of, with what a person made of it: any other one is left as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<String>,
+    /// Who of the channel's audience gets it, where people are counted; else everybody does. Set on the way out, and never part of
+    /// what is journaled as asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<super::People>,
 }

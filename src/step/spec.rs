@@ -238,3 +238,30 @@ pub struct ConnectorSpec {
     pub nodes: &'static [NodeSpec],
     pub example: &'static str,
 }
+
+/// `sends` of a channel, and of the whole workflow.
+pub const SENDS: NodeSpec = NodeSpec {
+    name: "sends",
+    args: &[ArgSpec { name: "most", ty: ValueType::Integer, required: true }],
+    props: &[
+        PropSpec {
+            name: "per",
+            ty: ValueType::Choice(&["day", "week", "month"]),
+            required: true,
+            default: None,
+            doc: "The window, in the workflow's time zone; weeks begin on Monday.",
+        },
+        PropSpec {
+            name: "each",
+            ty: ValueType::Choice(&["person"]),
+            required: true,
+            default: None,
+            doc: "What is counted: each person.",
+        },
+    ],
+    occurs: Occurs::Many,
+    doc: "The most pieces that one person gets in one window, from 1 to 1000, over all steps, cycles and restarts. Whoever has had them \
+          is left out of the next piece; when that is everybody, the piece waits and is first in line in the next cycle.",
+    example: "sends 2 per=\"week\" each=\"person\"",
+    ..NodeSpec::EMPTY
+};

@@ -8,10 +8,10 @@ use super::checkpoint::{Batch, CheckpointStore};
 use super::log::{LogJournal, joined, json};
 use super::{chain, keys};
 use crate::base::{CycleNo, ItemId, Timestamp, WorkflowId};
-use crate::engine::{Carry, Entry};
+use crate::engine::{Addressed, Carry, Entry};
 use crate::model::Item;
 use crate::runtime::{Journal, JournalError};
-use crate::step::{Fetched, Reply};
+use crate::step::{Audience, Fetched, People, Reply};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -152,6 +152,14 @@ pub(super) fn thinned(entry: &Entry, lasting: &BTreeSet<ItemId>) -> Option<Entry
         Entry::Replied { key, reply: Reply::Fetched(Fetched::Content { .. } | Fetched::Entries(_)) } => {
             Some(Entry::Replied { key: key.clone(), reply: Reply::Fetched(Fetched::NotModified) })
         }
+        // Whom it counted is in what later cycles were handed on, for as long as a window needs it.
+        Entry::Addressed { key, to } if !to.audience.people.is_empty() => {
+            let audience = Audience { people: People::default(), ..to.audience.clone() };
+            Some(Entry::Addressed {
+                key: key.clone(),
+                to: Box::new(Addressed { audience, left_out: Vec::new(), counts: Vec::new() }),
+            })
+        }
         Entry::Replied { key, reply: Reply::Generated(generated) } if !generated.text.is_empty() => {
             let generated = crate::step::Generated { text: String::new(), ..generated.clone() };
             Some(Entry::Replied { key: key.clone(), reply: Reply::Generated(generated) })
@@ -248,7 +256,7 @@ mod tests {
             turn: 0,
             index: 0,
         };
-        let receipt = Published { location: "https://example.com".into(), version: None, at: Timestamp(1) };
+        let receipt = Published { location: "https://example.com".into(), version: None, at: Timestamp(1), reach: None };
         let entries = [
             Entry::Replied {
                 key: key("press"),

@@ -213,5 +213,6 @@ fn message(
         at: now,
         update: false,
         over: None,
+        people: None,
     }
 }

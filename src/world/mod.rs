@@ -15,6 +15,7 @@ pub mod git;
 pub mod http;
 pub mod interest;
 pub mod pace;
+pub mod people_key;
 pub mod polite;
 pub mod rate;
 pub mod save;

@@ -74,6 +74,11 @@ impl Paces {
         self.folder.get_or_init(|| state.join("rates"));
     }
 
+    /// The state folder, once somebody has said where it is.
+    pub fn state(&self) -> Option<&Path> {
+        self.folder.get().and_then(|rates| rates.parent())
+    }
+
     /// Waits for a place at `door`, such as `provider drafter`.
     pub async fn place(&self, door: &str, allowed: Allowed) -> Turn {
         let Some(most) = allowed.at_once else { return Turn(None) };

@@ -8,7 +8,7 @@ use super::real::RealWorld;
 use super::recorded::pretended;
 use crate::base::RequestKey;
 use crate::runtime::{Clock, World};
-use crate::step::{Decision, Query, Reply, Request, Target, Verdict};
+use crate::step::{Audience, Decision, Query, Reply, Request, Target, Verdict};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,6 +49,11 @@ impl PretendedWorld {
                 self.real.perform(key, request).await
             }
             Request::Query(Query::Placed { .. }) => Reply::Placed(None),
+            // Nothing goes out, so nobody's count grows, but whom it would reach is read for real.
+            Request::Query(Query::Audience { .. }) => match self.real.perform(key, request).await {
+                Reply::Audience(audience) => Reply::Audience(Audience { at: self.clock.now(), ..audience }),
+                reply => reply,
+            },
             Request::Generate(_) if self.models => self.real.perform(key, request).await,
             Request::Generate(generate) => Template::answer(generate),
             Request::Approve(approve) => {

@@ -84,6 +84,10 @@ impl RealWorld {
                 Ok(channel) => channel.placed(key).await,
                 Err(trouble) => trouble.into_reply(1),
             },
+            Request::Query(Query::Audience { channel }) => match self.channel(channel) {
+                Ok(channel) => channel.audience().await,
+                Err(trouble) => trouble.into_reply(1),
+            },
             Request::Generate(generate) => self.generate(generate).await,
             Request::Approve(approve) => match &self.approver {
                 Some(by) => Reply::Decided(Decision::new(Verdict::Approve, by.clone(), self.clock.now(), approve.pins)),

@@ -10,7 +10,8 @@ use crate::base::{Digest, Money, RequestKey, Timestamp};
 use crate::engine::replay::says;
 use crate::engine::{Answers, Entry, OpenGate};
 use crate::step::{
-    Decision, Failure, FailureKind, Fetch, Fetched, Generate, Publish, Published, Query, Reply, Request, Target, Verdict,
+    Audience, Decision, Failure, FailureKind, Fetch, Fetched, Generate, Publish, Published, Query, Reply, Request, Target,
+    Verdict,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -57,6 +58,8 @@ pub struct Recorded {
     to_say: BTreeMap<RequestKey, VecDeque<Decision>>,
     /// Tokens and money of models in the record, by provider's answer: the prices for an estimate.
     paid: BTreeMap<String, (u64, i64)>,
+    /// By channel: who read it when a piece last went out there.
+    audiences: BTreeMap<String, Audience>,
     /// Everything that the record does not decide is approved in this name.
     approver: Option<String>,
     told: Told,
@@ -67,9 +70,14 @@ impl Recorded {
     pub fn new(entries: &[Entry]) -> Recorded {
         let mut recorded = Recorded::default();
         let mut asked: BTreeMap<&RequestKey, (Digest, Option<Digest>)> = BTreeMap::new();
+        let mut addressed: BTreeMap<&RequestKey, &Audience> = BTreeMap::new();
         for entry in entries {
             match entry {
+                Entry::Addressed { key, to } => drop(addressed.insert(key, &to.audience)),
                 Entry::Asked { key, digest, request, .. } => {
+                    if let (Some(Request::Publish(publish)), Some(audience)) = (request.as_deref(), addressed.get(key)) {
+                        recorded.audiences.insert(publish.channel.clone(), Audience::clone(audience));
+                    }
                     let text = match request.as_deref() {
                         Some(Request::Approve(approve)) => Some(shown(&approve.title, &approve.text)),
                         _ => None,
@@ -116,7 +124,7 @@ impl Recorded {
                 self.by_request.insert(request, reply.clone());
             }
             // What went out then says nothing about what would.
-            Reply::Published(_) | Reply::Placed(_) | Reply::Elapsed(_) => {}
+            Reply::Published(_) | Reply::Placed(_) | Reply::Audience(_) | Reply::Elapsed(_) => {}
         }
     }
 
@@ -170,7 +178,7 @@ impl Recorded {
 
 /// The receipt of a piece that did not go out.
 pub fn pretended(publish: &Publish) -> Published {
-    Published { location: format!("pretended:{}/{}", publish.channel, publish.key), version: None, at: publish.at }
+    Published { location: format!("pretended:{}/{}", publish.channel, publish.key), version: None, at: publish.at, reach: None }
 }
 
 /// What a person saw.
@@ -184,6 +192,9 @@ impl Answers for Recorded {
             Request::Fetch(fetch) => self.fetch(key, request.digest(), fetch, request),
             // Nothing of this went out.
             Request::Query(Query::Placed { .. }) => Reply::Placed(None),
+            Request::Query(Query::Audience { channel }) => {
+                Reply::Audience(self.audiences.get(channel).cloned().unwrap_or_default())
+            }
             Request::Generate(generate) => self.generate(request.digest(), generate),
             Request::Publish(publish) => self.publish(publish),
             Request::Wait(until) => Reply::Elapsed(*until),

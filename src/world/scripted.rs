@@ -10,8 +10,8 @@ use super::trouble::Trouble;
 use crate::base::{Digest, Hasher, RequestKey, Rng, Timestamp};
 use crate::runtime::World;
 use crate::step::{
-    Approve, Body, Decision, Failure, FailureKind, Fetch, Fetched, Generate, Generated, Publish, Published, Query, Reply,
-    Request, Target, Verdict,
+    Approve, Audience, Body, Decision, Failure, FailureKind, Fetch, Fetched, Generate, Generated, People, Publish, Published,
+    Query, Reply, Request, Target, Verdict,
 };
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -89,6 +89,8 @@ pub struct ScriptedWorld {
     texts: BTreeMap<String, String>,
     /// By the title that is shown.
     verdicts: BTreeMap<String, Verdict>,
+    /// By channel; nobody in particular where none is named.
+    audiences: BTreeMap<String, People>,
     approver: Option<String>,
     faults: Vec<Fault>,
     memory: Mutex<Memory>,
@@ -110,6 +112,7 @@ impl ScriptedWorld {
             fetches: BTreeMap::new(),
             texts: BTreeMap::new(),
             verdicts: BTreeMap::new(),
+            audiences: BTreeMap::new(),
             approver: None,
             faults: Vec::new(),
             memory: Mutex::default(),
@@ -142,6 +145,13 @@ impl ScriptedWorld {
     /// A provider asked for this task writes this text.
     pub fn writing(mut self, task: &str, text: impl Into<String>) -> ScriptedWorld {
         self.texts.insert(task.to_owned(), text.into());
+        self
+    }
+
+    /// These people read a channel, each known by what stands here.
+    pub fn read_by<'a>(mut self, channel: &str, people: impl IntoIterator<Item = &'a str>) -> ScriptedWorld {
+        let people = People::new(people.into_iter().map(|person| Digest::of(person).seed()));
+        self.audiences.insert(channel.to_owned(), people);
         self
     }
 
@@ -202,6 +212,10 @@ impl ScriptedWorld {
             Request::Query(Query::Placed { channel, key }) => {
                 let found = self.memory().published.get(&(channel.clone(), key.clone())).map(receipt);
                 Reply::Placed(found)
+            }
+            Request::Query(Query::Audience { channel }) => {
+                let people = self.audiences.get(channel).cloned().unwrap_or_default();
+                Reply::Audience(Audience { people, key: "script".to_owned(), at: self.now })
             }
             Request::Generate(generate) => self.generate(generate),
             Request::Approve(approve) => self.decide(approve),
@@ -272,6 +286,7 @@ fn receipt(piece: &Publish) -> Published {
         location: format!("memory:{}/{}", piece.channel, piece.key),
         version: Some(Digest::of(&piece.text).short(12)),
         at: piece.at,
+        reach: None,
     }
 }
 

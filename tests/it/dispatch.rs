@@ -124,6 +124,7 @@ impl StepKind for Send {
                 text: String::new(),
                 fields: BTreeMap::new(),
                 at: cx.now,
+                people: None,
             })]));
         };
         match &replies[0] {
@@ -193,7 +194,7 @@ impl Counted {
     }
 
     fn answer(&self, key: &RequestKey, request: &Request) -> Reply {
-        let published = |key: &str| Published { location: format!("/{key}"), version: None, at: Timestamp(5) };
+        let published = |key: &str| Published { location: format!("/{key}"), version: None, at: Timestamp(5), reach: None };
         let (name, reply) = match request {
             Request::Fetch(Fetch { target, .. }) => {
                 let body = Body::new(format!("{target:?}").into_bytes());
@@ -210,6 +211,7 @@ impl Counted {
             }
             Request::Approve(approve) => ("approve", Reply::Decided(approval(approve.pins))),
             Request::Wait(at) => ("wait", Reply::Elapsed(*at)),
+            Request::Query(Query::Audience { .. }) => unreachable!("no test counts people"),
             Request::Generate(_) => unreachable!("no test generates"),
         };
         self.performed.lock().unwrap().push((key.clone(), name));

@@ -142,6 +142,7 @@ fn piece(key: &str) -> Publish {
         text: RICH.into(),
         fields: std::collections::BTreeMap::new(),
         at: Timestamp::parse("2026-11-22T06:00:00Z").expect("a time"),
+        people: None,
     }
 }
 

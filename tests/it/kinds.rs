@@ -179,7 +179,7 @@ fn the_schema_holds_every_setting_and_every_kind() {
     for (kind, step) in registry.kinds.iter().zip(steps) {
         let spec = kind.spec();
         assert_eq!((step["verb"].as_str(), step["kind"].as_str()), (Some(spec.verb), spec.connector));
-        let wired = if spec.takes.is_empty() { 0 } else { count_specs(language::WIRED) };
+        let wired = count_specs(language::common(spec.mode));
         assert_eq!(count(&step["nodes"]), count_specs(spec.nodes) + wired, "{}", spec.title());
     }
     assert_eq!(schema["layers"].as_array().map(Vec::len), Some(6));

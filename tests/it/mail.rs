@@ -229,3 +229,84 @@ fn people_are_told_by_mail_once_in_one_letter() {
     run(&place, &server, &format!("run {FIRST}")).exit(4);
     assert_eq!(server.letters().len(), 1, "nothing is told twice");
 }
+
+/// A list with a cap of two a month on each person, and one who wants no more.
+fn list_of_readers(server: &MailServer, more: &str) -> Place {
+    let channel = format!(
+        "channel \"blog\" kind=\"smtp\" {{ server \"localhost\" port={}; tls \"none\"; from \"Acme <news@acme.example>\"; audience \"readers.csv\"; except \"no-more.txt\"; sends 2 per=\"month\" each=\"person\"; {more} }}",
+        server.port
+    );
+    let place = Place::new();
+    place.write(
+        "workflows/readers.csv",
+        "Name,Email\nAnn,ann@readers.example\nBob,bob@readers.example\nEve,eve@readers.example\n",
+    );
+    place.write("workflows/no-more.txt", "EVE@readers.example\n");
+    place.edit(FIRST, BLOG, &channel);
+    place.run(&format!("validate {FIRST}")).exit(0);
+    place
+}
+
+/// What is told without its line breaks.
+fn flat(told: &str) -> String {
+    told.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn nobody_on_a_list_gets_more_letters_than_they_were_promised() {
+    let Some(server) = MailServer::start(false) else { return };
+    let place = list_of_readers(&server, "");
+    let told = run(&place, &server, &format!("plan {FIRST}")).exit(0).told();
+    assert!(told.contains("at most 2 a month to one person"), "{told}");
+    // Three pieces are approved, and everybody has had two after the second.
+    let ran = run(&place, &server, &format!("run {FIRST} --approve-all"));
+    let letters = server.letters();
+    assert_eq!(letters.len(), 2, "{}", ran.told());
+    for letter in &letters {
+        assert_eq!(header(letter, "x-to"), "ann@readers.example bob@readers.example");
+        assert!(
+            !letter.split_once("\n").expect("more lines").1.contains("readers.example"),
+            "nobody sees who else gets it\n{letter}"
+        );
+    }
+    let told = run(&place, &server, &format!("status {FIRST}")).told();
+    assert!(told.contains("1 deferred, all 2 people of `blog` were already written to"), "{told}");
+    assert!(flat(&told).contains("2 people were written to and get no more"), "{told}");
+    // Somebody joins: the piece that waited is first in line, goes to them alone, and says whom it left out.
+    place.write(
+        "workflows/readers.csv",
+        "Name,Email\nAnn,ann@readers.example\nBob,bob@readers.example\nDan,dan@readers.example\n",
+    );
+    let told = run(&place, &server, &format!("run {FIRST} --approve-all")).told();
+    let letters = server.letters();
+    assert_eq!(letters.len(), 4, "{told}");
+    assert!(letters[2..].iter().all(|letter| header(letter, "x-to") == "dan@readers.example"), "{letters:?}");
+    let left_out = "went to 1 of 3 people on `blog`; left out: 2 already written to twice on `blog` this month";
+    assert!(flat(&told).contains(left_out), "{told}");
+    run(&place, &server, &format!("replay {FIRST} 1")).exit(0);
+    run(&place, &server, &format!("replay {FIRST} 2")).exit(0);
+    run(&place, &server, &format!("store verify {FIRST}")).exit(0);
+    let exported = run(&place, &server, &format!("store export {FIRST} -")).out;
+    for address in ["ann@readers", "bob@readers", "dan@readers", "eve@readers"] {
+        assert!(!exported.contains(address), "an address is in the store");
+    }
+}
+
+#[test]
+fn a_letter_in_doubt_stays_counted_and_one_that_was_refused_does_not() {
+    let Some(server) = MailServer::start(false) else { return };
+    let place = list_of_readers(&server, "");
+    server.mood("refuse");
+    run(&place, &server, &format!("run {FIRST} --approve-all"));
+    let told = run(&place, &server, &format!("status {FIRST}")).told();
+    assert!(flat(&told).contains("0 people were written to"), "{told}");
+    server.mood("vanish");
+    run(&place, &server, &format!("run {FIRST} --approve-all")).exit(4);
+    let sent = server.letters().len();
+    assert!((1..=2).contains(&sent), "{sent} letters are out, and nobody knows it");
+    server.mood("take");
+    run(&place, &server, &format!("effect confirm {FIRST} --all")).exit(0);
+    run(&place, &server, &format!("run {FIRST} --approve-all"));
+    run(&place, &server, &format!("run {FIRST} --approve-all"));
+    assert_eq!(server.letters().len(), 2, "two a month and no more");
+}

@@ -31,6 +31,7 @@ mod mending;
 mod model;
 mod modules;
 mod outages;
+mod peers;
 mod rehearsal;
 mod serve;
 mod serve_pages;

@@ -114,6 +114,7 @@ fn piece(key: &str) -> Publish {
         text: "# Prices & “moved”\n\nTwo rivals **raised** [prices](https://us.example/p?utm_source=site&utm_content=k).\n\n<script>alert(1)</script>\n".into(),
         fields: std::collections::BTreeMap::new(),
         at: Timestamp::parse("2026-11-22T06:00:00Z").expect("a time"),
+        people: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Channels: what a `channel` block may hold. The ways out are in `world::publish`.
 
 use super::limits::{AT_ONCE, RATE, RETRIES, TIMEOUT};
+use crate::step::spec::SENDS;
 use crate::step::{ArgSpec, ConnectorSpec, NodeSpec, Occurs, PropSpec, ValueType};
 
 /// Every kind of channel, in the order they are shown.
@@ -8,6 +9,11 @@ pub const CHANNELS: &[ConnectorSpec] = &[FILES, WORDPRESS, GHOST, SMTP, WEBHOOK,
 
 /// Kinds whose pieces can be looked at again after they went out.
 pub const READABLE: [&str; 3] = ["files", "wordpress", "ghost"];
+
+/// Whether a kind of channel can say who gets what goes out on it, so that caps on people count there.
+pub fn knows_its_readers(kind: &str) -> bool {
+    CHANNELS.iter().any(|channel| channel.kind == kind && channel.nodes.iter().any(|node| node.name == SENDS.name))
+}
 
 const FILES: ConnectorSpec = ConnectorSpec {
     kind: "files",
@@ -116,6 +122,9 @@ const SMTP: ConnectorSpec = ConnectorSpec {
           its `Message-ID` comes from the piece's key.\n\n\
           A mail server cannot say which letters it has. Until the text is on its way an attempt that fails is repeated; when the line breaks \
           after that, the letter is in doubt and nothing is sent again until a person says what happened.\n\n\
+          People are counted where `sends` says so, here or in the workflow's `limit`: whoever has had as many letters as it allows is left out \
+          of the next one, and the cycle tells how many were. They are known by keyed digests of their addresses; the addresses stay in your \
+          files. Each address counts as one person, also that of a mailing list.\n\n\
           Give `unsubscribe` when the letters go to people outside: mail programs show it beside the sender, and it stands below the text.",
     nodes: &[
         NodeSpec {
@@ -175,6 +184,20 @@ const SMTP: ConnectorSpec = ConnectorSpec {
             example: "unsubscribe \"https://example.com/unsubscribe\" one-click=#true",
             ..NodeSpec::EMPTY
         },
+        NodeSpec::value(
+            "audience",
+            ValueType::File,
+            "A list of people who get each letter without being seen, at most 1,000: a table with a column `email`, or one address a line. It \
+             is read anew for each piece, so whoever is taken off the list gets nothing more.",
+            "audience \"data/readers.csv\"",
+        ),
+        NodeSpec::value(
+            "except",
+            ValueType::File,
+            "People who get nothing, whatever the other lists say: those who wrote back that they want no more. Written like `audience`.",
+            "except \"data/no-more.txt\"",
+        ),
+        SENDS,
         RETRIES,
         AT_ONCE,
         RATE,

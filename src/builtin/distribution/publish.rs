@@ -8,8 +8,8 @@ use crate::model::goods::{Draft, Placement, Receipt, Revision};
 use crate::model::{Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    FailureKind, KindSpec, Mode, NodeSpec, NoteLevel, Output, Publish, Reply, Request, StepContext, StepError, StepKind, Turn,
-    ValueType, WentOut,
+    FailureKind, KindSpec, Mode, NodeSpec, NoteLevel, Output, Publish, Reach, Reply, Request, StepContext, StepError, StepKind,
+    Turn, ValueType, WentOut,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -86,6 +86,7 @@ impl StepKind for PublishKind {
                 at: cx.now,
                 update: matches!(before, Before::One(_)),
                 over: if let Before::One(before) = before { before.version.clone() } else { None },
+                people: None,
             })]));
         };
         match replies.as_slice() {
@@ -104,6 +105,9 @@ impl StepKind for PublishKind {
                         ),
                     ),
                     Before::None => {}
+                }
+                if let Some(reach) = published.reach.as_ref().filter(|reach| !reach.left_out.is_empty()) {
+                    output.note(NoteLevel::Warning, left_out(&draft.title, &placement.channel, reach));
                 }
                 let receipt = Receipt {
                     placement: item.id,
@@ -131,6 +135,12 @@ impl StepKind for PublishKind {
             _ => Err(StepError::new("the channel answered with something that is not a receipt")),
         }
     }
+}
+
+/// Who was left out: `“Prices moved” went to 328 of 340 people on letters; left out: 12 already written to twice this week.`
+fn left_out(title: &str, channel: &str, reach: &Reach) -> String {
+    let left: Vec<String> = reach.left_out.iter().map(|(many, why)| format!("{many} {why}")).collect();
+    format!("“{title}” went to {} of {} people on `{channel}`; left out: {}.", reach.people, reach.of, left.join(", "))
 }
 
 /// What is out already in place of a piece that was made again.

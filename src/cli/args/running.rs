@@ -97,13 +97,23 @@ pub enum LogFormat {
 #[command(after_long_help = "Examples:
   loopctl retry                             everything that failed in the last cycle
   loopctl retry out                         what failed in one step
-  loopctl retry p-7f3a1c                    one item
+  loopctl retry p-7f3a1c                    one item, of whichever cycle
+  loopctl retry --list                      everything that failed in any cycle and was not made good since, and why
+  loopctl retry --all                       all of that
   loopctl retry --from drafts               the last cycle again from this step on, failed or not
   loopctl retry --from drafts --only        this step again, without those behind it
 
 The work is done by the next `loopctl run`. What was published stays published: a piece that comes out the same is
 not sent again, and one that comes out different is sent as the new text of the one that is there.")]
 pub struct Retry {
+    /// Only list what failed and was not made good since, in all cycles that are kept
+    #[arg(long, conflicts_with_all = ["from", "all"])]
+    pub list: bool,
+
+    /// Everything on that list, and not only what failed in the last cycle
+    #[arg(long, conflicts_with = "from")]
+    pub all: bool,
+
     /// Make the last cycle again from this step on
     #[arg(long, value_name = "STEP")]
     pub from: Option<String>,

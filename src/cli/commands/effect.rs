@@ -24,7 +24,7 @@ pub fn run(args: &Effect, place: &Place, output: &Output) -> Result<Exit, Failur
                 confirm.location.clone().unwrap_or_else(|| format!("{} (confirmed by {by})", doubt.publish.channel))
             };
             let resolution = |doubt: &Doubt, by: &str| {
-                Resolution::Confirm(Published { location: place_of(doubt, by), version: None, at: doubt.publish.at })
+                Resolution::Confirm(Published { location: place_of(doubt, by), version: None, at: doubt.publish.at, reach: None })
             };
             settle(place, &confirm.decision, "confirmed", &resolution, output)
         }

@@ -5,6 +5,7 @@ pub mod backfill;
 pub mod breaking;
 pub mod cancel;
 pub mod check;
+mod dead_letters;
 pub mod effect;
 pub mod explain;
 pub mod fmt;

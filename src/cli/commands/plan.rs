@@ -14,7 +14,7 @@ use crate::cli::project::{Place, Project, as_typed, split_path};
 use crate::engine::{Carry, Entry, Reruns, StepOutlook, outlook};
 use crate::plan::{CyclePlan, WorkflowDiff};
 use crate::report::expected::{Evidence, Expected};
-use crate::report::view::{CapView, CycleView};
+use crate::report::view::{CapView, CycleView, PeopleCapView, people_caps};
 use crate::runtime::{self, CycleStatus, reload};
 use crate::workspace::Findings;
 use crate::world::{GitFiles, SystemClock};
@@ -51,6 +51,7 @@ pub struct Facts {
     pub open: Option<CycleView>,
     pub steps: Vec<StepOutlook>,
     pub caps: Vec<CapView>,
+    pub people_caps: Vec<PeopleCapView>,
     pub carry: Carry,
     /// None before the first cycle.
     pub changes: Option<Changes>,
@@ -73,6 +74,7 @@ pub fn run(args: &Plan, place: &Place, output: &Output) -> Result<Exit, Failure>
         "waiting": facts.open.as_ref().map_or(0, |view| view.waiting.len()),
         "steps": facts.steps,
         "caps": facts.caps,
+        "people_caps": facts.people_caps,
         "parameters": facts.carry.parameters,
         "changes": facts.changes,
         "expected": facts.expected,
@@ -123,12 +125,15 @@ impl Past {
 fn gather(project: &Project, against: Option<&str>) -> Result<Facts, Failure> {
     let past = Past::of(project)?;
     let steps = outlook(&project.workflow, builtin::registry(), &project.client_os, &past.carry);
-    let (cycle, now, caps) = match &past.open {
-        Some((view, _)) => (view.cycle, view.now, view.caps.clone()),
+    let (cycle, now, caps, people_caps) = match &past.open {
+        Some((view, _)) => (view.cycle, view.now, view.caps.clone(), view.people_caps.clone()),
         None => {
             let cycle = past.last.unwrap_or_default().next();
             let pins = runtime::pins(&project.workflow, &project.client_os, cycle, &SystemClock);
-            (cycle, pins.now, crate::report::view::caps(&project.workflow, &past.carry.ledger, pins.now, cycle))
+            let caps = crate::report::view::caps(&project.workflow, &past.carry.ledger, pins.now, cycle);
+            // People are counted by the time outside, also over a recording.
+            let wall = runtime::Clock::now(&SystemClock);
+            (cycle, pins.now, caps, people_caps(&project.workflow, &past.carry.written, wall))
         }
     };
     let changes = match against {
@@ -150,7 +155,17 @@ fn gather(project: &Project, against: Option<&str>) -> Result<Facts, Failure> {
         reruns: changes.as_ref().map_or(&none, |changes| &changes.reruns),
         changed: &changed,
     });
-    Ok(Facts { cycle, now, open: past.open.map(|(view, _)| view), steps, caps, carry: past.carry, changes, expected })
+    Ok(Facts {
+        cycle,
+        now,
+        open: past.open.map(|(view, _)| view),
+        steps,
+        caps,
+        people_caps,
+        carry: past.carry,
+        changes,
+        expected,
+    })
 }
 
 /// What is different since the open cycle began, or, when none is open, since the last one handed on what it remembers.

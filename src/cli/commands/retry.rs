@@ -2,21 +2,21 @@
 //! is made again.
 //!
 //! A closed cycle takes no more entries, so the next cycle is opened with the failed items waiting at their steps, as items
-//! over a cap would; the next run does the work. Caps, gates and keys are as ever: a piece that did go out has the same key.
+//! over a cap would; the next run does the work. What failed in earlier cycles can be named too: see `dead_letters`. Caps, gates and keys are as ever: a piece that did go out has the same key.
 
-use crate::base::{ItemId, StepId, TaskId};
+use super::dead_letters::{self, DeadLetter};
+use crate::base::{StepId, TaskId};
 use crate::cli::args::Retry;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
-use crate::cli::project::{Place, Project, long_handle, pick, split_words};
+use crate::cli::project::{Place, Project, split_words};
 use crate::diag::nearest;
-use crate::engine::{Cycle, From, TaskState};
+use crate::engine::{Cycle, From};
 use crate::model::{Act, Operation, Workflow};
 use crate::report::style::{CODE, DIM, GOOD, count, fit, paint};
-use crate::report::view::handle;
 use crate::runtime::{self, Again, CycleStatus, Journal, RunError};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let (file, words) = split_words(&args.words);
@@ -27,6 +27,11 @@ pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure
     let mut journal = project.open()?;
     let cycles = journal.cycles(&project.workflow.id)?;
     let (number, status) = cycles.last().copied().ok_or_else(|| project.nothing_yet())?;
+    let dead = dead_letters::of(journal.as_ref(), &project.workflow)?;
+    if args.list {
+        dead_letters::show(&dead, &project, &words, output)?;
+        return Ok(Exit::Ok);
+    }
     let entries = journal.read(&project.workflow.id, number)?;
     if status == CycleStatus::Open {
         return Err(Failure::new("cli::still-open", format!("cycle {number} is still open"))
@@ -40,15 +45,35 @@ pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure
     if let Some(step) = &args.from {
         return from(step, args, &words, &project, &last, journal.as_mut(), output);
     }
-    let failed: Vec<TaskId> = last
-        .task_states()
-        .into_iter()
-        .filter(|report| report.state == TaskState::Failed)
-        .map(|report| report.task.clone())
+    // By default the last cycle's; what is named, or all, may be of any cycle.
+    let wide = args.all || !words.is_empty();
+    let failed: Vec<&DeadLetter> = dead.iter().filter(|letter| wide || letter.cycle == number).collect();
+    let chosen = dead_letters::chosen(&failed, &words, &project.file)?;
+    let mut older: Vec<(Cycle, Vec<TaskId>)> = Vec::new();
+    for letter in chosen.iter().filter(|letter| letter.cycle != number && letter.task.item.is_some()) {
+        match older.last_mut().filter(|(cycle, _)| cycle.pins().cycle == letter.cycle) {
+            Some((_, tasks)) => tasks.push(letter.task.clone()),
+            None => {
+                let entries = journal.read(&project.workflow.id, letter.cycle)?;
+                let then = project.as_of(&entries)?;
+                let then = then.as_ref().unwrap_or(&project);
+                let cycle = Cycle::recover(then.workflow.clone(), registry, then.client_os.clone(), &entries)
+                    .map_err(|error| Failure::from(RunError::from(error)))?;
+                older.push((cycle, vec![letter.task.clone()]));
+            }
+        }
+    }
+    let named: Vec<(String, String, String)> = chosen
+        .iter()
+        .filter_map(|letter| Some((letter.task.step.to_string(), letter.id.clone()?, letter.title.clone())))
         .collect();
-    let chosen = chosen(&last, &failed, &words, &project.file)?;
+    let chosen: Vec<TaskId> = chosen
+        .iter()
+        .filter(|letter| letter.cycle == number || letter.task.item.is_none())
+        .map(|letter| letter.task.clone())
+        .collect();
     let (again, whole): (Vec<TaskId>, Vec<TaskId>) = chosen.into_iter().partition(|task| task.item.is_some());
-    let cycle = if again.is_empty() {
+    let cycle = if again.is_empty() && older.is_empty() {
         None
     } else {
         super::run::look_back(&project, journal.as_mut(), output)?;
@@ -61,15 +86,11 @@ pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure
             clock: clock.as_ref(),
             last: &last,
             tasks: &again,
+            older: &older,
         };
         Some(runtime::open_again(again, journal.as_mut())?)
     };
     let whole: BTreeSet<&str> = whole.iter().map(|task| task.step.as_str()).collect();
-    let named: Vec<(String, String, String)> = again
-        .iter()
-        .filter_map(|task| Some((task.step.to_string(), last.items().get(&task.item?)?)))
-        .map(|(step, item)| (step, handle(item), item.good.title()))
-        .collect();
     let facts = json!({
         "cycle": cycle,
         "items": named.iter().map(|(step, id, title)| json!({"step": step, "id": id, "title": title})).collect::<Vec<_>>(),
@@ -92,7 +113,10 @@ pub fn run(args: &Retry, place: &Place, output: &Output) -> Result<Exit, Failure
             text.push_str(&format!("{} `{step}` runs again in the next cycle by itself.\n", paint(GOOD, "✓")));
         }
         if cycle.is_none() && whole.is_empty() {
-            return format!("Nothing failed in cycle {number}.");
+            return match wide {
+                true => "Nothing failed that was not made good since.".to_owned(),
+                false => format!("Nothing failed in cycle {number}."),
+            };
         }
         text.push_str(&paint(CODE, format!("loopctl run {}", project.file)));
         text
@@ -139,6 +163,7 @@ fn from(
         clock: clock.as_ref(),
         last,
         tasks: &[],
+        older: &[],
     };
     journal.operate(&project.workflow.id, &operation)?;
     let cycle = runtime::open_from(again, From { step: &id, only: args.only }, journal)?;
@@ -152,34 +177,4 @@ fn from(
         )
     });
     Ok(Exit::Ok)
-}
-
-/// The failed tasks that are meant: all, those of a step, or those that worked on an item.
-fn chosen(last: &Cycle, failed: &[TaskId], words: &[String], file: &str) -> Result<Vec<TaskId>, Failure> {
-    if words.is_empty() {
-        return Ok(failed.to_vec());
-    }
-    let mut items: BTreeMap<ItemId, String> = BTreeMap::new();
-    for item in failed.iter().filter_map(|task| last.items().get(&task.item?)) {
-        items.insert(item.id, long_handle(item));
-    }
-    let mut chosen: BTreeSet<&TaskId> = BTreeSet::new();
-    for word in words {
-        let of_step: Vec<&TaskId> = failed.iter().filter(|task| task.step.as_str() == word).collect();
-        if of_step.is_empty() {
-            let named = items.iter().map(|(id, name)| (name.clone(), *id));
-            let id = pick(word, named, &format!("loopctl status {file}")).map_err(|failure| {
-                let cycle = last.pins().cycle;
-                match failure.code {
-                    "cli::no-such-item" => Failure::new(failure.code, format!("nothing called `{word}` failed in cycle {cycle}"))
-                        .help(format!("`loopctl status {file}` shows what failed; `loopctl retry {file}` tries all of it again")),
-                    _ => failure,
-                }
-            })?;
-            chosen.extend(failed.iter().filter(|task| task.item == Some(id)));
-        } else {
-            chosen.extend(of_step);
-        }
-    }
-    Ok(failed.iter().filter(|task| chosen.contains(task)).cloned().collect())
 }

@@ -5,7 +5,7 @@ use crate::diag::Diagnostic;
 use crate::model::Scalar;
 
 /// A setting, its least and its most.
-const RANGES: [(&str, i64, i64); 3] = [("at-once", 1, 1_024), ("rate", 1, 1_000), ("retries", 0, 20)];
+const RANGES: [(&str, i64, i64); 4] = [("at-once", 1, 1_024), ("rate", 1, 1_000), ("retries", 0, 20), ("sends", 1, 1_000)];
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     for door in cx.sketch.providers.values().chain(cx.sketch.channels.values()) {
@@ -17,7 +17,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
             }
             let help = match (name, number > most) {
                 ("rate", true) => "count in a shorter time: `per=\"second\"` allows as much as anybody can send".to_owned(),
-                ("rate" | "at-once", false) => {
+                ("rate" | "at-once" | "sends", false) => {
                     format!("write a whole number from {least}; to use `{}` no more, remove it", door.name)
                 }
                 _ => format!("write a whole number from {least} to {most}"),

@@ -17,6 +17,7 @@ mod repeated_rule;
 mod unapproved_outline;
 mod unbounded_feedback;
 mod uncapped_generator;
+mod uncounted_sends;
 mod undecidable_gate;
 mod ungated_publish;
 mod unreachable_cap;
@@ -67,6 +68,7 @@ const RULES: &[Rule] = &[
     unbounded_feedback::rule,
     duplicate_channel::rule,
     door_limits::rule,
+    uncounted_sends::rule,
     unread_source::rule,
     unread_step::rule,
     unused_definition::rule,

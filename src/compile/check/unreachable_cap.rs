@@ -45,7 +45,7 @@ fn amount(cap: &Cap) -> String {
     match &cap.unit {
         CapUnit::Money(currency) => format!("{} {currency}", cap.most as f64 / 1e6),
         CapUnit::Tokens => format!("{} tokens", cap.most),
-        CapUnit::Pieces => cap.most.to_string(),
+        CapUnit::Pieces | CapUnit::Sends => cap.most.to_string(),
     }
 }
 

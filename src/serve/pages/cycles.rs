@@ -10,7 +10,7 @@ use crate::base::{CycleNo, Money};
 use crate::model::goods::report::Section;
 use crate::report::plot::{bars, number};
 use crate::report::style::{count, grouped};
-use crate::report::view::{CapView, sections};
+use crate::report::view::{CapView, PeopleCapView, sections};
 use crate::report::{CycleState, CycleView};
 use crate::runtime::Clock as _;
 use crate::serve::desk::CycleFacts;
@@ -80,13 +80,13 @@ fn standing(view: &CycleView) -> Markup {
             p { a.button.primary href={ "/queue?workflow=" (encoded(&view.workflow)) } { (count(view.waiting.len(), "piece")) " to decide" } }
         }
         (circle::table(view))
-        (caps(&view.caps))
+        (caps(&view.caps, &view.people_caps))
         (spend(view))
     }
 }
 
-fn caps(caps: &[CapView]) -> Markup {
-    if caps.is_empty() {
+fn caps(caps: &[CapView], people: &[PeopleCapView]) -> Markup {
+    if caps.is_empty() && people.is_empty() {
         return html! {};
     }
     html! {
@@ -101,6 +101,9 @@ fn caps(caps: &[CapView]) -> Markup {
                         meter min="0" max=(cap.most.max(1)) value=(cap.used.clamp(0, cap.most.max(1))) {}
                     }
                 }
+            }
+            @for cap in people {
+                li { (shown(&format!("{}: {}.", cap.cap, cap.says()))) }
             }
         }
     }

@@ -64,7 +64,7 @@ impl Chat {
         })?;
         let status = response.status();
         if status.is_success() {
-            return Ok(Published { location: host, version: None, at: request.at });
+            return Ok(Published { location: host, version: None, at: request.at, reach: None });
         }
         let text = read_body(&mut response, ERROR_BYTES, &host, timeout).await.unwrap_or_default();
         let text = excerpt(&secret.strike_out(&String::from_utf8_lossy(&text)), 120);

@@ -130,6 +130,7 @@ impl Inner {
                         location: self.location(&page.name),
                         version: Some(version(&page.text, false)),
                         at: request.at,
+                        reach: None,
                     }));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -176,6 +177,7 @@ impl Inner {
             location: self.location(&page.name),
             version: Some(version(&page.text, false)),
             at: request.at,
+            reach: None,
         }))
     }
 
@@ -263,7 +265,7 @@ impl Inner {
         };
         let dated = page.found.as_ref().and_then(|found| found.date);
         let at = request.map(|request| request.at).or(dated).unwrap_or_else(|| modified(&page.place));
-        Published { location: self.location(&page.name), version: Some(version(&page.text, edited)), at }
+        Published { location: self.location(&page.name), version: Some(version(&page.text, edited)), at, reach: None }
     }
 
     fn location(&self, name: &str) -> String {

@@ -138,6 +138,7 @@ pub mod tests {
             ]
             .into(),
             at: Timestamp::parse("2026-11-22T06:00:00Z").unwrap(),
+            people: None,
         }
     }
 

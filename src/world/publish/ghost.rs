@@ -49,7 +49,7 @@ struct Post {
 
 impl Post {
     fn receipt(&self, at: Timestamp) -> Published {
-        Published { location: self.url.clone(), version: Some(self.version()), at }
+        Published { location: self.url.clone(), version: Some(self.version()), at, reach: None }
     }
 
     fn version(&self) -> String {

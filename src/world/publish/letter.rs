@@ -45,10 +45,10 @@ impl Envelope {
         };
         let all = |node: &str| config.texts(node).into_iter().map(mailbox).collect::<Result<Vec<_>, _>>();
         let (to, bcc) = (all("to")?, all("bcc")?);
-        if to.is_empty() && bcc.is_empty() {
+        if to.is_empty() && bcc.is_empty() && !config.has("audience") {
             return Err(Trouble::permanent(
                 format!("nobody gets the letters of channel `{name}`"),
-                "add `to \"list@example.com\"`, or `bcc` for people who shall not see each other's addresses",
+                "add `to \"list@example.com\"`, `audience \"data/readers.csv\"`, or `bcc` for people who shall not see each other's addresses",
             ));
         }
         let from = config.text("from").unwrap_or_default();

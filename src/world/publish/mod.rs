@@ -8,6 +8,7 @@ pub mod ghost;
 pub mod html;
 pub mod letter;
 mod pieces;
+pub mod readers;
 mod rest;
 pub mod smtp;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use super::trouble::Trouble;
 use super::web::Web;
 use crate::model;
 use crate::runtime::{Look, Standing};
-use crate::step::{Publish, Reply};
+use crate::step::{Audience, Publish, Reply};
 use jiff::tz::TimeZone;
 use std::future::Future;
 use std::pin::Pin;
@@ -35,6 +36,11 @@ pub trait Channel: Send + Sync {
 
     /// Did a piece with this key go out? Answers with `Placed`, or with an `InDoubt` failure when the channel cannot know.
     fn placed<'a>(&'a self, key: &'a str) -> Replying<'a>;
+
+    /// Who gets what goes out here, as digests. Nobody in particular, unless the channel knows its readers.
+    fn audience<'a>(&'a self) -> Replying<'a> {
+        Box::pin(async { Reply::Audience(Audience::default()) })
+    }
 
     /// How the piece stands there now: a person may have changed it. By default a channel cannot tell.
     fn read_back<'a>(&'a self, _look: &'a Look) -> Standings<'a> {
@@ -54,7 +60,7 @@ pub fn open(channel: &model::Channel, zone: &TimeZone, files: &DiskFiles, web: &
         "teams" => Box::new(chat::Chat::new(chat::teams, channel, web.clone(), secrets.clone())),
         "wordpress" => Box::new(wordpress::WordPress::new(channel, web.clone(), secrets.clone())),
         "ghost" => Box::new(ghost::Ghost::new(channel, web.clone(), secrets.clone())),
-        "smtp" => Box::new(smtp::Smtp::new(channel, web.clone(), secrets.clone())),
+        "smtp" => Box::new(smtp::Smtp::new(channel, files.clone(), web.clone(), secrets.clone())),
         kind => Box::new(Unknown(Trouble::permanent(
             format!("channel `{}` is of kind `{kind}`, which this build cannot publish to", channel.name),
             "use `kind=\"files\"` or `kind=\"webhook\"`; `loopctl kinds channel` lists them all",

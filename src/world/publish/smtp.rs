@@ -6,18 +6,23 @@
 
 use super::Channel;
 use super::letter::{self, Envelope};
+use super::readers;
 use crate::model::{self, Config, Scalar, SecretRef};
-use crate::step::{Publish, Published, Reply};
+use crate::step::{Audience, Publish, Published, Reach, Reply};
+use crate::world::disk::DiskFiles;
 use crate::world::generate::Replying;
+use crate::world::people_key::PeopleKey;
 use crate::world::secrets::{Secret, Secrets};
 use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt};
 use crate::world::web::Web;
+use lettre::message::Mailbox;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +44,7 @@ enum Tls {
 pub struct Smtp {
     name: String,
     config: Config,
+    files: DiskFiles,
     host: String,
     port: u16,
     tls: Tls,
@@ -54,7 +60,7 @@ pub struct Smtp {
 type Login = (Secret, Secret);
 
 impl Smtp {
-    pub fn new(channel: &model::Channel, web: Arc<Web>, secrets: Secrets) -> Smtp {
+    pub fn new(channel: &model::Channel, files: DiskFiles, web: Arc<Web>, secrets: Secrets) -> Smtp {
         let config = &channel.config;
         let tls = match config.text("tls") {
             Some("implicit") => Tls::Implicit,
@@ -78,6 +84,7 @@ impl Smtp {
             timeout: TIMEOUT,
             door: Door::new("channel", &channel.name, config, TIMEOUT, web.clone()),
             config: config.clone(),
+            files,
             web,
             secrets,
         }
@@ -95,7 +102,7 @@ impl Smtp {
     }
 
     async fn attempt(&self, request: &Publish) -> Result<Published, Trouble> {
-        let envelope = Envelope::read(&self.name, &self.config)?;
+        let (envelope, people) = self.addressed(request)?;
         let letter = letter::write(&envelope, request, self.web.wall.now())?;
         let login = self.login()?;
         let bytes = letter.formatted();
@@ -112,9 +119,23 @@ impl Smtp {
             options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         self.said(line.command(Mail::new(letter.envelope().from().cloned(), options)), login.as_ref()).await?;
+        let (mut taken, mut refused) = (0, None);
         for to in letter.envelope().to() {
-            // One address that is refused stops the letter for all, before anybody has it.
-            self.said(line.command(Rcpt::new(to.clone(), Vec::new())), login.as_ref()).await?;
+            // One of many on a list is left out, whatever is wrong with their mailbox. Else one address that is refused stops the
+            // letter for all, before anybody has it.
+            let rcpt = async {
+                match line.command(Rcpt::new(to.clone(), Vec::new())).await {
+                    Err(error) if error.is_permanent() && self.config.has("audience") => Ok(Some(error)),
+                    answer => answer.map(|_| None),
+                }
+            };
+            match self.said(rcpt, login.as_ref()).await? {
+                None => taken += 1,
+                error => refused = error,
+            }
+        }
+        if let (0, Some(error)) = (taken, refused) {
+            return Err(self.refused(&error, login.as_ref()));
         }
         self.said(line.command(Data), login.as_ref()).await?;
         // From here on the server may have it.
@@ -127,7 +148,52 @@ impl Smtp {
         }
         // It has the letter; how it says goodbye changes nothing.
         let _ = tokio::time::timeout(Duration::from_secs(2), line.quit()).await;
-        Ok(Published { location: format!("mid:{id}"), version: None, at: request.at })
+        let reach = people.map(|of| Reach { people: taken, of, left_out: Vec::new() });
+        Ok(Published { location: format!("mid:{id}"), version: None, at: request.at, reach })
+    }
+
+    /// The envelope with everybody who is on a list, and how many people that are; `None` without a list.
+    fn addressed(&self, request: &Publish) -> Result<(Envelope, Option<u32>), Trouble> {
+        let mut envelope = self.envelope()?;
+        if let Some(people) = &request.people {
+            let key = PeopleKey::of(&self.web.paces)?;
+            let gets = |mailbox: &Mailbox| people.has(key.person(mailbox.email.as_ref()));
+            envelope.to.retain(gets);
+            envelope.bcc.retain(gets);
+        }
+        if envelope.to.is_empty() && envelope.bcc.is_empty() {
+            return Err(Trouble::permanent(
+                format!("nobody is left on the lists of channel `{}`", self.name),
+                "look at `audience` and `except`: whoever was to get it is not on the list any more",
+            ));
+        }
+        let counts = request.people.is_some() || self.config.has("audience");
+        let people = (envelope.to.len() + envelope.bcc.len()) as u32;
+        Ok((envelope, counts.then_some(people)))
+    }
+
+    /// From whom and to whom, with the lists as they are now.
+    fn envelope(&self) -> Result<Envelope, Trouble> {
+        let mut envelope = Envelope::read(&self.name, &self.config)?;
+        let except = readers::excepted(&self.config, &self.files)?;
+        let listed = readers::listed(&self.name, &self.config, &self.files)?;
+        let named: BTreeSet<String> = envelope.to.iter().chain(&envelope.bcc).map(plain).collect();
+        envelope.bcc.extend(listed.into_iter().filter(|mailbox| !named.contains(&plain(mailbox))));
+        envelope.to.retain(|mailbox| !except.contains(&plain(mailbox)));
+        envelope.bcc.retain(|mailbox| !except.contains(&plain(mailbox)));
+        Ok(envelope)
+    }
+
+    fn readers(&self) -> Result<Audience, Trouble> {
+        let (envelope, key) = (self.envelope()?, PeopleKey::of(&self.web.paces)?);
+        let people = readers::digests(envelope.to.iter().chain(&envelope.bcc), &key);
+        if people.is_empty() {
+            return Err(Trouble::permanent(
+                format!("nobody is on the lists of channel `{}`", self.name),
+                "look at `audience` and `except`",
+            ));
+        }
+        Ok(Audience { people, key: key.name(), at: self.web.wall.now() })
     }
 
     fn login(&self) -> Result<Option<Login>, Trouble> {
@@ -217,6 +283,11 @@ impl Smtp {
     }
 }
 
+/// An address as lists are compared by.
+fn plain(mailbox: &Mailbox) -> String {
+    mailbox.email.to_string().to_lowercase()
+}
+
 /// The error with what is behind it: alone it often says only "Connection error".
 fn with_causes(error: &Error) -> String {
     let mut words = error.to_string();
@@ -234,6 +305,15 @@ fn with_causes(error: &Error) -> String {
 impl Channel for Smtp {
     fn publish<'a>(&'a self, request: &'a Publish) -> Replying<'a> {
         Box::pin(self.run(request))
+    }
+
+    fn audience<'a>(&'a self) -> Replying<'a> {
+        Box::pin(async move {
+            match self.readers() {
+                Ok(audience) => Reply::Audience(audience),
+                Err(trouble) => trouble.into_reply(1),
+            }
+        })
     }
 
     /// A mail server has no way back: always in doubt.

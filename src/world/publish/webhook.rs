@@ -142,7 +142,7 @@ impl Channel for Webhook {
 
 fn receipt(url: &Url, response: &Response, at: Timestamp) -> Published {
     let location = header(response.headers(), LOCATION).and_then(|location| url.join(&location).ok());
-    Published { location: shown(location.as_ref().unwrap_or(url)), version: header(response.headers(), ETAG), at }
+    Published { location: shown(location.as_ref().unwrap_or(url)), version: header(response.headers(), ETAG), at, reach: None }
 }
 
 /// The message: `type`, `timestamp` and `data`, as the specification advises.
@@ -234,7 +234,7 @@ mod tests {
         let server = TestServer::start(|_, _| Answer::new(201).with("location", "/posts/7").with("etag", "\"1\"")).await;
         let reply = send(&server).await;
         let piece = piece("k-1", "Prices");
-        let expected = Published { location: server.at("/posts/7"), version: Some("\"1\"".into()), at: piece.at };
+        let expected = Published { location: server.at("/posts/7"), version: Some("\"1\"".into()), at: piece.at, reach: None };
         assert_eq!(reply, Reply::Published(expected));
         let asked = &server.requests()[0];
         assert_eq!(asked.header("webhook-id"), Some("k-1"));

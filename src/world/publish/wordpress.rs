@@ -71,7 +71,7 @@ impl Post {
     }
 
     fn receipt(&self, at: Timestamp) -> Published {
-        Published { location: self.link.clone(), version: Some(self.known_as()), at }
+        Published { location: self.link.clone(), version: Some(self.known_as()), at, reach: None }
     }
 }
 
