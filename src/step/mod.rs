@@ -13,7 +13,7 @@ pub mod template;
 pub mod turn;
 
 pub use context::{Lineage, StepContext, WentOut};
-pub use kind::{StepError, StepKind};
+pub use kind::{LeastSpend, StepError, StepKind};
 pub use registry::Registry;
 pub use reply::{Body, Decision, Failure, FailureKind, Fetched, Generated, Published, Reply, Verdict};
 pub use request::{Approve, Fetch, Generate, Nudging, Publish, Query, Request, Target};
