@@ -7,7 +7,9 @@ use crate::report::style::{CODE, WAIT, count, paint};
 use crate::world::{Secrets, missing_secrets};
 use std::path::Path;
 
-pub use crate::workspace::{Place, Project, as_typed, compile, find, invalid, long_handle, pick, split_path, split_words};
+pub use crate::workspace::{
+    Place, Project, as_typed, compile, find, invalid, long_handle, pick, split_path, split_words, typed_name,
+};
 
 /// Which version of the files a project was loaded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

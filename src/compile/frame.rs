@@ -1,6 +1,7 @@
 //! Reads the file into a sketch: the workflow's settings, its doors, and its steps by layer, verb and connector.
 
 use super::decode::{Decoder, number_of, repeated_node, unknown_node};
+use super::kept::Kept;
 use super::language::{self, CHANNEL, PROVIDER, SETTINGS, USE, WORKFLOW};
 use super::scalar::one_of;
 use super::sketch::{DoorSketch, LayerSketch, Lists, Names, Sketch};
@@ -20,7 +21,13 @@ struct Frame<'s> {
 }
 
 /// Reads the one workflow of a file; `None` when there is none, which has then been said.
-pub(super) fn read(tree: &Tree, registry: &Registry, both: Both<'_>, sink: &mut Vec<Diagnostic>) -> Option<Sketch> {
+pub(super) fn read(
+    tree: &Tree,
+    registry: &Registry,
+    both: Both<'_>,
+    kept: Option<Kept>,
+    sink: &mut Vec<Diagnostic>,
+) -> Option<Sketch> {
     let root = find_workflow(tree, sink)?;
     let mut decoder = Decoder::new(sink);
     let head = decoder.head(root, &WORKFLOW);
@@ -55,7 +62,7 @@ pub(super) fn read(tree: &Tree, registry: &Registry, both: Both<'_>, sink: &mut 
     }
     let mut frame = Frame { registry, verbs: Verbs::new(registry), sink, sketch };
     check_name(&frame.sketch.name, frame.sketch.name_span, "workflow", frame.sink);
-    frame.workflow(root, both);
+    frame.workflow(root, both, kept);
     Some(frame.sketch)
 }
 
@@ -114,7 +121,7 @@ fn find_workflow<'t>(tree: &'t Tree, sink: &mut Vec<Diagnostic>) -> Option<Node<
 }
 
 impl Frame<'_> {
-    fn workflow(&mut self, root: Node<'_>, both: Both<'_>) {
+    fn workflow(&mut self, root: Node<'_>, both: Both<'_>, kept: Option<Kept>) {
         let mut settings: Vec<(Node<'_>, usize)> = Vec::new();
         let mut layers: Vec<(Layer, Node<'_>)> = Vec::new();
         let mut doors: Vec<(Node<'_>, bool)> = Vec::new();
@@ -149,7 +156,7 @@ impl Frame<'_> {
         for (layer, node) in layers {
             self.layer(layer, node, &mut nodes);
         }
-        self.steps(&nodes, both);
+        self.steps(&nodes, both, kept);
     }
 
     /// A node that does not belong directly into a workflow: often a step outside its layer.
@@ -305,9 +312,9 @@ impl Frame<'_> {
     }
 
     /// The steps of all layers.
-    fn steps(&mut self, nodes: &[(Layer, Node<'_>)], both: Both<'_>) {
+    fn steps(&mut self, nodes: &[(Layer, Node<'_>)], both: Both<'_>, kept: Option<Kept>) {
         let sketch = &mut self.sketch;
-        steps::read(&self.verbs, nodes, both, self.sink, |mut step, sink| {
+        steps::read(&self.verbs, nodes, both, kept, self.sink, |mut step, sink| {
             let number = sketch.steps.len();
             if !step.id.as_str().is_empty()
                 && let Some(first) = sketch.by_name.insert(step.id.clone(), number)

@@ -7,26 +7,41 @@ use crate::diag::Diagnostic;
 use crate::model::{Calendar, Channel, Config, Cron, Except, Notify, Provider, Scalar, Step, Wire, Workflow};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::mem::take;
 
-/// The workflow of a sketch, in which the steps that are right have checked themselves.
-pub(super) fn checked(sketch: Sketch, folder: &str, sink: &mut Vec<Diagnostic>) -> Workflow {
+/// The workflow of a sketch, in which the steps that are right have checked themselves. What it needs of the sketch is taken out.
+pub(super) fn checked(sketch: &mut Sketch, folder: &str, keeps: bool, sink: &mut Vec<Diagnostic>) -> Workflow {
     let kinds: Vec<_> = sketch.steps.iter().filter_map(|step| Some((step.kind?, step.broken))).collect();
-    let workflow = lower(sketch, folder);
+    let workflow = lower(sketch, folder, keeps);
     for ((kind, _), step) in kinds.into_iter().zip(&workflow.steps).filter(|((_, broken), _)| !broken) {
         kind.check(step, &workflow, sink);
     }
     workflow
 }
 
+/// Puts the steps of a lowered workflow back into the sketch that they were taken from.
+pub(super) fn give_back(workflow: Workflow, sketch: &mut Sketch) {
+    let known = sketch.steps.iter_mut().filter(|step| step.kind.is_some());
+    for (sketch, step) in known.zip(workflow.steps) {
+        (sketch.config, sketch.verb, sketch.connector) = (step.config, step.verb, step.connector);
+    }
+}
+
 /// The workflow of a sketch: a step for each that has a kind, in their order. Without errors it is whole; with errors it holds what was
-/// understood, so that the steps that are right can still check themselves.
-fn lower(sketch: Sketch, folder: &str) -> Workflow {
+/// understood, so that the steps that are right can still check themselves. `keeps` leaves what is left of the steps in the sketch.
+fn lower(sketch: &mut Sketch, folder: &str, keeps: bool) -> Workflow {
     let settings = &sketch.settings;
     let zone = settings.text("timezone").and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
     let recorded = settings.child("recorded").and_then(|node| node.prop("from")).and_then(Scalar::text);
     let at = settings.child("every").and_then(|node| node.prop("at")).and_then(Scalar::text);
     let concurrency = settings.child("limit").and_then(|limit| limit.integer("concurrency"));
     let ids: Vec<StepId> = sketch.steps.iter().map(|step| step.id.clone()).collect();
+    let is_known = |step: &StepSketch| step.kind.is_some();
+    let steps = match keeps {
+        true => sketch.steps.iter_mut().filter(|step| is_known(step)).map(|step| lower_step(step, &ids)).collect(),
+        // Each is given up before the next one is made.
+        false => take(&mut sketch.steps).into_iter().filter(is_known).map(|mut step| lower_step(&mut step, &ids)).collect(),
+    };
     Workflow {
         id: WorkflowId::new(&sketch.name),
         about: settings.text("about").unwrap_or("").to_owned(),
@@ -45,11 +60,11 @@ fn lower(sketch: Sketch, folder: &str) -> Workflow {
                 .unwrap_or_default(),
         },
         concurrency: concurrency.and_then(|number| usize::try_from(number).ok()).unwrap_or(DEFAULT_CONCURRENCY),
-        caps: sketch.caps.into_iter().map(|(cap, _)| cap).collect(),
-        steps: sketch.steps.into_iter().filter(|step| step.kind.is_some()).map(|step| lower_step(step, &ids)).collect(),
-        providers: doors(sketch.providers, |name, kind, config| Provider { name, kind, config }),
-        channels: doors(sketch.channels, |name, kind, config| Channel { name, kind, config }),
-        templates: sketch.templates,
+        caps: sketch.caps.drain(..).map(|(cap, _)| cap).collect(),
+        steps,
+        providers: doors(take(&mut sketch.providers), |name, kind, config| Provider { name, kind, config }),
+        channels: doors(take(&mut sketch.channels), |name, kind, config| Channel { name, kind, config }),
+        templates: take(&mut sketch.templates),
     }
 }
 
@@ -73,19 +88,19 @@ fn doors<D>(sketches: BTreeMap<String, DoorSketch>, door: impl Fn(String, String
     known.collect()
 }
 
-fn lower_step(step: StepSketch, ids: &[StepId]) -> Step {
+fn lower_step(step: &mut StepSketch, ids: &[StepId]) -> Step {
     let from =
-        step.wires.into_iter().filter_map(|wire| Some(Wire { from: ids.get(wire.from?)?.clone(), carries: wire.carries? }));
+        step.wires.iter_mut().filter_map(|wire| Some(Wire { from: ids.get(wire.from?)?.clone(), carries: wire.carries.take()? }));
     Step {
         from: from.collect(),
-        id: step.id,
+        id: step.id.clone(),
         layer: step.layer,
-        verb: step.verb,
-        connector: step.connector,
-        config: step.config,
-        caps: step.caps.into_iter().map(|(cap, _)| cap).collect(),
+        verb: take(&mut step.verb),
+        connector: step.connector.take(),
+        config: take(&mut step.config),
+        caps: step.caps.iter().map(|(cap, _)| cap.clone()).collect(),
         priority: step.priority,
-        files: step.files,
+        files: take(&mut step.files),
         span: step.span,
     }
 }

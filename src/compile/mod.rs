@@ -12,6 +12,7 @@ mod flow;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
+mod kept;
 pub mod language;
 pub mod lock;
 mod lower;
@@ -31,6 +32,8 @@ pub mod testing;
 mod tests;
 mod texts;
 pub mod world_file;
+
+pub use kept::Kept;
 
 use crate::base::both::{Both, one_after_another};
 use crate::base::files::{FileError, Files};
@@ -65,6 +68,22 @@ pub fn compile(files: &dyn Files, path: &str, registry: &Registry) -> Compiled {
 
 /// The same, with a say in how the two halves of a large workflow are read: what comes out is the same.
 pub fn compile_with(files: &dyn Files, path: &str, registry: &Registry, both: Both<'_>) -> Compiled {
+    run(files, path, registry, both, None)
+}
+
+/// The same findings sooner, when nearly the same text was compiled before with the same `kept` and `registry`: steps that stand unchanged
+/// are not read again. There is no workflow in the result, because its steps are what is kept; [`Compiled::has_errors`] tells whether
+/// there would be one.
+pub fn compile_again(files: &dyn Files, path: &str, registry: &Registry, both: Both<'_>, kept: &mut Kept) -> Compiled {
+    run(files, path, registry, both, Some(kept))
+}
+
+fn run(files: &dyn Files, path: &str, registry: &Registry, both: Both<'_>, kept: Option<&mut Kept>) -> Compiled {
+    // Where the file turns out to be no workflow, nothing is kept of it.
+    let (before, kept) = match kept {
+        Some(kept) => (Some(std::mem::take(kept)), Some(kept)),
+        None => (None, None),
+    };
     let mut sources = Sources::default();
     let text = match files.text(path) {
         Ok(text) => text,
@@ -93,14 +112,21 @@ pub fn compile_with(files: &dyn Files, path: &str, registry: &Registry, both: Bo
         None => (tree, None),
     };
     let mut workflow = None;
-    let sketch = frame::read(&tree, registry, both, &mut diagnostics);
+    let sketch = frame::read(&tree, registry, both, before, &mut diagnostics);
     // All that is needed of it is in the sketch, and it is large.
-    drop(tree);
+    let tree = kept.is_some().then_some(tree);
     if let Some(mut sketch) = sketch {
         resolve::Resolver::new(&files, &folder, &mut sources, &mut diagnostics).resolve(&mut sketch);
         flow::flow(&mut sketch, registry, &mut diagnostics);
         check::check(&sketch, &files, &folder, &mut diagnostics);
-        workflow = Some(lower::checked(sketch, &folder, &mut diagnostics));
+        let checked = lower::checked(&mut sketch, &folder, kept.is_some(), &mut diagnostics);
+        match (kept, tree) {
+            (Some(kept), Some(tree)) => {
+                lower::give_back(checked, &mut sketch);
+                *kept = Kept::of(tree, sketch.steps);
+            }
+            _ => workflow = Some(checked),
+        }
     }
     if let Some(map) = &map {
         diagnostics = diagnostics.into_iter().map(|finding| map.brought_back(finding)).collect();

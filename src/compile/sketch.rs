@@ -2,6 +2,7 @@
 //! so that one mistake is not reported a second time as its own consequence.
 
 use super::decode::Reference;
+use super::kept::Reading;
 use crate::base::{Digest, StepId};
 use crate::diag::Span;
 use crate::model::{Cap, Config, GoodKind, Layer};
@@ -50,6 +51,8 @@ pub(super) struct StepSketch {
     pub broken: bool,
     /// It stands in a layer where it cannot, so nothing is said about its order.
     pub misplaced: bool,
+    /// How it was read, when that is kept for the next compilation.
+    pub reading: Option<Reading>,
 }
 
 impl StepSketch {

@@ -3,6 +3,7 @@
 use super::check;
 use super::decode::Decoder;
 use super::frame::{cap, check_name, unknown_connector};
+use super::kept::{Kept, Reading};
 use super::language::{self, STEP, STEP_WITH_KIND};
 use super::scalar::one_of;
 use super::sketch::{StepSketch, WireSketch};
@@ -40,13 +41,42 @@ impl Verbs {
     }
 }
 
-/// Reads steps and hands each to `keep`, in their order. The findings are the same whether `both` runs two halves at once or not.
+/// Reads steps and hands each to `keep`, in their order. The findings are the same whether `both` runs two halves at once or not, and
+/// whether steps that stand unchanged are taken out of `kept` or not.
 pub(super) fn read(
     verbs: &Verbs,
     nodes: &[(Layer, Node<'_>)],
     both: Both<'_>,
+    kept: Option<Kept>,
     sink: &mut Vec<Diagnostic>,
     mut keep: impl FnMut(StepSketch, &mut Vec<Diagnostic>),
+) {
+    let keeps = kept.is_some();
+    let mut same = kept.unwrap_or_default().same(nodes);
+    let (front, others) = nodes.split_at(same.front());
+    let (others, back) = others.split_at(others.len() - same.back());
+    for (_, node) in front {
+        same.next_of_front(*node).into_iter().for_each(|step| keep(said_again(step, sink), sink));
+    }
+    read_afresh(verbs, others, both, keeps, sink, &mut keep);
+    for (_, node) in back {
+        same.next_of_back(*node).into_iter().for_each(|step| keep(said_again(step, sink), sink));
+    }
+}
+
+/// A step that was taken over, with what was wrong when it was read.
+fn said_again(step: StepSketch, sink: &mut Vec<Diagnostic>) -> StepSketch {
+    sink.extend(step.reading.iter().flat_map(|reading| reading.found.iter().cloned()));
+    step
+}
+
+fn read_afresh(
+    verbs: &Verbs,
+    nodes: &[(Layer, Node<'_>)],
+    both: Both<'_>,
+    keeps: bool,
+    sink: &mut Vec<Diagnostic>,
+    keep: &mut impl FnMut(StepSketch, &mut Vec<Diagnostic>),
 ) {
     // So many are read before they are kept: what waits stays small.
     const AT_ONCE: usize = 8_192;
@@ -55,7 +85,13 @@ pub(super) fn read(
     let half = |nodes: &[(Layer, Node<'_>)]| {
         let mut found = Vec::new();
         let mut reader = StepReader { verbs, sink: &mut found };
-        let steps: Vec<StepSketch> = nodes.iter().map(|(layer, node)| reader.step(*layer, *node)).collect();
+        let step = |(layer, node): &(Layer, Node<'_>)| {
+            let before = reader.sink.len();
+            let step = reader.step(*layer, *node);
+            let reading = keeps.then(|| Reading { node: node.id(), found: reader.sink[before..].into() });
+            StepSketch { reading, ..step }
+        };
+        let steps: Vec<StepSketch> = nodes.iter().map(step).collect();
         (steps, found)
     };
     for nodes in nodes.chunks(AT_ONCE) {
@@ -92,7 +128,9 @@ impl StepReader<'_, '_> {
         let kinds = self.verbs.kinds(verb).unwrap_or_default();
         let has_connectors = kinds.iter().any(|kind| kind.spec().connector.is_some());
         let line = if has_connectors { STEP_WITH_KIND } else { STEP };
-        let line = NodeSpec { name: kinds.first().map_or("step", |kind| kind.spec().verb), ..line };
+        // Of an example only the line itself: the settings have examples of their own.
+        let example = kinds.first().and_then(|kind| kind.spec().example.split('{').next()).unwrap_or("").trim_end();
+        let line = NodeSpec { name: kinds.first().map_or("step", |kind| kind.spec().verb), example, ..line };
         let mut config = match kinds.is_empty() {
             // Of an unknown verb only the name is known.
             true => {
@@ -183,6 +221,7 @@ impl StepReader<'_, '_> {
             span: node.span(),
             broken,
             misplaced,
+            reading: None,
         }
     }
 

@@ -1,17 +1,23 @@
 //! A small registry for tests of the compiler: the verbs of the real one, with just enough settings, and steps that do nothing.
 //! The compiler knows specs and not kinds, so this proves as much as the real registry, and faster.
 
+use crate::base::Money;
 use crate::diag::Diagnostic;
-use crate::model::{Config, GoodKind, Layer, Scalar, Step, Workflow};
+use crate::model::{Config, GoodKind, Layer, Provider, Scalar, Step, Workflow};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, ConnectorSpec, KindSpec, Mode, NodeSpec, Occurs, Output, PropSpec, Registry, StepContext, StepError, StepKind,
-    Tunable, Turn, ValueType,
+    ArgSpec, ConnectorSpec, KindSpec, LeastSpend, Mode, NodeSpec, Occurs, Output, PropSpec, Registry, StepContext, StepError,
+    StepKind, Tunable, Turn, ValueType,
 };
 
 struct Toy(&'static KindSpec);
 
 impl StepKind for Toy {
+    fn least_spend(&self, _: &Config, line: &[&Provider]) -> Option<LeastSpend> {
+        let asks_a_model = self.0.generates && line.iter().any(|provider| provider.kind != "template");
+        asks_a_model.then(|| LeastSpend { tokens: 1_264, money: Some(Money { currency: "usd".to_owned(), micros: 20_000 }) })
+    }
+
     fn spec(&self) -> &'static KindSpec {
         self.0
     }

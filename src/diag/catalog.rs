@@ -72,6 +72,7 @@ pub const LOOP: &[Entry] = &[
     entry("loop::bad-template", "a template names what its step does not have"),
     entry("loop::ceilings-below-total", "money of a budget can go nowhere"),
     entry("loop::duplicate-channel", "one piece would reach one audience twice"),
+    entry("loop::exceeded-cap", "a cap that is always exceeded"),
     entry("loop::extra-argument", "a setting has more values than it takes"),
     entry("loop::floor-above-ceiling", "a bound of a budget asks for more than it allows"),
     entry("loop::floors-above-total", "a budget must give more than it has"),

@@ -69,6 +69,12 @@ impl Diagnostic {
         self.labels.first().map(|label| label.span)
     }
 
+    /// Every place in it follows an edit; see [`Span::follow`].
+    pub fn follow(&mut self, from: u32, by: i64) {
+        self.labels.iter_mut().for_each(|label| label.span.follow(from, by));
+        self.fix.iter_mut().for_each(|fix| fix.span.follow(from, by));
+    }
+
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

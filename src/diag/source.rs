@@ -39,6 +39,15 @@ impl Span {
         Span { file: self.file, start: self.start + start as u32, end: self.start + end as u32 }
     }
 
+    /// Follows an edit before `from`: what stands there or behind it has moved `by` bytes. Places before it stay, such as those of values
+    /// that nobody wrote.
+    pub fn follow(&mut self, from: u32, by: i64) {
+        if self.start >= from {
+            self.start = (i64::from(self.start) + by) as u32;
+            self.end = (i64::from(self.end) + by) as u32;
+        }
+    }
+
     pub fn range(&self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }

@@ -5,9 +5,8 @@ use super::lexer::{Kind, tokens};
 use super::positions::{Encoding, Lines};
 use super::uris;
 use crate::compile::modules::is_module;
-use crate::compile::{compile_with, test_file, world_file};
+use crate::compile::{Kept, compile_again, test_file, world_file};
 use crate::diag::{Diagnostic, FileId, Severity, Sources, nearest};
-use crate::model::Workflow;
 use crate::runtime::at_once;
 use crate::step::Registry;
 use crate::syntax;
@@ -63,8 +62,8 @@ pub struct Checked {
     pub folder: PathBuf,
     pub sources: Sources,
     pub diagnostics: Vec<Diagnostic>,
-    /// There when no diagnostic is an error, and the file is a workflow.
-    pub workflow: Option<Arc<Workflow>>,
+    /// The file is a workflow, and no diagnostic is an error.
+    pub is_sound: bool,
     /// Every file that was read for it, itself included.
     pub depends: BTreeSet<PathBuf>,
 }
@@ -76,18 +75,19 @@ impl Checked {
     }
 }
 
-/// Checks one file with everything that is open in front of the disk.
-pub fn check(source: &Source, documents: &Documents, registry: &Registry) -> Checked {
+/// Checks one file with everything that is open in front of the disk. `kept` is what the check before has left of the same file.
+pub fn check(source: &Source, documents: &Documents, registry: &Registry, kept: &mut Kept) -> Checked {
     let folder = source.folder().to_owned();
     let files = documents.seen_from(&folder);
     let name = source.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut depends = BTreeSet::from([source.path.clone()]);
-    let (sources, diagnostics, workflow) = match role(source) {
+    let role = role(source);
+    let (sources, diagnostics) = match role {
         Role::Workflow | Role::Module => {
-            let compiled = compile_with(&files, &name, registry, &at_once);
-            (compiled.sources, compiled.diagnostics, compiled.workflow)
+            let compiled = compile_again(&files, &name, registry, &at_once, kept);
+            (compiled.sources, compiled.diagnostics)
         }
-        role @ (Role::Tests | Role::Worlds) => {
+        Role::Tests | Role::Worlds => {
             let (sources, diagnostics) = if role == Role::Tests {
                 let file = test_file::read(&files, &name, registry);
                 (file.sources, file.diagnostics)
@@ -100,17 +100,18 @@ pub fn check(source: &Source, documents: &Documents, registry: &Registry) -> Che
                 let path = node.arg(0)?.value().text()?;
                 Some(uris::normal(&folder.join(path)))
             }));
-            (sources, diagnostics, None)
+            (sources, diagnostics)
         }
         Role::Kdl => {
             let mut sources = Sources::default();
             let file = sources.add(name, Arc::clone(&source.text));
             let (_, diagnostics) = syntax::read(file, &source.text);
-            (sources, diagnostics, None)
+            (sources, diagnostics)
         }
-        Role::Template | Role::Other => (Sources::default(), Vec::new(), None),
+        Role::Template | Role::Other => (Sources::default(), Vec::new()),
     };
-    let checked = Checked { folder, sources, diagnostics, workflow: workflow.map(Arc::new), depends };
+    let is_sound = role == Role::Workflow && !diagnostics.iter().any(Diagnostic::is_error);
+    let checked = Checked { folder, sources, diagnostics, is_sound, depends };
     let read: Vec<PathBuf> = checked.sources.iter().filter_map(|(file, _)| checked.path(file)).collect();
     Checked { depends: checked.depends.iter().cloned().chain(read).collect(), ..checked }
 }
@@ -215,7 +216,7 @@ mod tests {
     fn found(documents: &Documents, path: &str) -> BTreeMap<PathBuf, Vec<lsp_types::Diagnostic>> {
         let path = Path::new(path);
         let source = &documents.get(path).expect("open").source;
-        shown(&check(source, documents, registry()), path, documents, Encoding::Utf16)
+        shown(&check(source, documents, registry(), &mut Kept::default()), path, documents, Encoding::Utf16)
     }
 
     const WORKFLOW: &str = r#"workflow "w" phase=1 {
@@ -259,7 +260,12 @@ mod tests {
     fn a_test_file_depends_on_its_workflow() {
         let documents =
             opened(&[("/none/w.kdl", "workflow \"w\""), ("/none/t/a.test.kdl", "test \"x\" { workflow \"../w.kdl\" }")]);
-        let checked = check(&documents.get(Path::new("/none/t/a.test.kdl")).expect("open").source, &documents, registry());
+        let checked = check(
+            &documents.get(Path::new("/none/t/a.test.kdl")).expect("open").source,
+            &documents,
+            registry(),
+            &mut Kept::default(),
+        );
         assert!(checked.depends.contains(Path::new("/none/w.kdl")));
         assert!(!checked.diagnostics.is_empty());
     }

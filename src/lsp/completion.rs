@@ -6,6 +6,7 @@
 use super::documents::Source;
 use super::fields::{Scope, path};
 use super::grammar::{Word, argument, kind_of, property, walk};
+use super::inner::is_use;
 use super::modules;
 use super::names::{What, names};
 use super::place::{Part, Place, place};
@@ -473,26 +474,49 @@ fn steps(place: &Place<'_>, setting: &Setting<'_>) -> Vec<Offer> {
         if let Word::Layer(found) = word {
             giver_layer = Some(found);
         }
-        let Word::Step { verb, found, .. } = word else { return };
         let Some(name) = node.arg(0).and_then(|entry| entry.value().text()) else { return };
-        if name.is_empty() || is_wire && (Some(name) == own || place.line.args.contains(&name)) {
+        if name.is_empty() || Some(name) == own {
             return;
         }
-        let fits = match (taker, found) {
+        let fits = |found: Option<&KindSpec>| match (taker, found) {
             (Some(taker), Some(giver)) if is_wire => {
                 giver_layer <= layer && giver.gives.iter().any(|kind| taker.takes.contains(kind))
             }
             _ => true,
         };
-        let title = kind_of(node).map_or_else(|| verb.to_owned(), |kind| format!("{verb} kind={kind}"));
-        let gives = found.map_or_else(String::new, |spec| {
-            let kinds: Vec<&str> = spec.gives.iter().map(|kind| kind.name()).collect();
-            format!(" → {}", kinds.join(", "))
-        });
+        let gives = |found: Option<&KindSpec>| {
+            found.map_or_else(String::new, |spec| {
+                let kinds: Vec<&str> = spec.gives.iter().map(|kind| kind.name()).collect();
+                format!(" → {}", kinds.join(", "))
+            })
+        };
+        let mut offer = |name: &str, title: &str, found: Option<&KindSpec>, doc: String, rank: u8| {
+            let is_named = is_wire && place.line.args.contains(&name);
+            if fits(found) && !is_named {
+                let offer = Offer::new(name, CompletionItemKind::REFERENCE, format!("{title}{}", gives(found)), doc);
+                offers.push(Offer { rank, ..offer });
+            }
+        };
         let doc = node.comments().collect::<Vec<_>>().join("\n");
-        let offer = Offer::new(name, CompletionItemKind::REFERENCE, format!("{title}{gives}"), doc);
-        if fits {
-            offers.push(Offer { rank: 2, ..offer });
+        match word {
+            Word::Step { verb, found, .. } => {
+                let title = kind_of(node).map_or_else(|| verb.to_owned(), |kind| format!("{verb} kind={kind}"));
+                offer(name, &title, found, doc, 2);
+            }
+            _ if is_use(node) => {
+                let export = modules::export(setting.used, node.name()).map(|(_, export)| export);
+                let result = export.and_then(|export| export.parts.get(export.result)?.kind).map(|kind| kind.spec());
+                offer(name, node.name(), result, doc, 2);
+                // What it is made of, behind the steps that stand in the file.
+                for (at, part) in export.iter().flat_map(|export| export.parts.iter().enumerate()) {
+                    if export.is_some_and(|export| export.result != at) {
+                        let title = format!("inside {}", node.name());
+                        let inner = format!("{name}:{}", part.name);
+                        offer(&inner, &title, part.kind.map(|kind| kind.spec()), String::new(), 3);
+                    }
+                }
+            }
+            _ => {}
         }
     });
     offers

@@ -22,6 +22,7 @@ pub mod fields;
 pub mod formatting;
 pub mod hints;
 pub mod hover;
+mod inner;
 pub mod modules;
 pub mod navigate;
 pub mod past;

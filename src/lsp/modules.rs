@@ -102,7 +102,7 @@ fn meant<'k>(modules: &'k [Known], source: &Source, node: Node<'_>, offset: usiz
 }
 
 /// Where the file of a module is, or would be.
-fn place(source: &Source, known: &Known) -> Option<PathBuf> {
+pub fn place(source: &Source, known: &Known) -> Option<PathBuf> {
     match known.path.starts_with(ROOT) {
         true => shelf::place(&known.path),
         false => Some(uris::normal(&DiskFiles::new(source.folder()).place(&known.path))),

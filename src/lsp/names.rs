@@ -5,6 +5,7 @@
 
 use super::documents::Source;
 use super::grammar::{Word, typed, walk};
+use super::inner::{Home, Inner, is_use};
 use super::uris;
 use crate::compile::modules::{Fragment, Hole, fragments, hole};
 use crate::step::{Registry, ValueType};
@@ -73,16 +74,26 @@ impl Name {
     }
 }
 
-/// All names of a file, in its order.
+/// All names of a file, in its order. What reaches into a use of a module stays one name: see [`all_names`].
 pub fn names(source: &Source, registry: &'static Registry) -> Vec<Name> {
+    collect(source, registry, None)
+}
+
+/// The same with what uses of modules stand for: each part of `pieces:draft` is a name of the file that it is written in.
+pub fn all_names(source: &Source, inner: &Inner<'_>, registry: &'static Registry) -> Vec<Name> {
+    collect(source, registry, Some(inner))
+}
+
+fn collect(source: &Source, registry: &'static Registry, inner: Option<&Inner<'_>>) -> Vec<Name> {
     let mut found = Vec::new();
-    let mut collector = Collector { source, scope: source.path.clone(), step: None, export: None, found: &mut found };
+    let mut collector = Collector { source, inner, scope: source.path.clone(), step: None, export: None, found: &mut found };
     walk(source.tree(), registry, |node, word| collector.node(node, word));
     found
 }
 
-struct Collector<'c> {
+struct Collector<'c, 's> {
     source: &'c Source,
+    inner: Option<&'c Inner<'s>>,
     scope: PathBuf,
     /// The step that is being walked through: its name, and where it ends.
     step: Option<(String, u32)>,
@@ -91,7 +102,7 @@ struct Collector<'c> {
     found: &'c mut Vec<Name>,
 }
 
-impl Collector<'_> {
+impl Collector<'_, '_> {
     fn node(&mut self, node: Node<'_>, word: Word) {
         if self.step.as_ref().is_some_and(|(_, end)| node.span().start >= *end) {
             self.step = None;
@@ -104,6 +115,7 @@ impl Collector<'_> {
             Word::Workflow => Some(What::Workflow),
             Word::Door { spec, .. } => Some(if spec.name == "provider" { What::Provider } else { What::Channel }),
             Word::Step { .. } => Some(What::Step),
+            _ if is_use(node) => Some(What::Step),
             _ => None,
         };
         if let (Some(what), Some(entry)) = (defined, first) {
@@ -150,20 +162,63 @@ impl Collector<'_> {
             if self.export.is_some() && hole(&entry).is_some() {
                 continue;
             }
-            let Some(text) = entry.value().text().filter(|text| !text.is_empty()) else { continue };
-            match ty {
-                ValueType::Step => self.whole(What::Step, entry, false),
-                ValueType::Provider => self.whole(What::Provider, entry, false),
-                ValueType::Channel => self.whole(What::Channel, entry, false),
-                ValueType::Parameter => {
-                    let dot = text.find('.').unwrap_or(text.len());
-                    self.part(What::Step, entry, text[..dot].to_owned(), 0..dot, false);
-                    if dot < text.len() {
-                        self.part(What::Parameter, entry, text.to_owned(), dot + 1..text.len(), false);
-                    }
+            self.meant(entry, ty);
+        }
+        // A value of a use is what its parameter is.
+        if let (Some(inner), Some(holder)) = (self.inner, node.parent().filter(|parent| is_use(*parent)))
+            && let Some(name) = holder.arg(0).and_then(|entry| entry.value().text())
+            && let Some(ty) = inner.used(&self.scope, self.within(), name).and_then(|used| used.param(node.name()))
+        {
+            let values = node.args().filter(|entry| hole(entry).is_none());
+            values.for_each(|entry| self.meant(entry, ty));
+        }
+    }
+
+    /// What a value of a type names.
+    fn meant(&mut self, entry: Entry<'_>, ty: ValueType) {
+        let Some(text) = entry.value().text().filter(|text| !text.is_empty()) else { return };
+        match ty {
+            ValueType::Step => drop(self.step(entry, text)),
+            ValueType::Provider => self.whole(What::Provider, entry, false),
+            ValueType::Channel => self.whole(What::Channel, entry, false),
+            ValueType::Parameter => {
+                let dot = text.find('.').unwrap_or(text.len());
+                let home = self.step(entry, &text[..dot]);
+                if dot < text.len() {
+                    let own = &text[dot + 1..];
+                    self.part(What::Parameter, entry, format!("{}.{own}", home.name), dot + 1..text.len(), false);
+                    self.stands_in(home);
                 }
-                _ => {}
             }
+            _ => {}
+        }
+    }
+
+    fn within(&self) -> Option<&str> {
+        self.export.as_ref().map(|(name, _)| name.as_str())
+    }
+
+    /// The steps that the beginning of a value names; gives the one that has the settings.
+    fn step(&mut self, entry: Entry<'_>, text: &str) -> Home {
+        let here = || Home { name: text.to_owned(), file: self.scope.clone(), within: self.within().map(str::to_owned) };
+        let Some(inner) = self.inner else {
+            let home = here();
+            self.part(What::Step, entry, text.to_owned(), 0..text.len(), false);
+            return home;
+        };
+        let steps = inner.steps(&self.scope, self.within(), text);
+        let last = steps.last().map_or_else(here, |(_, home)| home.clone());
+        for (range, home) in steps {
+            self.part(What::Step, entry, home.name.clone(), range, false);
+            self.stands_in(home);
+        }
+        inner.bearer(last)
+    }
+
+    /// The name that was found last belongs to another file.
+    fn stands_in(&mut self, home: Home) {
+        if let Some(name) = self.found.last_mut() {
+            (name.scope, name.within) = (home.file, home.within);
         }
     }
 

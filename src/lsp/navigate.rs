@@ -2,19 +2,22 @@
 
 use super::documents::Source;
 use super::grammar::{typed, word_of};
-use super::names::{Name, name_at, names};
+use super::inner::Inner;
+use super::names::{Name, all_names, name_at};
 use super::session::Session;
-use super::{library, modules, uris};
+use super::{library, modules, shelf, uris};
 use crate::step::ValueType;
 use lsp_types::{Location, Range};
 use std::path::Path;
 
 /// Where the thing at a byte offset is defined: a name, a file, a module.
 pub fn definition(session: &Session, source: &Source, offset: usize) -> Vec<Location> {
-    let all = names(source, session.registry);
+    let inner = Inner::new(session);
+    let all = all_names(source, &inner, session.registry);
     if let Some(name) = name_at(&all, offset) {
+        shelf::put_file(&name.scope);
         let found = session.source(&name.scope, |scope, session| {
-            let defined = names(scope, session.registry);
+            let defined = all_names(scope, &inner, session.registry);
             let same = defined.iter().filter(|other| other.is_definition && is_same(other, name));
             same.filter_map(|other| location(session, scope, other.range.clone())).collect::<Vec<_>>()
         });
@@ -53,11 +56,12 @@ pub fn references(session: &Session, source: &Source, offset: usize, with_defini
             spots.filter_map(|spot| Some(Location { uri: session.documents.uri(&spot.path)?, range: spot.range })).collect(),
         );
     }
-    let all = names(source, session.registry);
+    let inner = Inner::new(session);
+    let all = all_names(source, &inner, session.registry);
     let name = name_at(&all, offset)?;
     let mut found = Vec::new();
     library::each(session, |other, _| {
-        let same = names(other, session.registry).into_iter();
+        let same = all_names(other, &inner, session.registry).into_iter();
         let same = same.filter(|other| is_same(other, name) && (with_definition || !other.is_definition));
         found.extend(same.filter_map(|same| location(session, other, same.range)));
     });
@@ -66,7 +70,7 @@ pub fn references(session: &Session, source: &Source, offset: usize, with_defini
 
 /// The same in this file only, with whether each is the definition.
 pub fn highlights(session: &Session, source: &Source, offset: usize) -> Vec<(Range, bool)> {
-    let all = names(source, session.registry);
+    let all = all_names(source, &Inner::new(session), session.registry);
     let Some(name) = name_at(&all, offset) else { return Vec::new() };
     let same = all.iter().filter(|other| is_same(other, name));
     same.map(|same| (source.lines.range(&source.text, same.range.clone()), same.is_definition)).collect()

@@ -3,8 +3,9 @@
 //! A new name must be one that the compiler takes and that nothing else of the workflow has, because wires, caps and history go by name.
 
 use super::documents::Source;
+use super::inner::Inner;
 use super::modules::{self, Thing};
-use super::names::{Name, What, name_at, names};
+use super::names::{Name, What, all_names, name_at};
 use super::navigate::is_same;
 use super::requests::Refusal;
 use super::session::Session;
@@ -21,9 +22,10 @@ pub fn prepare(session: &Session, source: &Source, offset: usize) -> Option<(Ran
         let is_here = thing.range.start <= offset && offset <= thing.range.end && !shelf::is_kept(&thing.file);
         return is_here.then(|| (thing.range.clone(), thing.own().to_owned()));
     }
-    let all = names(source, session.registry);
-    let name = name_at(&all, offset).filter(|name| name.within.is_none())?;
-    is_defined(session, name).then(|| (name.range.clone(), name.own().to_owned()))
+    let inner = Inner::new(session);
+    let all = all_names(source, &inner, session.registry);
+    let name = name_at(&all, offset).filter(|name| !shelf::is_kept(&name.scope))?;
+    is_defined(session, &inner, name).then(|| (name.range.clone(), name.own().to_owned()))
 }
 
 /// The edits by file.
@@ -31,13 +33,13 @@ pub fn rename(session: &Session, source: &Source, offset: usize, new: &str) -> R
     if let Some(thing) = modules::thing_at(session, source, offset) {
         return exported(session, &thing, new);
     }
-    let all = names(source, session.registry);
+    let inner = Inner::new(session);
+    let all = all_names(source, &inner, session.registry);
     let name = name_at(&all, offset).ok_or_else(|| Refusal::failed("there is no name here that can be changed"))?;
-    if name.within.is_some() {
-        // `from "quarter:shares"`, `decide "pieces:editor"`: which step of which file that is cannot be told from here.
-        return Err(Refusal::failed("workflows and tests may know it by the name of a use; change it by hand"));
+    if shelf::is_kept(&name.scope) {
+        return Err(Refusal::failed("this module is built in or was fetched; its author names its parts"));
     }
-    if !is_defined(session, name) {
+    if !is_defined(session, &inner, name) {
         return Err(Refusal::failed(format!("no {} is called `{}`", name.what.noun(), name.own())));
     }
     allowed(new, name.what)?;
@@ -46,14 +48,16 @@ pub fn rename(session: &Session, source: &Source, offset: usize, new: &str) -> R
             Some((step, _)) if name.what == What::Parameter => format!("{step}.{new}"),
             _ => new.to_owned(),
         };
-        names(scope, session.registry).iter().any(|other| other.is_definition && other.what == name.what && other.text == whole)
+        let others = all_names(scope, &inner, session.registry);
+        let mut others = others.iter().filter(|other| other.is_definition && other.within == name.within);
+        others.any(|other| other.what == name.what && other.text == whole)
     });
     if taken == Some(true) && new != name.own() {
         return Err(Refusal::failed(format!("another {} is called `{new}` already", name.what.noun())));
     }
     let mut edits: BTreeMap<PathBuf, Vec<TextEdit>> = BTreeMap::new();
     library::each(session, |other, _| {
-        let same = names(other, session.registry).into_iter().filter(|other| is_same(other, name));
+        let same = all_names(other, &inner, session.registry).into_iter().filter(|other| is_same(other, name));
         let changes: Vec<TextEdit> = same
             .map(|same| {
                 let (range, new_text) = same.renamed(new);
@@ -94,9 +98,9 @@ fn exported(session: &Session, thing: &Thing, new: &str) -> Result<BTreeMap<Path
 }
 
 /// Only what is defined somewhere has a name to change: a misspelled one would stay misspelled.
-fn is_defined(session: &Session, name: &Name) -> bool {
+fn is_defined(session: &Session, inner: &Inner<'_>, name: &Name) -> bool {
     let found = session.source(&name.scope, |scope, session| {
-        names(scope, session.registry).iter().any(|other| other.is_definition && is_same(other, name))
+        all_names(scope, inner, session.registry).iter().any(|other| other.is_definition && is_same(other, name))
     });
     found == Some(true)
 }

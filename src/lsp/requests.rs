@@ -280,10 +280,13 @@ fn with_names<T>(session: &Session, source: &Source, offset: usize, with: impl F
 fn complete(session: &Session, source: &Source, offset: usize) -> Vec<CompletionItem> {
     let folder = source.folder();
     let files = |typed: &str| listed(&folder.join(typed));
-    let known = if matches!(role(source), Role::Workflow | Role::Module) { modules::of(session, source) } else { Vec::new() };
     let is_template = role(source) == Role::Template;
     let takes = if is_template { template_takes(session, &source.path) } else { Vec::new() };
     with_names(session, source, offset, |names_of| {
+        let known = match role(source) {
+            Role::Workflow | Role::Module | Role::Tests => modules::of(session, names_of),
+            Role::Worlds | Role::Kdl | Role::Template | Role::Other => Vec::new(),
+        };
         let place = super::place::place(&source.text, offset);
         let steps = match place.outer(session.registry) {
             Word::Layer(layer) => modules::steps(&known, Some(layer)),

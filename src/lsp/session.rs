@@ -9,9 +9,12 @@ use super::past::{self, Past};
 use super::positions::Encoding;
 use super::{library, uris};
 use crate::base::files::Files as _;
+use crate::compile::{Kept, compile_with};
 use crate::model::Workflow;
+use crate::runtime::at_once;
 use crate::step::Registry;
 use lsp_types::{Diagnostic, TextDocumentContentChangeEvent, Uri};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,9 +22,20 @@ use std::sync::Arc;
 /// What was found in one file and in those it names.
 pub struct Unit {
     pub checked: Checked,
-    /// The workflow as it last was without errors.
-    sound: Option<Arc<Workflow>>,
+    /// What the next check of this file can take over.
+    kept: Kept,
+    /// The workflow, when nothing is wrong with it and somebody has asked for it.
+    workflow: OnceCell<Option<Arc<Workflow>>>,
+    /// The workflow as it was before, without errors.
+    before: Option<Arc<Workflow>>,
     shown: BTreeMap<PathBuf, Vec<Diagnostic>>,
+}
+
+impl Unit {
+    /// The workflow as it last was known without errors.
+    fn sound(&self) -> Option<&Arc<Workflow>> {
+        self.workflow.get().and_then(Option::as_ref).or(self.before.as_ref())
+    }
 }
 
 /// Findings of one document, for the editor.
@@ -153,24 +167,37 @@ impl Session {
         !self.urgent.is_empty()
     }
 
-    /// Whether a file waits to be checked when the typing rests.
+    /// Whether there is something to do when the typing rests.
     pub fn has_later(&self) -> bool {
-        !self.later.is_empty()
+        !self.later.is_empty() || !self.unread().is_empty()
+    }
+
+    /// Workflows without errors that nobody has asked for yet.
+    fn unread(&self) -> Vec<PathBuf> {
+        let units = self.units.iter().filter(|(_, unit)| unit.checked.is_sound && unit.workflow.get().is_none());
+        units.map(|(path, _)| path.clone()).collect()
     }
 
     /// Checks one waiting file and gives what the editor must be told now.
     pub fn check_next(&mut self) -> Vec<Published> {
-        let Some(path) = self.urgent.pop_first().or_else(|| self.later.pop_first()) else { return Vec::new() };
+        let Some(path) = self.urgent.pop_first().or_else(|| self.later.pop_first()) else {
+            // Nobody waits now, and when something is wrong later this is what it was before.
+            for path in self.unread() {
+                let _ = self.sound(&path);
+            }
+            return Vec::new();
+        };
         self.later.remove(&path);
-        let unit = self.source(&path, |source, session| {
-            let checked = checking::check(source, &session.documents, session.registry);
+        let mut before = self.units.remove(&path);
+        let mut kept = before.as_mut().map(|unit| std::mem::take(&mut unit.kept)).unwrap_or_default();
+        let found = self.source(&path, |source, session| {
+            let checked = checking::check(source, &session.documents, session.registry, &mut kept);
             let shown = checking::shown(&checked, &path, &session.documents, session.encoding);
-            Unit { sound: checked.workflow.clone(), checked, shown }
+            (checked, shown)
         });
-        let before = self.units.remove(&path);
-        if let Some(mut unit) = unit {
-            unit.sound = unit.sound.or_else(|| before.as_ref()?.sound.clone());
-            self.units.insert(path, unit);
+        if let Some((checked, shown)) = found {
+            let sound = before.as_ref().and_then(Unit::sound).cloned();
+            self.units.insert(path, Unit { checked, kept, workflow: OnceCell::new(), before: sound, shown });
         }
         self.spent.extend(before);
         self.publish()
@@ -263,7 +290,16 @@ impl Session {
 
     /// A workflow as it last was without errors.
     pub fn sound(&self, path: &Path) -> Option<&Workflow> {
-        self.units.get(path)?.sound.as_deref()
+        let unit = self.units.get(path)?;
+        if unit.checked.is_sound {
+            // Its steps are kept for the next keystroke, so it is compiled for itself.
+            unit.workflow.get_or_init(|| {
+                let files = self.documents.seen_from(&unit.checked.folder);
+                let compiled = compile_with(&files, path.file_name()?.to_str()?, self.registry, &at_once);
+                compiled.workflow.map(Arc::new)
+            });
+        }
+        unit.sound().map(Arc::as_ref)
     }
 
     /// What is known of the state folder of the workflows in a folder.

@@ -36,6 +36,14 @@ pub fn put(path: &str) -> Option<PathBuf> {
     place.is_file().then_some(place)
 }
 
+/// The same by its place on the shelf; any other file stays as it is.
+pub fn put_file(file: &Path) {
+    let Some(cache) = cache_folder() else { return };
+    if let Ok(inside) = file.strip_prefix(cache.join("std").join(env!("CARGO_PKG_VERSION"))) {
+        put(&format!("{ROOT}{}", inside.to_string_lossy()));
+    }
+}
+
 /// Writes a file as a whole, unless it holds this text already.
 fn keep(place: &Path, text: &str) -> std::io::Result<()> {
     if fs::read(place).is_ok_and(|found| found == text.as_bytes()) {

@@ -156,6 +156,13 @@ impl Config {
         self.child(name).is_some_and(|child| child.arg().and_then(Scalar::bool).unwrap_or(true))
     }
 
+    /// Every place in it follows an edit; see [`Span::follow`].
+    pub fn follow(&mut self, from: u32, by: i64) {
+        self.span.follow(from, by);
+        self.arg_spans.iter_mut().for_each(|span| span.follow(from, by));
+        self.children.iter_mut().for_each(|child| child.follow(from, by));
+    }
+
     /// All text arguments of all children `name`: `check "voice" "forbidden"`.
     pub fn texts<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
         self.all(name).flat_map(|child| child.args.iter().filter_map(Scalar::text)).collect()

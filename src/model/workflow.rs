@@ -105,21 +105,26 @@ impl Workflow {
         self.steps.iter().find(|step| &step.id == id)
     }
 
-    /// The providers to ask for one role, in order: the one named, then its `fallback`, and so on. Each stands there once.
+    /// The providers to ask for one role, in order: see [`provider_line`].
     pub fn provider_line(&self, role: &str) -> Vec<&Provider> {
-        let mut line: Vec<&Provider> = Vec::new();
-        let mut next = self.providers.get(role);
-        while let Some(provider) = next.filter(|next| line.iter().all(|known| known.name != next.name)) {
-            line.push(provider);
-            next = provider.config.text("fallback").and_then(|name| self.providers.get(name));
-        }
-        line
+        provider_line(&self.providers, role)
     }
 
     /// Digest of all that decides what the workflow does: same digest, same behaviour on the same input.
     pub fn digest(&self) -> Digest {
         Digest::of_json(self)
     }
+}
+
+/// The providers to ask for one role, in order: the one named, then its `fallback`, and so on. Each stands there once.
+pub fn provider_line<'p>(providers: &'p BTreeMap<String, Provider>, role: &str) -> Vec<&'p Provider> {
+    let mut line: Vec<&Provider> = Vec::new();
+    let mut next = providers.get(role);
+    while let Some(provider) = next.filter(|next| line.iter().all(|known| known.name != next.name)) {
+        line.push(provider);
+        next = provider.config.text("fallback").and_then(|name| providers.get(name));
+    }
+    line
 }
 
 fn is_zero(number: &i64) -> bool {

@@ -4,8 +4,9 @@
 //! the world again. So durability needs no code in any step, but it needs every step to be deterministic.
 
 use super::{KindSpec, StepContext, Turn};
+use crate::base::Money;
 use crate::diag::Diagnostic;
-use crate::model::{Step, Workflow};
+use crate::model::{Config, Provider, Step, Workflow};
 
 /// A kind of step. One file in `builtin/<layer>/`, one line in `builtin::registry`.
 pub trait StepKind: Send + Sync {
@@ -14,6 +15,12 @@ pub trait StepKind: Send + Sync {
     /// What only this kind knows to check about its own configuration. Names, types and required nodes are already checked.
     fn check(&self, _step: &Step, _workflow: &Workflow, _sink: &mut Vec<Diagnostic>) {}
 
+    /// What is set aside for the cheapest piece that it can ask one of the providers in `line` for: the one it names and those that stand
+    /// in for it. `None` when it asks none of them, or cannot know.
+    fn least_spend(&self, _config: &Config, _line: &[&Provider]) -> Option<LeastSpend> {
+        None
+    }
+
     /// Whether its output depends on the cycle's time, so that it is not reused in a later cycle though its input is the same.
     fn reads_clock(&self) -> bool {
         false
@@ -21,6 +28,14 @@ pub trait StepKind: Send + Sync {
 
     /// The next requests, or the output. Called again with all replies so far after each turn is answered in full.
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError>;
+}
+
+/// What one piece needs of caps on tokens and money; see [`StepKind::least_spend`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeastSpend {
+    pub tokens: i64,
+    /// `None` when a price is not known.
+    pub money: Option<Money>,
 }
 
 /// A task that cannot go on. Its siblings do.

@@ -76,6 +76,9 @@ impl Reader<'_> {
                 self.at += 1;
                 return self.report(|reader| slip::stray_brace(reader.span(brace, brace + 1)));
             }
+        } else if self.by_indentation && self.closes_a_line_above() {
+            self.at += 1;
+            return self.lost_opening(brace);
         }
         self.at += 1;
         if self.frames.is_empty() {
@@ -84,6 +87,46 @@ impl Reader<'_> {
             return;
         }
         self.close_frame(brace + 1);
+    }
+
+    /// Whether a `}` behind something else would end a block that was opened on a line further left.
+    fn closes_a_line_above(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.line != self.line && frame.indentation < self.indentation)
+    }
+
+    /// A `}` in a line that lacks its `{`: the node in front was to have a block, so nothing is said of what it lacks.
+    fn lost_opening(&mut self, brace: usize) {
+        let previous = self.frames.last().map_or(self.last_root, |frame| frame.owner.last_child);
+        if let Some(row) = self.tree.nodes.get_mut(previous as usize).filter(|row| row.start as usize >= self.line) {
+            row.broken = true;
+        }
+        // What was passed over has been told, and the `{` was a part of it.
+        if self.spoiled != self.line {
+            self.report(|reader| slip::missing_opening(reader.span(brace, brace + 1), None));
+        }
+    }
+
+    /// In the second reading, a line that stands further right than the one above it, which has no block, is in a block whose `{` is missing.
+    pub(super) fn open_by_indentation(&mut self) {
+        if !self.by_indentation || self.frames.len() >= self.limits.depth {
+            return;
+        }
+        let previous = self.frames.last().map_or(self.last_root, |frame| frame.owner.last_child);
+        let Some(row) = self.tree.nodes.get(previous as usize).copied() else { return };
+        let (start, end) = (row.start as usize, row.end as usize);
+        let line = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let is_first = self.bytes[line..start].iter().all(|byte| matches!(byte, b' ' | b'\t'));
+        let indentation = start - line;
+        if row.block_start != NONE || row.broken || !is_first || end > self.line || indentation >= self.at - self.line {
+            return;
+        }
+        let at = self.at;
+        self.report(|reader| {
+            slip::missing_opening(reader.span(end, end), Some(reader.span(at, at + reader.character_length(at))))
+        });
+        self.tree.nodes[previous as usize].block_start = end as u32;
+        let owner = Open { node: previous, phase: Phase::Block, last_child: NONE, slashed: None, broken: false, linked: true };
+        self.frames.push(Frame { owner, slashed: None, child_before: NONE, brace: end, line, indentation });
     }
 
     pub(super) fn close_frame(&mut self, end: usize) {

@@ -3,6 +3,7 @@
 //! `read` never fails: it returns what could be read and one diagnostic for each mistake. The tree is flat (rows in vectors, not boxes in
 //! boxes), so that a hostile depth can neither overflow a stack while reading nor while dropping, and a big file costs few allocations.
 
+mod alike;
 mod block;
 mod characters;
 mod format;
@@ -22,6 +23,7 @@ mod formatting;
 #[cfg(test)]
 mod suite;
 
+pub use alike::alike;
 pub use format::{WIDTH_MOST, format};
 pub use print::{print, quoted};
 pub use read::{Limits, read, read_shared, read_with};

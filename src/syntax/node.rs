@@ -33,6 +33,7 @@ impl Reader<'_> {
     pub(super) fn node(&mut self) {
         if self.fresh {
             self.close_by_indentation(false);
+            self.open_by_indentation();
             self.comment_mark = self.comment_mark.min(self.tree.comments.len());
             self.indentation = self.at - self.line;
             self.fresh = false;
@@ -257,11 +258,30 @@ impl Reader<'_> {
                     }
                     self.wrong_entry(&mut open);
                 }
+                Some(_) if open.phase == Phase::Block && !open.broken && self.starts_a_node() => {
+                    // What follows is read as the node that it is.
+                    let (end, at) = (self.end, self.at);
+                    let word = characters::word_end(self.bytes, at);
+                    let plain = self.text[end..at].chars().all(|c| matches!(c, ' ' | '\t'));
+                    self.report(|reader| slip::node_after_block(reader.span(at, word), plain.then(|| reader.span(end, at))));
+                    break;
+                }
                 Some(_) if open.phase != Phase::Entries || !spaced => self.wrong_entry(&mut open),
                 Some(_) => self.entry(&mut open),
             }
         }
         self.finish(open);
+    }
+
+    /// A bare word that is neither a keyword nor the name of a property.
+    fn starts_a_node(&self) -> bool {
+        let end = characters::word_end(self.bytes, self.at);
+        let word = &self.text[self.at..end];
+        let rest = self.text[end..].trim_start_matches([' ', '\t']);
+        word.starts_with(|c: char| c.is_alphabetic())
+            && !matches!(word, "true" | "false" | "null" | "inf" | "nan")
+            && !word.ends_with(':')
+            && !rest.starts_with(['=', ':'])
     }
 
     /// Something stands where no entry may stand: after a block, or without a space before it.
@@ -337,6 +357,7 @@ impl Reader<'_> {
     /// Marks the node as broken and passes over the rest of its head.
     pub(super) fn spoil(&mut self, open: &mut Open) {
         open.broken = true;
+        self.spoiled = self.line;
         self.tree.nodes[open.node as usize].broken = true;
         self.pass_over();
         let passed = self.text.get(self.end..self.at).unwrap_or("");

@@ -137,6 +137,8 @@ pub(super) struct Reader<'s> {
     pub(super) by_indentation: bool,
     pub(super) braces_differ: bool,
     pub(super) told_depth: bool,
+    /// Where the line starts on which something was passed over.
+    pub(super) spoiled: usize,
 }
 
 impl<'s> Reader<'s> {
@@ -167,6 +169,7 @@ impl<'s> Reader<'s> {
             by_indentation,
             braces_differ: false,
             told_depth: false,
+            spoiled: usize::MAX,
         }
     }
 

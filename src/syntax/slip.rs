@@ -239,6 +239,16 @@ pub(super) fn entry_after_block(span: Span, done: bool) -> Diagnostic {
         .help("start a new line for the next node, or move arguments and properties before the `{`")
 }
 
+/// `blank` is what stands between the two when that is only space.
+pub(super) fn node_after_block(span: Span, blank: Option<Span>) -> Diagnostic {
+    let finding = error("kdl::entry-after-block", "a node ends after its `}`", span, "the next node starts here")
+        .help("put `;` before it, or start a new line");
+    match blank {
+        Some(blank) => finding.fix("put `;` between the nodes", blank, "; "),
+        None => finding,
+    }
+}
+
 pub(super) fn missing_space(span: Span, before: &str, after: &str) -> Diagnostic {
     let (before, after) = (shorten(before), shorten(after));
     let message = match before.as_str() {
@@ -303,6 +313,17 @@ pub(super) fn dangling_slashdash(span: Span, what: &str, twice: bool) -> Diagnos
 pub(super) fn stray_brace(span: Span) -> Diagnostic {
     error("kdl::stray-brace", "this `}` closes nothing", span, "no `{` is open here")
         .help("remove it, or look for a `{` that is missing above")
+}
+
+/// `inside` is the first line that stands further right than the node that was to have the block.
+pub(super) fn missing_opening(here: Span, inside: Option<Span>) -> Diagnostic {
+    match inside {
+        Some(inside) => error("kdl::stray-brace", "a block is closed that was never opened", here, "a `{` is missing here")
+            .at(inside, "this line stands in the block")
+            .help("write `{` at the end of the line"),
+        None => error("kdl::stray-brace", "this `}` closes nothing", here, "no `{` is open on this line")
+            .help("write `{` where the block of this line begins, or remove the `}`"),
+    }
 }
 
 pub(super) fn unclosed_block(here: Span, brace: Span, guessed: bool) -> Diagnostic {

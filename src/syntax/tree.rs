@@ -257,6 +257,10 @@ impl<'t> Node<'t> {
         self.id
     }
 
+    pub(super) fn tree(&self) -> &'t Tree {
+        self.tree
+    }
+
     /// Empty only when the node is broken: a block without a name.
     pub fn name(&self) -> &'t str {
         self.tree.piece(self.row().name.piece)

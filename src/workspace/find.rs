@@ -60,13 +60,18 @@ pub fn split_path(path: &Path) -> (PathBuf, String) {
 
 /// The texts of a workflow under the paths that the user would type, for pointing at mistakes in them.
 pub fn as_typed(sources: &Sources, path: &Path) -> Sources {
+    sources.renamed(|name| typed_name(name, path))
+}
+
+/// The path that the user would type for a file beside the workflow at `path`.
+pub fn typed_name(name: &str, path: &Path) -> String {
     let (folder, _) = split_path(path);
     let folder = folder.strip_prefix(".").unwrap_or(&folder);
-    sources.renamed(|name| match name.starts_with('@') {
+    match name.starts_with('@') {
         // Modules that are built in or cached lie in no folder of the project.
         true => name.to_owned(),
         false => folder.join(name).display().to_string(),
-    })
+    }
 }
 
 /// Compiles a workflow file from disk.

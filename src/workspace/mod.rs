@@ -13,6 +13,6 @@ pub mod project;
 pub mod remote;
 
 pub use failure::{Exit, Failure, Findings};
-pub use find::{as_typed, compile, find, find_all, invalid, split_path};
+pub use find::{as_typed, compile, find, find_all, invalid, split_path, typed_name};
 pub use names::{long_handle, pick, split_words};
 pub use project::{Place, Project};

@@ -2,9 +2,9 @@
 
 use super::{answer, writing};
 use crate::model::goods::{Outline, Provenance, Revision};
-use crate::model::{Good, GoodKind, Layer};
+use crate::model::{Config, Good, GoodKind, Layer, Provider};
 use crate::step::spec::no_tunables;
-use crate::step::{KindSpec, Mode, NodeSpec, NoteLevel, Output, StepContext, StepError, StepKind, Turn, ValueType};
+use crate::step::{KindSpec, LeastSpend, Mode, NodeSpec, NoteLevel, Output, StepContext, StepError, StepKind, Turn, ValueType};
 use serde_json::json;
 
 pub struct OutlineKind;
@@ -64,6 +64,10 @@ static SPEC: KindSpec = KindSpec {
 impl StepKind for OutlineKind {
     fn spec(&self) -> &'static KindSpec {
         &SPEC
+    }
+
+    fn least_spend(&self, config: &Config, line: &[&Provider]) -> Option<LeastSpend> {
+        writing::least_spend(config, line)
     }
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {

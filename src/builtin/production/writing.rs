@@ -4,10 +4,11 @@
 //! asked to write from it. So one template serves both, and swapping the provider is one line.
 
 use super::personal;
-use crate::base::{Digest, Hasher};
+use crate::base::{Digest, Hasher, Money};
+use crate::builtin::common::prices;
 use crate::model::goods::{Asset, Brief, Draft, Finding, Version, Writer};
-use crate::model::{Config, Good, Untrusted};
-use crate::step::{FailureKind, Generate, Generated, Reply, Request, StepContext, StepError, fields, template};
+use crate::model::{Config, Good, Provider, Untrusted};
+use crate::step::{FailureKind, Generate, Generated, LeastSpend, Reply, Request, StepContext, StepError, fields, template};
 use serde_json::Value;
 
 /// The longest text that a prompt gives a model to write from, in characters.
@@ -204,10 +205,27 @@ pub fn repair(cx: &StepContext<'_>, first: &Generate, text: &str, findings: &[Fi
 
 /// The longest answer in tokens that both the step and its provider allow.
 pub fn limit(cx: &StepContext<'_>) -> u32 {
-    let tokens = |config: &Config| config.integer("max-tokens").and_then(|tokens| u32::try_from(tokens).ok());
-    let step = tokens(cx.config()).unwrap_or(1_200);
     let provider = cx.config().text("provider").and_then(|name| cx.workflow.providers.get(name));
-    provider.and_then(|provider| tokens(&provider.config)).map_or(step, |most| most.min(step))
+    limit_of(cx.config(), provider.map(|provider| &provider.config))
+}
+
+fn limit_of(step: &Config, provider: Option<&Config>) -> u32 {
+    let tokens = |config: &Config| config.integer("max-tokens").and_then(|tokens| u32::try_from(tokens).ok());
+    let step = tokens(step).unwrap_or(1_200);
+    provider.and_then(tokens).map_or(step, |most| most.min(step))
+}
+
+/// What the engine sets aside for one text at least: its longest answer, and a question that is never empty. As `engine::spend` counts.
+pub fn least_spend(config: &Config, line: &[&Provider]) -> Option<LeastSpend> {
+    const QUESTION: u64 = 64;
+    let paid = line.iter().filter(|provider| provider.kind != "template");
+    let answer = u64::from(limit_of(config, line.first().map(|provider| &provider.config)));
+    let money: Option<Vec<Money>> = paid.clone().map(|provider| Some(prices::of(provider)?.of(QUESTION, 0, answer))).collect();
+    paid.clone().next()?;
+    Some(LeastSpend {
+        tokens: (QUESTION + answer) as i64,
+        money: money.and_then(|prices| prices.into_iter().max_by_key(|price| price.micros)),
+    })
 }
 
 /// Words that surely fit: 1,000 tokens are about 750 English words, less marks, links and citations. In tens.
@@ -275,11 +293,36 @@ pub fn prompt_digest(generate: &Generate) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Scalar;
 
     #[test]
     fn the_first_heading_is_the_title() {
         assert_eq!(title_of("intro\n# A title #\n\n## More"), Some("A title".to_owned()));
         assert_eq!(title_of("## only a section"), None);
         assert_eq!(title_of("#\n"), None);
+    }
+
+    #[test]
+    fn what_is_set_aside_at_least_is_the_longest_answer_and_a_short_question() {
+        let node = |name: &'static str, tokens: i64| Config {
+            name: name.into(),
+            args: [Scalar::Integer(tokens)].into(),
+            ..Config::default()
+        };
+        let price = ["input", "output"].map(|name| (name.to_owned(), Scalar::Number(10.0))).into();
+        let price = Config { name: "price".into(), props: price, ..Config::default() };
+        let provider = |kind: &str, children: Vec<Config>| Provider {
+            name: "drafter".to_owned(),
+            kind: kind.to_owned(),
+            config: Config { children, ..Config::default() },
+        };
+        let step = Config { children: vec![node("max-tokens", 900)], ..Config::default() };
+        let (model, composer) = (provider("openai-chat", vec![node("max-tokens", 500), price]), provider("template", Vec::new()));
+        let unknown = provider("openai-chat", Vec::new());
+        let usd = |micros| Some(Money { currency: "usd".to_owned(), micros });
+        assert_eq!(least_spend(&step, &[&model]), Some(LeastSpend { tokens: 564, money: usd(5_640) }));
+        assert_eq!(least_spend(&step, &[&composer, &model]), Some(LeastSpend { tokens: 964, money: usd(9_640) }));
+        assert_eq!(least_spend(&step, &[&model, &unknown]), Some(LeastSpend { tokens: 564, money: None }));
+        assert_eq!(least_spend(&step, &[&composer]), None);
     }
 }

@@ -32,7 +32,8 @@ pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
     if args.fix {
         let mended = mended(&files, &name, crate::builtin::registry(), |finding| wanted(finding, args));
         write(&mended.changes, &folder, args, output)?;
-        fixed = mended.fixed;
+        let typed = |fix: Fixed| Fixed { file: project::typed_name(&fix.file, &path), ..fix };
+        fixed = mended.fixed.into_iter().map(typed).collect();
         if !args.diff {
             compiled = mended.compiled;
         }

@@ -6,6 +6,7 @@ mod client_os;
 mod door_limits;
 mod duplicate_channel;
 mod ends;
+mod exceeded_cap;
 mod generation_without_source;
 mod idle_feedback;
 mod late_nudge;
@@ -62,6 +63,7 @@ const RULES: &[Rule] = &[
     no_way_back::rule,
     uncapped_generator::rule,
     unreachable_cap::rule,
+    exceeded_cap::rule,
     budget::rule,
     mixed_currencies::rule,
     idle_feedback::rule,

@@ -16,7 +16,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
         for (cap, span) in step.caps.iter().filter(|(cap, _)| cap.unit != CapUnit::Pieces) {
             let is_above = |(other, _): &&(Cap, Span)| other.unit == cap.unit && other.per == cap.per && other.most < cap.most;
             if let Some((other, place)) = cx.sketch.caps.iter().find(is_above) {
-                let (own, whole) = (amount(cap), amount(other));
+                let (own, whole) = (amount(&cap.unit, cap.most), amount(&other.unit, other.most));
                 let message = format!("a cap of {own} a {} can never be reached", cap.per);
                 sink.push(
                     Diagnostic::warning("loop::unreachable-cap", message)
@@ -41,15 +41,16 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
 }
 
 /// An amount as people write it.
-fn amount(cap: &Cap) -> String {
-    match &cap.unit {
-        CapUnit::Money(currency) => format!("{} {currency}", cap.most as f64 / 1e6),
-        CapUnit::Tokens => format!("{} tokens", cap.most),
-        CapUnit::Pieces | CapUnit::Sends => cap.most.to_string(),
+pub(super) fn amount(unit: &CapUnit, most: i64) -> String {
+    match unit {
+        CapUnit::Money(currency) => format!("{} {currency}", most as f64 / 1e6),
+        CapUnit::Tokens => format!("{most} tokens"),
+        CapUnit::Pieces | CapUnit::Sends => most.to_string(),
     }
 }
 
-fn pieces(step: &StepSketch) -> impl Iterator<Item = (i64, Window, Span)> {
+/// The caps of a step on pieces.
+pub(super) fn pieces(step: &StepSketch) -> impl Iterator<Item = (i64, Window, Span)> {
     step.caps.iter().filter(|(cap, _)| cap.unit == CapUnit::Pieces).map(|(cap, span)| (cap.most, cap.per, *span))
 }
 
@@ -78,7 +79,7 @@ fn reach(cx: &CheckContext<'_>, step: &StepSketch, per: Window, every: Option<Du
 }
 
 /// How often a smaller window opens inside a larger one at most, by the calendar and by the schedule.
-fn fits(small: Window, large: Window, every: Option<Duration>) -> Option<i64> {
+pub(super) fn fits(small: Window, large: Window, every: Option<Duration>) -> Option<i64> {
     let days = |window: Window| match window {
         Window::Cycle => None,
         Window::Day => Some(1),

@@ -181,7 +181,7 @@ fn given(child: Node<'_>, param: &Param, outer: Option<&Scope<'_>>, sink: &mut V
             Diagnostic::error("loop::missing-argument", format!("`{}` needs a value", param.name))
                 .at(child.head_span(), format!("expected {} here", param.expected()))
                 .help(match param.about.is_empty() {
-                    true => "add it".to_owned(),
+                    true => format!("write {} behind it", param.expected()),
                     false => param.about.clone(),
                 }),
         ),

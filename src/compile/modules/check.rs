@@ -240,10 +240,10 @@ fn tried(number: usize, at: usize, library: &mut Library<'_>, sink: &mut Vec<Dia
     let (tree, _) = syntax::read(EXPANDED, &writer.text);
     let known = library.sources.len();
     let mut findings = Vec::new();
-    if let Some(mut sketch) = frame::read(&tree, library.registry, &one_after_another, &mut findings) {
+    if let Some(mut sketch) = frame::read(&tree, library.registry, &one_after_another, None, &mut findings) {
         resolve::Resolver::new(library.files, &library.root, library.sources, &mut findings).resolve(&mut sketch);
         flow::flow(&mut sketch, library.registry, &mut findings);
-        lower::checked(sketch, &library.root, &mut findings);
+        lower::checked(&mut sketch, &library.root, false, &mut findings);
     }
     let map = &writer.map;
     let own = library.modules[number].file;

@@ -6,11 +6,12 @@ use crate::base::files::Files;
 use crate::diag::Sources;
 use crate::step::Registry;
 use crate::syntax::Tree;
+use std::rc::Rc;
 
 /// A module under the name that stands before the dot.
 pub struct Known {
     pub alias: String,
-    pub module: Module,
+    pub module: Rc<Module>,
     /// Its file, as the compiler names it: relative to where the workflow's own path is relative to, or below [`super::stdlib::ROOT`].
     pub path: String,
     pub text: std::sync::Arc<str>,
@@ -27,12 +28,11 @@ pub fn known(tree: &Tree, files: &dyn Files, folder: &str, registry: &Registry) 
         let loaded = library.load(&used, None, &mut sink);
         aliases.add(&used, loaded, &mut sink);
     }
-    let mut modules: Vec<Option<Module>> = std::mem::take(&mut library.modules).into_iter().map(Some).collect();
+    let modules: Vec<Rc<Module>> = std::mem::take(&mut library.modules).into_iter().map(Rc::new).collect();
     drop(library);
     let mut found = Vec::new();
     for (alias, number) in aliases.modules {
-        // A module that is used under two names is found under the first.
-        let Some(module) = number.and_then(|number| modules.get_mut(number)?.take()) else { continue };
+        let Some(module) = number.and_then(|number| modules.get(number)).map(Rc::clone) else { continue };
         if let Some(source) = sources.get(module.file) {
             found.push(Known { alias, path: source.name.clone(), text: source.text.clone(), module });
         }

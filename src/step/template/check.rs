@@ -3,7 +3,7 @@
 //! The walk follows the scopes of Handlebars: `{{#each}}` and `{{#with}}` open one, `../` leaves it, `as |name|` names it.
 
 use super::helpers::{self, HELPERS, Takes};
-use super::{TemplateProblem, offset, read};
+use super::{TemplateProblem, offset, read_on};
 use crate::diag::nearest;
 use crate::model::GoodKind;
 use crate::step::fields::{self, Type};
@@ -13,12 +13,10 @@ use std::ops::Range;
 
 /// Everything that is wrong with a template in a step that takes these kinds, in the order of the text.
 pub fn check(text: &str, takes: &[GoodKind]) -> Vec<TemplateProblem> {
-    let template = match read(text) {
-        Ok(template) => template,
-        Err(problem) => return vec![problem],
-    };
+    let (template, problems) = read_on(text);
+    let Some((template, kept)) = template else { return problems };
     let root = Scope { kind: Kind::Root, names: BTreeMap::new(), loops: false };
-    let mut checker = Checker { text, variables: fields::template_variables(takes), scopes: vec![root], problems: Vec::new() };
+    let mut checker = Checker { text: &kept, variables: fields::template_variables(takes), scopes: vec![root], problems };
     checker.template(&template);
     checker.problems.sort_by_key(|problem| (problem.range.start, problem.range.end));
     checker.problems.dedup();
@@ -498,6 +496,20 @@ mod tests {
                 ],
             ),
             ("{{/if}}", vec!["{{/if}}: `{{/if}}` closes nothing | open it with `{{#if …}}` before"]),
+            (
+                "é{{> head}}{{}}{{brief.titel}}{{#*inline \"x\"}}{{brief.ct}}{{/inline}}{{#> lay}}{{uper brief.title}}{{/lay}}{{#if brief.scor}}",
+                vec![
+                    "{{> head}}: templates have no partials | write the text here instead",
+                    "{{}}: this tag is empty | name a variable, such as `{{brief.title}}`",
+                    "titel: `brief` has no `titel` | did you mean `title`?",
+                    "{{#*inline \"x\"}}: templates have no decorators | write the text here instead",
+                    "ct: `brief` has no `ct` | did you mean `cta`?",
+                    "{{#> lay}}: templates have no partials | write the text here instead",
+                    "uper: unknown helper `uper` | did you mean `upper`?",
+                    "{{#if brief.scor}}: this `{{#if}}` is not closed | end it with `{{/if}}`",
+                    "scor: `brief` has no `scor` | did you mean `score`?",
+                ],
+            ),
             ("{{outline.text}}", vec!["outline: there is no `outline` here | there is `brief`, `now` and `os`"]),
         ] {
             assert_eq!(found(text, GoodKind::Brief), expected, "{text}");

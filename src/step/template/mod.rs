@@ -70,20 +70,35 @@ pub fn render(text: &str, data: &Value) -> Result<String, TemplateError> {
     Ok(String::from_utf8_lossy(&output.0).into_owned())
 }
 
-/// The parsed template, after the limits that keep its reader from overflowing a stack.
+/// The parsed template, after the limits that keep its reader from overflowing a stack; or the first thing that is wrong with it.
 fn read(text: &str) -> Result<handlebars::Template, TemplateProblem> {
-    if text.len() > LONGEST {
-        return Err(TemplateProblem::new(LONGEST..text.len(), "the template is longer than 256 KiB"));
+    let (template, problems) = read_on(text);
+    match (problems.into_iter().next(), template) {
+        (None, Some((template, _))) => Ok(template),
+        (Some(problem), _) => Err(problem),
+        (None, None) => Err(TemplateProblem::new(0..text.len(), "the template cannot be read").help("write it in a simpler way")),
     }
-    tags::guard(text)?;
-    let read = std::panic::catch_unwind(|| handlebars::Template::compile(text));
-    match read {
-        Ok(Ok(template)) => Ok(template),
+}
+
+/// Everything that is wrong with the tags of a template, and the template without it as far as it can be read, with its text.
+fn read_on(text: &str) -> (Option<(handlebars::Template, String)>, Vec<TemplateProblem>) {
+    if text.len() > LONGEST {
+        let problem = TemplateProblem::new(LONGEST..text.len(), "the template is longer than 256 KiB");
+        return (None, vec![problem.help("keep what is the same in every piece in the Client OS")]);
+    }
+    let tags::Guarded { mut problems, text: kept } = tags::guard(text);
+    let Some(kept) = kept else { return (None, problems) };
+    match std::panic::catch_unwind(|| handlebars::Template::compile(&kept)) {
+        Ok(Ok(template)) => (Some((template, kept)), problems),
         Ok(Err(error)) => {
-            let at = error.pos().map_or(0, |(line, column)| offset(text, line, column));
-            Err(tags::syntax_problem(text, at, &error.reason().to_string()))
+            let at = error.pos().map_or(0, |(line, column)| offset(&kept, line, column));
+            problems.push(tags::syntax_problem(&kept, at, &error.reason().to_string()));
+            (None, problems)
         }
-        Err(_) => Err(TemplateProblem::new(0..text.len(), "the template cannot be read").help("write it in a simpler way")),
+        Err(_) => {
+            problems.push(TemplateProblem::new(0..text.len(), "the template cannot be read").help("write it in a simpler way"));
+            (None, problems)
+        }
     }
 }
 

@@ -17,55 +17,108 @@ struct Tag<'t> {
     inner: &'t str,
 }
 
-/// Checks limits, that every tag is closed, and that blocks close in order.
-pub(super) fn guard(text: &str) -> Result<(), TemplateProblem> {
-    let mut open: Vec<(String, Range<usize>)> = Vec::new();
-    for tag in scan(text)? {
+/// What is wrong with the tags of a template, and the template without what was wrong.
+pub(super) struct Guarded {
+    /// In the order of the text.
+    pub problems: Vec<TemplateProblem>,
+    /// The same text with spaces where a tag was wrong, and with the ends that blocks lacked: what stands in it stands where it stood.
+    /// `None` when it cannot be read even so.
+    pub text: Option<String>,
+}
+
+/// A block that waits for its end.
+struct Block {
+    name: String,
+    range: Range<usize>,
+    /// Its tags are taken out.
+    is_out: bool,
+}
+
+/// Checks limits, that every tag is closed, and that blocks close in order. A tag that cannot stand is told and taken out, so that the others
+/// are checked as well.
+pub(super) fn guard(text: &str) -> Guarded {
+    let mut guard = Guard { problems: Vec::new(), out: Vec::new(), open: Vec::new() };
+    let readable = scan(text).and_then(|tags| tags.into_iter().try_for_each(|tag| guard.tag(tag)));
+    let Guard { mut problems, out, open } = guard;
+    let mut ends = String::new();
+    for Block { name, range, .. } in open.into_iter().rev().filter(|block| !block.is_out && readable.is_ok()) {
+        ends.push_str(&format!("{{{{/{name}}}}}"));
+        problems.push(
+            TemplateProblem::new(range, format!("this `{{{{#{name}}}}}` is not closed"))
+                .help(format!("end it with `{{{{/{name}}}}}`")),
+        );
+    }
+    let is_readable = readable.is_ok();
+    problems.extend(readable.err());
+    problems.sort_by_key(|problem| problem.range.start);
+    let text = is_readable.then(|| {
+        let mut kept = text.as_bytes().to_vec();
+        out.into_iter().flatten().for_each(|at| kept[at] = b' ');
+        // Whole tags are taken out, so what is left is text.
+        String::from_utf8_lossy(&kept).into_owned() + &ends
+    });
+    Guarded { problems, text }
+}
+
+struct Guard {
+    problems: Vec<TemplateProblem>,
+    out: Vec<Range<usize>>,
+    open: Vec<Block>,
+}
+
+impl Guard {
+    /// Tells what is wrong with a tag, and takes it out.
+    fn out(&mut self, range: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.out.push(range.clone());
+        self.problems.push(TemplateProblem::new(range, message).help(help));
+    }
+
+    /// An error when nothing behind it can be made sense of.
+    fn tag(&mut self, tag: Tag<'_>) -> Result<(), TemplateProblem> {
         if tag.range.len() > LONGEST_TAG {
             return Err(TemplateProblem::new(tag.range, "this tag is too long").help("split it over several tags"));
         }
         depth(&tag)?;
         let first = tag.inner.chars().next();
-        let name: String = tag.inner.get(1..).unwrap_or("").trim_start().chars().take_while(|c| is_name(*c)).collect();
+        let named = tag.inner.trim_start_matches(['#', '/', '>', '*']).trim_start();
+        let name: String = named.chars().take_while(|c| is_name(*c)).collect();
         match first {
-            None => return Err(TemplateProblem::new(tag.range, "this tag is empty")),
-            Some('>') => {
-                return Err(TemplateProblem::new(tag.range, "templates have no partials").help("write the text here instead"));
-            }
-            Some('*') => return Err(TemplateProblem::new(tag.range, "templates have no decorators")),
-            Some('#') if tag.inner.starts_with("#*") || tag.inner.starts_with("#>") => {
-                return Err(TemplateProblem::new(tag.range, "templates have no partials").help("write the text here instead"));
-            }
+            None => self.out(tag.range, "this tag is empty", "name a variable, such as `{{brief.title}}`"),
+            Some('>') => self.out(tag.range, "templates have no partials", "write the text here instead"),
+            Some('*') => self.out(tag.range, "templates have no decorators", "write the text here instead"),
             Some('#') => {
-                open.push((name, tag.range.clone()));
-                if open.len() > DEEPEST_BLOCKS {
+                let is_partial = tag.inner.starts_with("#>");
+                let is_out = is_partial || tag.inner.starts_with("#*");
+                self.open.push(Block { name, range: tag.range.clone(), is_out });
+                if self.open.len() > DEEPEST_BLOCKS {
                     return Err(TemplateProblem::new(tag.range, "the blocks are nested too deeply"));
                 }
+                if is_out {
+                    let message = if is_partial { "templates have no partials" } else { "templates have no decorators" };
+                    self.out(tag.range, message, "write the text here instead");
+                }
             }
-            Some('/') => match open.pop() {
-                Some((opened, _)) if opened == name || name.is_empty() => {}
-                Some((opened, at)) => {
-                    let message = format!("`{{{{#{opened}}}}}` is closed by `{{{{/{name}}}}}`");
-                    return Err(TemplateProblem::new(at.start..tag.range.end, message)
-                        .help(format!("write `{{{{/{opened}}}}}` before it")));
+            Some('/') => match self.open.pop() {
+                Some(block) if block.is_out => self.out.push(tag.range),
+                Some(block) if block.name == name || name.is_empty() => {}
+                Some(block) => {
+                    let message = format!("`{{{{#{}}}}}` is closed by `{{{{/{name}}}}}`", block.name);
+                    return Err(TemplateProblem::new(block.range.start..tag.range.end, message)
+                        .help(format!("write `{{{{/{}}}}}` before it", block.name)));
                 }
                 None => {
                     let message = format!("`{{{{/{name}}}}}` closes nothing");
-                    return Err(TemplateProblem::new(tag.range, message).help(format!("open it with `{{{{#{name} …}}}}` before")));
+                    self.out(tag.range, message, format!("open it with `{{{{#{name} …}}}}` before"));
                 }
             },
             _ => {
                 let is_else = tag.inner == "^" || tag.inner == "else" || tag.inner.starts_with("else ");
-                if is_else && open.is_empty() {
-                    return Err(TemplateProblem::new(tag.range, "`{{else}}` stands outside of a block"));
+                if is_else && self.open.is_empty() {
+                    self.out(tag.range, "`{{else}}` stands outside of a block", "write it between `{{#if …}}` and `{{/if}}`");
                 }
             }
         }
-    }
-    match open.pop() {
-        Some((name, range)) => Err(TemplateProblem::new(range, format!("this `{{{{#{name}}}}}` is not closed"))
-            .help(format!("end it with `{{{{/{name}}}}}`"))),
-        None => Ok(()),
+        Ok(())
     }
 }
 

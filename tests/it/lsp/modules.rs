@@ -193,7 +193,7 @@ fn what_a_module_exports_is_found_and_renamed_over_files() {
         ("w.kdl", WORKFLOW, "rivals.prices", 9, "costs", "built in"),
         ("voice.kdl", MODULE, "step \"press\"", 7, "The Press", "small letters"),
         ("voice.kdl", MODULE, "param \"address\"", 8, "team", "another parameter"),
-        ("voice.kdl", MODULE, "from \"feed\"", 7, "wire", "by hand"),
+        ("voice.kdl", MODULE, "from \"feed\"", 7, "joined", "another step"),
     ] {
         let mut params = client.at(name, at(text, word, further));
         params["newName"] = json!(new);
@@ -223,5 +223,143 @@ fn a_module_has_an_outline_and_any_damage_leaves_the_server_alive() {
         }
         cut += 17;
     }
+    assert_eq!(client.quit(), 0);
+}
+
+const LOOP: &str = r#"workflow "w" phase=1 {
+    use "./voice.kdl"
+    use "./outer.kdl"
+    intelligence {
+        voice.press "p" { address "https://example.com/feed" }
+        outer.both "two" { also "p" }
+    }
+    learning {
+        report "r" { from "p" "p:feed" "two:papers:feed" "two:papers" }
+    }
+}
+"#;
+
+const OUTER: &str = r#"module "acme/outer" version="1.0.0" {
+    about "What is said elsewhere, and more."
+    use "./voice.kdl"
+    step "both" {
+        about "What the press says, with something else."
+        param "also" type="step" { about "What else." }
+        result "all"
+        voice.press "papers" { address "https://example.com/papers" }
+        aggregate "all" { from "papers" (param)"also" }
+    }
+}
+"#;
+
+const TESTS: &str = r#"test "t" {
+    workflow "w.kdl"; at "2024-07-01 06:00"
+    expect "p:feed" count=0
+    expect "two:papers:feed" count=0
+    expect "two" count=0
+}
+"#;
+
+/// Where a name is meant, as `file:line:column` from 1.
+fn meant(client: &mut Client, name: &str, position: (usize, usize)) -> Vec<String> {
+    let mut params = client.at(name, position);
+    params["context"] = json!({"includeDeclaration": true});
+    let found = client.ask("textDocument/references", params);
+    let told = |place: &Value| {
+        let file = place["uri"].as_str().and_then(|uri| uri.rsplit('/').next()).unwrap_or_default().to_owned();
+        let start = &place["range"]["start"];
+        format!("{file}:{}:{}", start["line"].as_u64().unwrap_or(0) + 1, start["character"].as_u64().unwrap_or(0) + 1)
+    };
+    let mut all: Vec<String> = found.as_array().into_iter().flatten().map(told).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_step_inside_a_module_is_found_and_renamed_wherever_it_is_reached() {
+    let place = Place::empty();
+    let files = [("voice.kdl", MODULE), ("outer.kdl", OUTER), ("w.kdl", LOOP), ("w.test.kdl", TESTS)];
+    files.iter().for_each(|(name, text)| place.write(name, text));
+    let mut client = Client::new(place);
+    // The file of tests and the outer module lie on the disk only.
+    client.open("w.kdl");
+    client.open("voice.kdl");
+    let feed = ["voice.kdl:8:17", "voice.kdl:9:36", "w.kdl:9:34", "w.kdl:9:52", "w.test.kdl:3:15", "w.test.kdl:4:24"];
+    for (name, text, word, further) in [
+        ("voice.kdl", MODULE, "source \"feed\"", 9),
+        ("voice.kdl", MODULE, "from \"feed\"", 7),
+        ("w.kdl", LOOP, "\"p:feed\"", 4),
+        ("w.kdl", LOOP, "two:papers:feed", 12),
+    ] {
+        assert_eq!(meant(&mut client, name, at(text, word, further)), feed, "{word}");
+        let found = client.ask("textDocument/definition", client.at(name, at(text, word, further)));
+        assert_eq!(
+            (&found[0]["uri"], &found[0]["range"]["start"]["line"]),
+            (&json!(client.uri("voice.kdl")), &json!(7)),
+            "{word}"
+        );
+    }
+    // The use inside the other module, and a use of the workflow itself with the parameter that names it.
+    let papers = ["outer.kdl:8:22", "outer.kdl:9:33", "w.kdl:9:45", "w.kdl:9:63", "w.test.kdl:4:17"];
+    assert_eq!(meant(&mut client, "w.kdl", at(LOOP, "two:papers:feed", 6)), papers);
+    let own = ["w.kdl:5:22", "w.kdl:6:34", "w.kdl:9:28", "w.kdl:9:32", "w.test.kdl:3:13"];
+    assert_eq!(meant(&mut client, "w.kdl", at(LOOP, "from \"p\"", 6)), own);
+    // Renamed from either side, everything stays sound together.
+    let mut texts: Vec<(&str, String)> = files.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+    for (name, word, further, new, count) in [
+        ("w.kdl", "two:papers:feed", 12, "wire", 6),
+        ("voice.kdl", "from \"wire\"", 7, "stream", 6),
+        ("w.kdl", "two:papers", 6, "sheets", 5),
+        ("w.kdl", "voice.press \"p\"", 13, "press", 5),
+    ] {
+        let text = texts.iter().find(|(other, _)| *other == name).map(|(_, text)| text.clone()).expect("one of them");
+        let mut params = client.at(name, at(&text, word, further));
+        params["newName"] = json!(new);
+        let edits = client.ask("textDocument/rename", params)["changes"].clone();
+        let mut seen = 0;
+        for (other, text) in &mut texts {
+            let Some(edits) = edits[client.uri(other)].as_array() else { continue };
+            seen += edits.len();
+            *text = applied(text, &Value::from(edits.clone()));
+            client.place.write(other, text.as_str());
+            if *other == "w.kdl" || *other == "voice.kdl" {
+                client.change(other, text);
+            }
+        }
+        assert_eq!(seen, count, "{word}: {edits}");
+        client.place.run("validate w.kdl").exit(0);
+        client.place.run("validate outer.kdl").exit(0);
+        client.place.run("validate w.test.kdl").exit(0);
+    }
+    assert!(texts[2].1.contains(r#"from "press" "press:stream" "two:sheets:stream" "two:sheets""#), "{}", texts[2].1);
+    assert!(texts[3].1.contains(r#"expect "two:sheets:stream""#), "{}", texts[3].1);
+    assert_eq!(client.quit(), 0);
+}
+
+#[test]
+fn what_uses_stand_for_is_offered_where_steps_are_named() {
+    let place = Place::empty();
+    [("voice.kdl", MODULE), ("outer.kdl", OUTER), ("w.kdl", LOOP), ("w.test.kdl", TESTS)]
+        .iter()
+        .for_each(|(name, text)| place.write(name, text));
+    let mut client = Client::new(place);
+    client.open("w.kdl");
+    let asked = |client: &mut Client, before: &str, after: &str| {
+        let text = LOOP.replacen(before, after, 1);
+        let offset = text.find('|').expect("a `|` marks the place");
+        let text = text.replacen('|', "", 1);
+        client.change("w.kdl", &text);
+        let answer = client.ask("textDocument/completion", client.at("w.kdl", super::client::place(&text, offset)));
+        let items = answer.get("items").unwrap_or(&answer).as_array().cloned().unwrap_or_default();
+        items.iter().filter_map(|item| Some(item["label"].as_str()?.to_owned())).collect::<Vec<_>>()
+    };
+    let found = asked(&mut client, "\"p:feed\"", "\"|\"");
+    for label in ["two", "p:feed"] {
+        assert!(found.iter().any(|found| found == label), "`{label}`: {found:?}");
+    }
+    assert!(!found.iter().any(|found| found == "p"), "it is named already: {found:?}");
+    // A parameter that is a step.
+    let found = asked(&mut client, "also \"p\"", "also \"|\"");
+    assert!(found.iter().any(|found| found == "p") && !found.iter().any(|found| found == "two"), "{found:?}");
     assert_eq!(client.quit(), 0);
 }
