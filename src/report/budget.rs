@@ -65,10 +65,11 @@ pub fn courses(scenario: &Scenario) -> Vec<String> {
         let course = &scenario.courses[at];
         let pad = " ".repeat(wide - course.name.chars().count());
         let spent = format!("{} {} spent", course.spend.currency, told(course.spend.units()));
+        let sign = if course.gain.expected >= 0.0 { "+" } else { "" };
         let mut line = match at {
-            0 => format!("{}{pad}  {spent}, {} {}", course.name, scenario.outcome, range(&course.outcome)),
+            0 => format!("{}{pad}  {} {}, {spent}", course.name, scenario.outcome, range(&course.outcome)),
             _ => format!(
-                "{}{pad}  {spent}, {} more than today, better in {:.0} of 100",
+                "{}{pad}  {sign}{} against today, better in {:.0} of 100, {spent}",
                 course.name,
                 range(&course.gain),
                 course.better * 100.0

@@ -71,7 +71,7 @@ fn a_budget_is_divided_and_its_futures_are_played() {
         "without any spend",
         "What `next` plays",
         "twice search",
-        "more than today, better in",
+        "against today, better in",
         "held-out periods were told with",
     ] {
         assert!(said.contains(part), "`{part}` is missing in {said}");

@@ -33,7 +33,7 @@ impl Held {
             Held::Lock => "locked",
             Held::Floor => "at its floor",
             Held::Ceiling => "at its ceiling",
-            Held::Change => "as far as it may move in one cycle",
+            Held::Change => "as far as `change` lets it",
             Held::Unknown => "kept, as its past says nothing about it",
         }
     }
