@@ -164,7 +164,7 @@ fn what_failed_in_any_cycle_is_listed_with_its_reason_and_tried_again_by_name_or
     place.run(&format!("run {FIRST} --approve-all")).exit(1);
     place.run(&format!("run {FIRST} --approve-all")).exit(1);
     let listed = place.run(&format!("retry {FIRST} --list")).exit(0);
-    let facts = place.run(&format!("retry {FIRST} --list --json")).exit(0).json()["failed"].clone();
+    let facts = place.run(&format!("retry {FIRST} --list --json")).exit(0).json()["retry-list"]["failed"].clone();
     let facts = crate::cli::place::list(&facts);
     let of = |cycle: u64| facts.iter().filter(|letter| letter["cycle"] == cycle).collect::<Vec<_>>();
     assert!(of(1).len() == 3 && !of(2).is_empty(), "{}", listed.told());
@@ -212,6 +212,6 @@ fn a_step_says_what_becomes_of_its_failures() {
             r#"publish "out" { from "channels" }"#,
             &format!(r#"publish "out" {{ from "channels"; on-failure {wrong} }}"#),
         );
-        assert!(place.run(&format!("validate {FIRST}")).exit(1).told().contains(code));
+        assert!(place.run(&format!("validate {FIRST}")).exit(3).told().contains(code));
     }
 }
