@@ -5,10 +5,10 @@ use super::outline::{MAX_TOKENS, PROVIDER, TEMPLATE};
 use super::sections::Sections;
 use super::{answer, writing};
 use crate::model::goods::{Brief, Draft, Outline, Revision};
-use crate::model::{Good, GoodKind, Layer};
+use crate::model::{Config, Good, GoodKind, Layer};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, Effort, KindSpec, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn, ValueType,
 };
 use serde_json::{Value, json};
 
@@ -70,6 +70,10 @@ times. What is still found goes to the next gate with the piece.",
 impl StepKind for DraftKind {
     fn spec(&self) -> &'static KindSpec {
         &SPEC
+    }
+
+    fn effort(&self, config: &Config, longest: u64) -> Effort {
+        Effort::of(1, writing::repairs_of(config), longest)
     }
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {

@@ -6,7 +6,7 @@
 use super::personal;
 use crate::base::{Digest, Hasher};
 use crate::model::goods::{Asset, Brief, Draft, Finding, Version, Writer};
-use crate::model::{Config, Good, Untrusted};
+use crate::model::{Config, Good, Provider, Untrusted};
 use crate::step::{FailureKind, Generate, Generated, Reply, Request, StepContext, StepError, fields, template};
 use serde_json::Value;
 
@@ -173,7 +173,12 @@ pub fn is_composer(cx: &StepContext<'_>) -> bool {
 
 /// How often a text is asked for again when its checks find something: `repair`, 2 unless the step says otherwise.
 pub fn repairs(cx: &StepContext<'_>) -> usize {
-    usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0)
+    usize::try_from(repairs_of(cx.config())).unwrap_or(0)
+}
+
+/// The same, of a configuration.
+pub fn repairs_of(config: &Config) -> u64 {
+    u64::try_from(config.integer("repair").unwrap_or(2)).unwrap_or(0)
 }
 
 /// Asks to mend what the checks found in `text`, which was the answer to `first`.
@@ -204,9 +209,13 @@ pub fn repair(cx: &StepContext<'_>, first: &Generate, text: &str, findings: &[Fi
 
 /// The longest answer in tokens that both the step and its provider allow.
 pub fn limit(cx: &StepContext<'_>) -> u32 {
+    longest(cx.config(), cx.config().text("provider").and_then(|name| cx.workflow.providers.get(name)))
+}
+
+/// The same, of a step's configuration and its provider.
+pub fn longest(config: &Config, provider: Option<&Provider>) -> u32 {
     let tokens = |config: &Config| config.integer("max-tokens").and_then(|tokens| u32::try_from(tokens).ok());
-    let step = tokens(cx.config()).unwrap_or(1_200);
-    let provider = cx.config().text("provider").and_then(|name| cx.workflow.providers.get(name));
+    let step = tokens(config).unwrap_or(1_200);
     provider.and_then(|provider| tokens(&provider.config)).map_or(step, |most| most.min(step))
 }
 
