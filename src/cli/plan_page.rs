@@ -5,7 +5,6 @@ use super::commands::plan::{Changes, Facts, Since};
 use super::project::Project;
 use crate::base::{Money, StepId};
 use crate::engine::{StepOutlook, Will};
-use crate::model::CapUnit;
 use crate::plan::Change;
 use crate::report::CycleState;
 use crate::report::expected::{Basis, Expected, StepExpected};
@@ -159,11 +158,18 @@ fn amounts(step: &StepExpected) -> String {
         parts.push(range(step.calls, most.calls, "model call"));
         parts.extend(step.tokens.filter(|tokens| *tokens > 0).map(|tokens| range(Some(tokens), most.tokens, "token")));
         parts.extend(money(step.cost.as_ref(), most.cost.as_ref()));
+        parts.extend(step.answer_tokens.and_then(|tokens| answers(tokens, step.answer_cost.as_ref())));
     }
     parts.extend(step.sends.map(|sends| range(Some(sends), most.sends, "send")));
     let or_more = if step.open_ended { ", or more: a change reaches it and no cap bounds it" } else { "" };
     let most = if step.basis == Basis::Caps { "at most " } else { "" };
     format!("{most}{}{or_more}", parts.join(", "))
+}
+
+/// `7,200 tokens of answers (USD 0.0720)`, where the questions are not known yet.
+fn answers(tokens: u64, cost: Option<&Money>) -> Option<String> {
+    let cost = cost.map_or_else(String::new, |cost| format!(" ({cost})"));
+    (tokens > 0).then(|| format!("{} of answers{cost}", number(Some(tokens), "token")))
 }
 
 fn together(expected: &Expected) -> String {
@@ -173,6 +179,7 @@ fn together(expected: &Expected) -> String {
         parts.push(range(Some(expected.tokens), up_to.tokens, "token"));
     }
     parts.extend(money(expected.cost.as_ref(), up_to.cost.as_ref()));
+    parts.extend(answers(expected.answer_tokens, expected.answer_cost.as_ref()));
     parts.push(range(Some(expected.sends), up_to.sends, "send"));
     let more = match (expected.incomplete, expected.open_ended) {
         (true, _) => ", and what is not known",
@@ -220,15 +227,7 @@ fn caps_text(facts: &Facts) -> String {
 
 /// `3 of 3 pieces left in 2024-W27; 2 expected`
 fn cap_words(cap: &CapView, expected: &Expected) -> String {
-    let amount = |value: i64| match &cap.unit {
-        CapUnit::Money(currency) => format!("{} {:.2}", currency.to_uppercase(), value as f64 / 1e6),
-        CapUnit::Pieces | CapUnit::Tokens | CapUnit::Sends => grouped(usize::try_from(value).unwrap_or(0)),
-    };
-    let unit = match &cap.unit {
-        CapUnit::Pieces => " pieces",
-        CapUnit::Tokens => " tokens",
-        CapUnit::Money(_) | CapUnit::Sends => "",
-    };
+    let (amount, unit) = (|value: i64| cap.amount(value), cap.unit_word());
     let left = (cap.most - cap.used).max(0);
     let expected = match expected.of_cap(cap) {
         Some((least, most)) => {

@@ -2,8 +2,9 @@
 
 use super::exit::Failure;
 use crate::report::style::{BAD, CODE, GOOD, TITLE, paint};
+use crate::stats::difference::{ChangeTag, Difference, group_diff_ops};
 use crate::world::save;
-use similar::{ChangeTag, TextDiff};
+use similar::udiff::UnifiedHunkHeader;
 use std::path::Path;
 
 /// Puts `new` in the place of `old`; see [`save::replace`].
@@ -18,20 +19,19 @@ pub fn create(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// A unified diff, with colour.
 pub fn diff(name: &str, old: &str, new: &str) -> String {
-    let diff = TextDiff::from_lines(old, new);
+    let diff = Difference::of_lines(old, new);
     let mut out = paint(TITLE, format!("--- {name}\n+++ {name}")) + "\n";
-    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        out.push_str(&paint(CODE, hunk.header()));
+    for hunk in group_diff_ops(diff.steps.clone(), 3).iter().filter(|hunk| !hunk.is_empty()) {
+        out.push_str(&paint(CODE, UnifiedHunkHeader::new(hunk)));
         out.push('\n');
-        for change in hunk.iter_changes() {
-            let line = change.value();
+        for (tag, line) in hunk.iter().flat_map(|step| diff.changes_of(step)) {
             let (text, newline) = match line.strip_suffix('\n') {
                 Some(text) => (text, "\n"),
                 None => (line, "\n\\ No newline at end of file\n"),
             };
             // What a terminal would obey is shown as a dot.
             let text = text.replace(|c: char| c.is_control() && !matches!(c, '\t' | '\r'), "·");
-            out.push_str(&match change.tag() {
+            out.push_str(&match tag {
                 ChangeTag::Delete => paint(BAD, format!("-{text}")),
                 ChangeTag::Insert => paint(GOOD, format!("+{text}")),
                 ChangeTag::Equal => format!(" {text}"),

@@ -3,17 +3,16 @@
 //! Lines without a change are left out but for one on each side, so that a long text shows what is new in it.
 
 use crate::report::style::{BAD, DIM, GOOD, paint, plain};
-use similar::{ChangeTag, TextDiff};
+use crate::stats::difference::{ChangeTag, Difference};
 
 /// The lines in which something changed, at most `width` columns wide; empty when nothing did.
 pub fn word_diff(old: &str, new: &str, width: usize) -> String {
     let mut lines: Vec<(bool, String)> = vec![(false, String::new())];
-    let diff = TextDiff::from_words(old, new);
-    let mut changes = diff.iter_all_changes().peekable();
-    while let Some(change) = changes.next() {
-        let (tag, mut run) = (change.tag(), change.value().to_owned());
-        while let Some(next) = changes.next_if(|next| next.tag() == tag) {
-            run.push_str(next.value());
+    let mut changes = Difference::of_words(old, new, None).changes().into_iter().peekable();
+    while let Some((tag, part)) = changes.next() {
+        let mut run = part.to_owned();
+        while let Some((_, next)) = changes.next_if(|(next, _)| *next == tag) {
+            run.push_str(next);
         }
         for (at, part) in run.split('\n').enumerate() {
             if at > 0 {

@@ -39,6 +39,8 @@ pub struct Guessed {
 pub struct Guess {
     /// By the section's own name, `Company` to `Pages`; lists have an element for each item.
     pub parts: BTreeMap<&'static str, Vec<Guessed>>,
+    /// What the company is called.
+    pub name: Option<Guessed>,
     /// Words that the texts come back to, the most frequent first.
     pub topics: Vec<Guessed>,
 }
@@ -55,7 +57,9 @@ const ASKING: [&str; 12] =
 pub fn guess(materials: &[Material]) -> Guess {
     let mut guess = Guess::default();
     for material in materials.iter().filter(|material| material.used == Use::Brand) {
+        name(material, &mut guess);
         sections(material, &mut guess);
+        never_said(material, &mut guess);
         links(material, &mut guess);
     }
     company(materials, &mut guess);
@@ -77,12 +81,85 @@ fn meaning(line: &str) -> Option<&'static str> {
     let more = |name: &str| match name.to_lowercase().as_str() {
         "our company" | "about us" | "the company" | "our story" | "mission" => Some("Company"),
         "our voice" | "how we sound" | "how we write" | "writing style" | "style" => Some("Voice"),
-        "our audience" | "customers" | "our customers" | "who it is for" | "target audience" => Some("Audience"),
+        "our audience"
+        | "ideal customer"
+        | "ideal customers"
+        | "ideal customer profile"
+        | "icp"
+        | "who we help"
+        | "customers"
+        | "our customers"
+        | "who it is for"
+        | "target audience" => Some("Audience"),
         "our services" | "what we do" | "what we offer" | "features" | "solutions" => Some("Services"),
+        "call to action" | "cta" | "next step" => Some("Calls to action"),
         "words we avoid" | "avoid" | "do not say" | "don't say" | "we never say" | "banned words" => Some("Forbidden phrases"),
         _ => None,
     };
     short.then(|| known(name).or_else(|| more(name))).flatten()
+}
+
+/// `Voice: calm and plain`: a name that means a part, and what is said of it behind a colon.
+fn labelled(line: &str) -> Option<(&'static str, Vec<String>)> {
+    let (label, said) = line.trim().trim_start_matches(['-', '*', ' ']).split_once(':')?;
+    let meant = meaning(label.trim_matches(['*', '_', ' ']))?;
+    let said = said.trim().trim_start_matches(['*', '_']).trim();
+    // `http://…` and a heading with a colon say nothing behind it.
+    if said.is_empty() || said.starts_with("//") {
+        return None;
+    }
+    let is_list = matches!(meant, "Services" | "Forbidden phrases") && !said.trim_end_matches('.').contains(". ");
+    let parts = |said: &str| said.trim_end_matches('.').split([',', ';']).map(|part| format!("- {}", unquoted(part))).collect();
+    Some((meant, if is_list { parts(said) } else { vec![said.to_owned()] }))
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim().trim_matches(['"', '“', '”', '„', '‘', '’', '\'', '«', '»'])
+}
+
+/// The company's name: the first heading of a brand text, or a page's title, without what kind of document it is.
+fn name(material: &Material, guess: &mut Guess) {
+    const KINDS: [&str; 8] = [
+        " brand book",
+        " brand guidelines",
+        " brand guide",
+        " style guide",
+        " brand context",
+        " tone of voice",
+        " brand",
+        " client os",
+    ];
+    if guess.name.is_some() {
+        return;
+    }
+    let first = material.text.lines().map(str::trim).find(|line| !line.is_empty());
+    let heading = first.filter(|line| line.starts_with("# ") || !line.ends_with(['.', ':', '!', '?']));
+    let said = material.title.as_deref().or(heading).unwrap_or_default();
+    let said = one_line(said.trim_start_matches('#'));
+    let end = [" | ", " – ", " — ", " - ", ": "].iter().filter_map(|mark| said.find(mark)).min().unwrap_or(said.len());
+    let said = &said[..end];
+    let lower = said.to_lowercase();
+    let end = KINDS.iter().find(|kind| lower.ends_with(*kind)).map_or(said.len(), |kind| said.len() - kind.len());
+    let said = said.get(..end).unwrap_or_default().trim();
+    let words = said.split_whitespace().count();
+    if (1..=5).contains(&words) && said.len() <= 60 && meaning(said).is_none() && said.chars().any(char::is_alphabetic) {
+        guess.name = Some(Guessed { text: said.to_owned(), source: material.source.clone() });
+    }
+}
+
+/// Phrases in quotation marks in a sentence that says that they are never used: `We never say "game changer"`.
+fn never_said(material: &Material, guess: &mut Guess) {
+    const NEVER: [&str; 8] =
+        ["never say", "never use", "never write", "do not say", "don't say", "don’t say", "do not use", "avoid"];
+    for sentence in material.text.split(['.', '\n']) {
+        let lower = sentence.to_lowercase();
+        let Some(at) = NEVER.iter().filter_map(|never| lower.find(never)).min() else { continue };
+        let Some(rest) = sentence.get(at..) else { continue };
+        let marked: Vec<&str> = rest.split(['"', '“', '”', '„', '«', '»']).skip(1).step_by(2).collect();
+        let phrases = marked.into_iter().map(str::trim).filter(|phrase| (1..=6).contains(&phrase.split_whitespace().count()));
+        let guessed = phrases.map(|phrase| Guessed { text: phrase.to_owned(), source: material.source.clone() });
+        guess.parts.entry("Forbidden phrases").or_default().extend(guessed);
+    }
 }
 
 fn sections(material: &Material, guess: &mut Guess) {
@@ -91,6 +168,9 @@ fn sections(material: &Material, guess: &mut Guess) {
     for line in material.text.lines() {
         if let Some(meant) = meaning(line) {
             part = Some(meant);
+        } else if let Some((meant, said)) = labelled(line) {
+            found.entry(meant).or_default().extend(said);
+            part = None;
         } else if line.trim_start().starts_with('#') {
             part = None;
         } else if let Some(part) = part {
@@ -212,8 +292,14 @@ fn topics(materials: &[Material], guess: &mut Guess) {
 fn paragraphs(text: &str) -> impl Iterator<Item = String> + '_ {
     let text = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---")).map_or(text, |(_, body)| body);
     text.split("\n\n")
-        .filter(|part| !part.trim_start().starts_with(['#', '-', '*', '|', '>', '`', '<', '!']))
-        .map(one_line)
+        // A heading may stand right above its text, and what a label says belongs to another part.
+        .map(|part| {
+            let is_text =
+                |line: &&str| !line.trim_start().starts_with('#') && labelled(line).is_none() && meaning(line).is_none();
+            part.lines().filter(is_text).collect::<Vec<_>>().join("\n")
+        })
+        .filter(|part| !part.trim_start().starts_with(['-', '*', '|', '>', '`', '<', '!']))
+        .map(|part| one_line(&part))
         .filter(|part| !part.is_empty())
 }
 
@@ -252,6 +338,19 @@ mod tests {
         assert_eq!(part(&guess, "Calls to action"), ["[Book a time](https://acme.example/book)"]);
         assert_eq!(part(&guess, "Pages"), ["[Pricing](https://acme.example/pricing)"]);
         assert_eq!(part(&guess, "Company"), ["Acme helps small software teams run what they build every day."]);
+    }
+
+    #[test]
+    fn a_text_with_labels_instead_of_headings_is_understood() {
+        let text = "# Brightwater brand guide\nWe help small clinics see which appointment reminders work.\nVoice: calm, plain, no hype. We never say \"game-changer\" or “revolutionary”.\n**Our services:** reminder audits, no-show reports\nCall to action: Book a 20-minute audit.\nIdeal customer: practice managers of small clinics.\nSee http://a.example/: a page.\n";
+        let guess = guess(&[material(text, Use::Brand)]);
+        assert_eq!(guess.name.as_ref().map(|name| name.text.as_str()), Some("Brightwater"));
+        assert_eq!(part(&guess, "Voice"), ["calm, plain, no hype. We never say \"game-changer\" or “revolutionary”."]);
+        assert_eq!(part(&guess, "Services"), ["reminder audits", "no-show reports"]);
+        assert_eq!(part(&guess, "Calls to action"), ["Book a 20-minute audit."]);
+        assert_eq!(part(&guess, "Audience"), ["practice managers of small clinics."]);
+        assert_eq!(part(&guess, "Forbidden phrases"), ["game-changer", "revolutionary"]);
+        assert!(part(&guess, "Company")[0].starts_with("We help small clinics see which appointment reminders work. See"));
     }
 
     #[test]

@@ -112,11 +112,14 @@ impl Drawer {
             let (paint, plain) = if self.style.color { ("\u{1b}[36m", "\u{1b}[0m") } else { ("", "") };
             out.push_str(&format!("  {paint}{word}:{plain} {}\n", wrap(&text, word.len() + 4, word.len() + 4, self.style.width)));
         };
-        if let Some(help) = &diagnostic.help {
+        // What the fix does is not said twice.
+        let fix = diagnostic.fix.as_ref().map(|fix| fix.title.as_str());
+        if let Some(help) = diagnostic.help.as_deref().filter(|help| Some(*help) != fix) {
             line("help", help);
         }
-        if let Some(fix) = &diagnostic.fix {
-            line("fix", &format!("{} (`validate --fix`)", fix.title));
+        if let Some(fix) = fix {
+            let command = if diagnostic.code.starts_with("check::") { "check" } else { "validate" };
+            line("fix", &format!("{fix} (`{command} --fix`)"));
         }
     }
 
@@ -149,6 +152,21 @@ mod tests {
 
     fn drawn(diagnostic: Diagnostic, text: &str) -> String {
         render(&[diagnostic], &sources(text), &Style::default())
+    }
+
+    #[test]
+    fn a_fix_is_said_once_with_the_command_that_applies_it() {
+        let one = |code: &'static str, help: &str| {
+            let found = Diagnostic::warning(code, "m").at(at(0, 1), "here").help(help).fix("write “b”", at(0, 1), "b");
+            drawn(found, "a\n").lines().filter(|line| line.starts_with("  ")).map(str::to_owned).collect::<Vec<_>>().join("|")
+        };
+        assert!(
+            one("check::voice", "write “b”").ends_with("|  fix: write “b” (`check --fix`)"),
+            "{}",
+            one("check::voice", "write “b”")
+        );
+        assert!(!one("check::voice", "write “b”").contains("help:"));
+        assert!(one("loop::unknown-node", "look").ends_with("|  help: look|  fix: write “b” (`validate --fix`)"));
     }
 
     #[test]

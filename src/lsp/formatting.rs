@@ -2,11 +2,11 @@
 
 use super::documents::Source;
 use crate::diag::FileId;
+use crate::stats::difference::{DiffOp, Difference};
 use crate::syntax;
 use lsp_types::TextEdit;
-use similar::{DiffOp, TextDiff};
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A text in which so much differs is rather replaced as a whole than compared for longer than this.
 const LONGEST: Duration = Duration::from_millis(200);
@@ -30,9 +30,9 @@ pub fn edits_in(source: &Source, range: Range<usize>) -> Option<Vec<TextEdit>> {
 pub fn between(source: &Source, after: &str) -> Vec<TextEdit> {
     let before: Vec<&str> = source.text.split_inclusive('\n').collect();
     let lines: Vec<&str> = after.split_inclusive('\n').collect();
-    let diff = TextDiff::configure().timeout(LONGEST).diff_slices(&before, &lines);
+    let diff = Difference::between(before, lines, Some(Instant::now() + LONGEST));
     let starts: Vec<usize> = std::iter::once(0)
-        .chain(before.iter().scan(0, |at, line| {
+        .chain(diff.before.iter().scan(0, |at, line| {
             *at += line.len();
             Some(*at)
         }))
@@ -40,9 +40,9 @@ pub fn between(source: &Source, after: &str) -> Vec<TextEdit> {
     let edit = |op: &DiffOp| {
         let (old, new) = (op.old_range(), op.new_range());
         let range = source.lines.range(&source.text, starts[old.start]..starts[old.end]);
-        TextEdit { range, new_text: lines[new].concat() }
+        TextEdit { range, new_text: diff.after[new].concat() }
     };
-    diff.ops().iter().filter(|op| !matches!(op, DiffOp::Equal { .. })).map(edit).collect()
+    diff.steps.iter().filter(|op| !matches!(op, DiffOp::Equal { .. })).map(edit).collect()
 }
 
 #[cfg(test)]

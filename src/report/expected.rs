@@ -9,11 +9,13 @@
 //! what can come through to it.
 
 use crate::base::{CycleNo, Money, StepId, TaskId};
+use crate::builtin::common::prices;
+use crate::builtin::production::writing;
 use crate::engine::{Carry, Entry, Reruns};
-use crate::model::{CapUnit, Scalar, Step, Workflow};
+use crate::model::{CapUnit, Provider, Scalar, Step, Workflow};
 use crate::plan::CyclePlan;
 use crate::report::view::CapView;
-use crate::step::{KindSpec, Mode, Registry, Reply};
+use crate::step::{Effort, KindSpec, Mode, Registry, Reply};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +44,10 @@ pub struct StepExpected {
     /// None when no price is known.
     pub cost: Option<Money>,
     pub sends: Option<u64>,
+    /// Tokens of all answers at most, and what they cost where a price is known. Only with [`Basis::Caps`]: before the first cycle
+    /// nobody knows how long a question will be, but answers have an end.
+    pub answer_tokens: Option<u64>,
+    pub answer_cost: Option<Money>,
     /// It writes without a model.
     pub by_template: bool,
     /// What it may come to because of a change, here or in a step before it; None when the numbers above are the whole estimate.
@@ -70,6 +76,9 @@ pub struct Expected {
     pub calls: u64,
     pub tokens: u64,
     pub cost: Option<Money>,
+    /// Answers of steps that have not run yet, at most.
+    pub answer_tokens: u64,
+    pub answer_cost: Option<Money>,
     pub sends: u64,
     /// Some step has [`Basis::Unknown`], so that the sums are too small.
     pub incomplete: bool,
@@ -127,15 +136,16 @@ impl Expected {
         for at in &plan.order {
             let step = &evidence.workflow.steps[*at];
             let Some(kind) = evidence.registry.find(&step.verb, step.connector.as_deref()) else { continue };
-            let most = flow.through(step, kind.spec());
+            let effort = kind.effort(&step.config, longest_answer(evidence.workflow, step));
+            let most = flow.through(step, kind.spec(), effort.gives);
             let Reruns { after, .. } = evidence.reruns;
             let own = evidence.changed.contains(&step.id) || evidence.reruns.of(&step.id).is_some() || after.contains(&step.id);
             // The open cycle keeps the version that it began with.
             if evidence.under_way.is_empty() && (own || step.from.iter().any(|wire| reached.contains(&wire.from))) {
                 reached.insert(&step.id);
             }
-            if kind.spec().generates || kind.spec().publishes {
-                expected.add(one(evidence, step, kind.spec(), most, used.get(&step.id), reached.contains(&step.id)));
+            if effort.calls > 0 || kind.spec().publishes {
+                expected.add(one(evidence, step, (kind.spec(), effort), most, used.get(&step.id), reached.contains(&step.id)));
             }
         }
         expected.up_to();
@@ -165,6 +175,8 @@ impl Expected {
         self.tokens += step.tokens.unwrap_or(0);
         self.sends += step.sends.unwrap_or(0);
         self.cost = sum(self.cost.take(), step.cost.clone());
+        self.answer_tokens += step.answer_tokens.unwrap_or(0);
+        self.answer_cost = sum(self.answer_cost.take(), step.answer_cost.clone());
         self.incomplete |= step.basis == Basis::Unknown;
         self.open_ended |= step.open_ended;
         self.steps.push(step);
@@ -223,7 +235,7 @@ struct Flow<'a> {
 
 impl Flow<'_> {
     /// The most pieces that this step is asked to work on; None for any number.
-    fn through(&mut self, step: &Step, spec: &KindSpec) -> Option<u64> {
+    fn through(&mut self, step: &Step, spec: &KindSpec, gives: u64) -> Option<u64> {
         let Evidence { workflow, carry, caps, reruns, .. } = self.evidence;
         let left = |key: &str| {
             let of_key = caps.iter().filter(|cap| cap.cap == key && cap.unit == CapUnit::Pieces);
@@ -251,9 +263,10 @@ impl Flow<'_> {
         };
         if let Some(work) = work {
             let again = if is_touched { remembered.min(coming.unwrap_or(remembered)) } else { 0 };
-            self.fresh.insert(step.id.clone(), work.max(again) * channels_of(workflow, step));
+            let gives = gives.saturating_mul(if gives > 1 { 1 } else { channels_of(workflow, step) });
+            self.fresh.insert(step.id.clone(), work.max(again) * gives);
             let given = work + if is_touched { remembered.min(coming.unwrap_or(remembered)) } else { reused };
-            self.given.insert(step.id.clone(), given * channels_of(workflow, step) + made);
+            self.given.insert(step.id.clone(), given * gives + made);
         }
         work
     }
@@ -280,17 +293,28 @@ fn channels_of(workflow: &Workflow, step: &Step) -> u64 {
     channels.len().max(1) as u64
 }
 
+/// The provider that a step asks: its writer or its judge.
+fn provider_of<'a>(workflow: &'a Workflow, step: &Step) -> Option<&'a Provider> {
+    let named = step.config.value("provider").or_else(|| step.config.child("judge").and_then(|judge| judge.arg()));
+    named.and_then(Scalar::text).and_then(|name| workflow.providers.get(name))
+}
+
+/// The longest answer that a step and its provider allow, in tokens.
+fn longest_answer(workflow: &Workflow, step: &Step) -> u64 {
+    u64::from(writing::longest(&step.config, provider_of(workflow, step)))
+}
+
 fn one(
     evidence: &Evidence<'_>,
     step: &Step,
-    spec: &KindSpec,
+    (spec, effort): (&KindSpec, Effort),
     most: Option<u64>,
     used: Option<&Used>,
     is_reached: bool,
 ) -> StepExpected {
-    let provider = step.config.value("provider").and_then(Scalar::text);
-    let by_template =
-        spec.generates && provider.and_then(|name| evidence.workflow.providers.get(name)).is_some_and(|p| p.kind == "template");
+    let provider = provider_of(evidence.workflow, step);
+    let generates = effort.calls > 0;
+    let by_template = generates && provider.is_some_and(|provider| provider.kind == "template");
     let mut expected = StepExpected {
         step: step.id.clone(),
         basis: Basis::Unknown,
@@ -299,6 +323,8 @@ fn one(
         tokens: None,
         cost: None,
         sends: None,
+        answer_tokens: None,
+        answer_cost: None,
         by_template,
         at_most: None,
         open_ended: false,
@@ -328,9 +354,9 @@ fn one(
         if spec.publishes {
             amounts.sends = Some(pieces);
         }
-        if spec.generates {
+        if generates {
             let used = used.cloned().unwrap_or_default();
-            amounts.calls = Some(if by_template { 0 } else { scaled(used.calls).unwrap_or(pieces) });
+            amounts.calls = Some(if by_template { 0 } else { scaled(used.calls).unwrap_or(pieces * effort.most_calls) });
             amounts.tokens = if by_template || pieces == 0 { Some(0) } else { scaled(used.tokens) };
             amounts.cost = used.cost.filter(|_| !by_template && asked > 0).map(|cost| Money {
                 micros: (i128::from(cost.micros) * i128::from(pieces) / i128::from(asked)).try_into().unwrap_or(i64::MAX),
@@ -340,6 +366,11 @@ fn one(
         amounts
     };
     let likely = amounts(pieces);
+    if expected.basis == Basis::Caps && generates && !by_template {
+        let tokens = pieces * effort.answer_tokens;
+        expected.answer_tokens = Some(tokens);
+        expected.answer_cost = provider.and_then(prices::of).map(|price| price.of(0, 0, tokens));
+    }
     StepExpected {
         pieces: likely.pieces,
         calls: likely.calls,
@@ -484,9 +515,55 @@ workflow "small" {
             told,
             [
                 "outlines Caps: 0 calls, 0 tokens, ?, ? sends",
-                "drafts Caps: 2 calls, ? tokens, ?, ? sends",
+                // Each may be asked for twice more.
+                "drafts Caps: 6 calls, ? tokens, ?, ? sends",
                 // Two channels for each piece.
                 "out Caps: ? calls, ? tokens, ?, 4 sends",
+            ]
+        );
+    }
+
+    #[test]
+    fn versions_are_counted_with_what_they_ask_and_how_many_come_of_a_piece() {
+        let text = LOOP
+            .replace("model \"small\"", "model \"small\"; price input=1.0 output=10.0; max-tokens 1000")
+            .replace(
+                "provider \"model\" }\n    }",
+                r#"provider "model"; repair 0 }
+        vary "variants" { from "drafts"; provider "model"; axis "hook" "question" "number"; axis "length" "short" "full"; count 3; repair 1 }
+        personalize "audiences" { from "drafts"; provider "model"; segment "a" about="x"; segment "b" about="y"; repair 0 }
+        adapt "formats" { from "drafts"; provider "model"; to "x" "linkedin" "x"; repair 0 }
+        check "judged" { from "drafts"; run "forbidden"; judge "model" }
+    }"#,
+            )
+            .replace("from \"drafts\"; to \"blog\"", "from \"variants\" \"audiences\" \"formats\"; to \"blog\"");
+        let files = MemoryFiles::new([("loop.kdl", text.as_str()), ("data.csv", "x")]);
+        let compiled = crate::compile::compile(&files, "loop.kdl", builtin::registry());
+        let workflow = compiled.workflow.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let carry = Carry::default();
+        let caps = crate::report::view::caps(&workflow, &carry.ledger, Timestamp(0), CycleNo(1));
+        let (reruns, changed) = (Reruns::default(), BTreeSet::new());
+        let (registry, workflow, carry, caps) = (builtin::registry(), &workflow, &carry, caps.as_slice());
+        let (reruns, changed) = (&reruns, &changed);
+        let evidence = Evidence { workflow, registry, carry, caps, last: None, under_way: &[], reruns, changed };
+        let expected = Expected::new(&evidence);
+        let told = expected.steps.iter().map(|step| {
+            let cost = step.answer_cost.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+            format!("{}: {:?} {:?} {cost}", step.step, step.calls.or(step.sends).unwrap_or(0), step.answer_tokens.unwrap_or(0))
+        });
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [
+                "outlines: 0 0 -",
+                "drafts: 3 3000 USD 0.03",
+                // Three versions of three pieces, each of which may be asked for again.
+                "variants: 18 18000 USD 0.18",
+                // The piece once, then 400 tokens for each audience.
+                "audiences: 9 5400 USD 0.0540",
+                "formats: 6 6000 USD 0.06",
+                "judged: 3 900 USD 0.0090",
+                // (3 + 2 + 2) versions of three pieces, on two channels.
+                "out: 42 0 -",
             ]
         );
     }

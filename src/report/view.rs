@@ -173,6 +173,25 @@ pub fn people_caps(workflow: &Workflow, written: &Written, now: Timestamp) -> Ve
     people::of_workflow(workflow).into_iter().map(view).collect()
 }
 
+impl CapView {
+    /// An amount as people write it: `USD 20.00`, `1,200`.
+    pub fn amount(&self, value: i64) -> String {
+        match &self.unit {
+            CapUnit::Money(currency) => format!("{} {:.2}", currency.to_uppercase(), value as f64 / 1e6),
+            CapUnit::Pieces | CapUnit::Tokens | CapUnit::Sends => super::style::grouped(usize::try_from(value).unwrap_or(0)),
+        }
+    }
+
+    /// What stands behind an amount: ` pieces`, ` tokens`, or nothing behind money.
+    pub fn unit_word(&self) -> &'static str {
+        match &self.unit {
+            CapUnit::Pieces => " pieces",
+            CapUnit::Tokens => " tokens",
+            CapUnit::Money(_) | CapUnit::Sends => "",
+        }
+    }
+}
+
 /// Something that went wrong for one task.
 #[derive(Clone, Debug, Serialize)]
 pub struct FailureView {

@@ -7,7 +7,7 @@
 use super::events::What;
 use super::served::Served;
 use crate::base::{CycleNo, Timestamp};
-use crate::runtime::{self, Clock, DriveOptions, Inbox, Journal as _, Outcome, Run, Together, Urgency, Which};
+use crate::runtime::{self, Clock, DriveOptions, Inbox, Outcome, Run, Together, Urgency, Which};
 use crate::workspace::Failure;
 use crate::world::SystemClock;
 use std::sync::Arc;
@@ -118,10 +118,11 @@ async fn pause(served: &Served, inbox: &mut Inbox, rest: Duration) {
 
 async fn drive(served: &Served, cycle: CycleNo, inbox: &mut Inbox) -> Result<End, Failure> {
     let mut journal = served.journal.session();
-    let entries = journal.read(&served.id, cycle)?;
-    let (project, world) = served.version_of(&entries)?;
-    served.caps.admit(cycle, &entries);
-    let clock = Served::clock_of(&project, &entries);
+    // Known from the pages where a person has just decided; a large cycle takes a while to read.
+    let seen = served.seen(cycle)?;
+    let (project, world) = served.version_of(&seen.entries)?;
+    served.caps.admit(cycle, &seen.entries);
+    let clock = Served::clock_of(&project, &seen.entries);
     let run = Run {
         workflow: project.workflow.clone(),
         registry: crate::builtin::registry(),
@@ -134,7 +135,7 @@ async fn drive(served: &Served, cycle: CycleNo, inbox: &mut Inbox) -> Result<End
         sources: project.sources.clone(),
         options: DriveOptions::default(),
     };
-    drop(entries);
+    drop(seen);
     let together = Together { caps: &served.caps, inbox };
     let ran = runtime::run_cycle_with(run, together, &mut |notice| {
         if let Some(what) = What::of(notice) {

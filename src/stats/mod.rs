@@ -31,7 +31,7 @@
 //! *What an amount brings:* `response` effects that last and saturate, and the best division of a total among them.
 //!
 //! *What texts say:* `text` tokens, folding, shingles · `minhash` near-duplicates · `tfidf` cosine · `bm25` search ·
-//! `short_text` classes with "unsure" · `merge` three versions of a text.
+//! `short_text` classes with "unsure" · `difference` two versions of a text · `merge` three of them.
 
 pub mod kappa;
 pub mod linear;
@@ -77,6 +77,7 @@ pub mod forecast;
 pub mod response;
 
 pub mod bm25;
+pub mod difference;
 pub mod merge;
 pub mod minhash;
 pub mod short_text;

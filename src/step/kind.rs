@@ -26,6 +26,13 @@ pub trait StepKind: Send + Sync {
         false
     }
 
+    /// What one piece asks of a model and how many come of it, for `loopctl plan`. `longest` is the longest answer in tokens that the
+    /// step and its provider allow.
+    fn effort(&self, _config: &Config, longest: u64) -> Effort {
+        let calls = u64::from(self.spec().generates);
+        Effort { calls, most_calls: calls, answer_tokens: calls * longest, gives: 1 }
+    }
+
     /// The next requests, or the output. Called again with all replies so far after each turn is answered in full.
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError>;
 }
@@ -36,6 +43,27 @@ pub struct LeastSpend {
     pub tokens: i64,
     /// `None` when a price is not known.
     pub money: Option<Money>,
+}
+
+/// What one piece costs a step of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Calls of a model when every answer is good at once.
+    pub calls: u64,
+    /// Calls when each is asked again as often as `repair` says.
+    pub most_calls: u64,
+    /// The tokens of all those answers at most.
+    pub answer_tokens: u64,
+    /// Pieces that come of one.
+    pub gives: u64,
+}
+
+impl Effort {
+    /// `texts` answers of at most `longest` tokens, each asked for again up to `repairs` times.
+    pub fn of(texts: u64, repairs: u64, longest: u64) -> Effort {
+        let most_calls = texts * (1 + repairs);
+        Effort { calls: texts, most_calls, answer_tokens: most_calls * longest, gives: 1 }
+    }
 }
 
 /// A task that cannot go on. Its siblings do.

@@ -14,7 +14,7 @@ pub mod template;
 pub mod turn;
 
 pub use context::{Lineage, StepContext, WentOut};
-pub use kind::{LeastSpend, StepError, StepKind};
+pub use kind::{Effort, LeastSpend, StepError, StepKind};
 pub use people::People;
 pub use registry::Registry;
 pub use reply::{Audience, Body, Decision, Failure, FailureKind, Fetched, Generated, Published, Reach, Reply, Verdict};

@@ -1,5 +1,5 @@
 //! The review page in a real browser: headless Chromium, driven over a pipe in its own protocol, with screenshots kept in
-//! `target/tmp/screenshots`.
+//! `LOOPCTL_SCREENSHOTS`, or in `target/tmp/screenshots`.
 #![cfg(unix)]
 
 use crate::cli::place::{FIRST, Place, Stage};
@@ -70,7 +70,8 @@ impl Chromium {
                 message.clear();
             }
         });
-        let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        let screenshots = std::env::var_os("LOOPCTL_SCREENSHOTS")
+            .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots"), PathBuf::from);
         std::fs::create_dir_all(&screenshots).expect("our own folder");
         let mut chromium = Chromium { child, to, from, session: String::new(), last: 0, screenshots, _folder: folder };
         let target = chromium.ask("Target.createTarget", json!({"url": "about:blank"}));
@@ -160,6 +161,10 @@ impl Chromium {
             self.window(width, height, dark);
             let wide = self.value("document.documentElement.scrollWidth <= window.innerWidth");
             assert_eq!(wide, json!(true), "{name} needs sideways scrolling at {width} pixels");
+            let broken = self.value(
+                "[...document.querySelectorAll('button, .button')].filter(b => b.offsetHeight > 60).map(b => b.innerText)",
+            );
+            assert_eq!(broken, json!([]), "{name}: what a button says takes more than one line at {width} pixels");
             let shot = self.ask("Page.captureScreenshot", json!({"format": "png"}));
             let picture =
                 base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64");

@@ -11,6 +11,7 @@ pub mod html;
 pub mod limits;
 pub mod links;
 pub mod number;
+pub mod pdf;
 pub mod prices;
 pub mod table;
 pub mod topic;

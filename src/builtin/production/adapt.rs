@@ -8,12 +8,13 @@ use super::versions::{CHECK, REPAIR, Source};
 use super::workshop::{Job, Stage, tell, work};
 use super::{checks, writing};
 use crate::model::goods::{Draft, Finding, Version};
-use crate::model::{GoodKind, Layer};
+use crate::model::{Config, GoodKind, Layer};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, Effort, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, StepContext, StepError, StepKind, Turn, ValueType,
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 pub struct Adapt;
 
@@ -69,6 +70,11 @@ by rule, whole sentences first, so no version exceeds a limit. Citations, claims
 impl StepKind for Adapt {
     fn spec(&self) -> &'static KindSpec {
         &SPEC
+    }
+
+    fn effort(&self, config: &Config, longest: u64) -> Effort {
+        let platforms = config.texts("to").into_iter().collect::<BTreeSet<_>>().len() as u64;
+        Effort { gives: platforms, ..Effort::of(platforms, writing::repairs_of(config), longest) }
     }
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {

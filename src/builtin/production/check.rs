@@ -5,10 +5,11 @@ use super::judge;
 use super::platforms::NAMES;
 use super::versions;
 use crate::model::goods::Asset;
-use crate::model::{Good, GoodKind, Layer, Scalar};
+use crate::model::{Config, Good, GoodKind, Layer, Scalar};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, Request, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, Effort, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, Request, StepContext, StepError, StepKind, Turn,
+    ValueType,
 };
 
 pub struct Check;
@@ -73,6 +74,10 @@ nothing, and `loopctl gate stats` and the report say how far it agrees with what
 impl StepKind for Check {
     fn spec(&self) -> &'static KindSpec {
         &SPEC
+    }
+
+    fn effort(&self, config: &Config, longest: u64) -> Effort {
+        Effort::of(u64::from(config.child("judge").is_some()), 0, longest.min(u64::from(judge::VERDICT_TOKENS)))
     }
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {

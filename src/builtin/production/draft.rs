@@ -8,7 +8,8 @@ use crate::model::goods::{Brief, Draft, Outline, Revision};
 use crate::model::{Config, Good, GoodKind, Layer, Provider};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, LeastSpend, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, Effort, KindSpec, LeastSpend, Mode, NodeSpec, NoteLevel, Output, Request, StepContext, StepError, StepKind, Turn,
+    ValueType,
 };
 use serde_json::{Value, json};
 
@@ -74,6 +75,10 @@ impl StepKind for DraftKind {
 
     fn least_spend(&self, config: &Config, line: &[&Provider]) -> Option<LeastSpend> {
         writing::least_spend(config, line)
+    }
+
+    fn effort(&self, config: &Config, longest: u64) -> Effort {
+        Effort::of(1, writing::repairs_of(config), longest)
     }
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {

@@ -16,7 +16,7 @@ you.";
 /// The longest piece that is judged, in characters.
 const PIECE_MAX: usize = 40_000;
 /// The longest verdict, in tokens.
-const VERDICT_TOKENS: u32 = 300;
+pub const VERDICT_TOKENS: u32 = 300;
 
 /// What is asked of the judge `provider`.
 pub fn request(cx: &StepContext<'_>, provider: &str, criteria: &[&str], draft: &Draft) -> Generate {

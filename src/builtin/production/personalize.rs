@@ -16,8 +16,8 @@ use crate::model::{Config, GoodKind, Layer, Scalar};
 use crate::stats::text as tokens;
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, Generate, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, StepContext, StepError, StepKind, Turn,
-    ValueType,
+    ArgSpec, Effort, Generate, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, PropSpec, StepContext, StepError, StepKind,
+    Turn, ValueType,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -128,6 +128,18 @@ fn segments(config: &Config) -> Vec<Segment<'_>> {
 impl StepKind for Personalize {
     fn spec(&self) -> &'static KindSpec {
         &SPEC
+    }
+
+    fn effort(&self, config: &Config, longest: u64) -> Effort {
+        // The piece is read once, and each audience is asked for its slots.
+        let audiences = segments(config).len() as u64;
+        let slots = Effort::of(audiences, writing::repairs_of(config), longest.min(u64::from(SLOT_TOKENS)));
+        Effort {
+            calls: slots.calls + 1,
+            most_calls: slots.most_calls + 1,
+            answer_tokens: slots.answer_tokens + longest,
+            gives: audiences,
+        }
     }
 
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {

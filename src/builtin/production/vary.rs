@@ -13,7 +13,7 @@ use crate::model::{Config, GoodKind, Layer, Scalar};
 use crate::stats::{minhash, text as tokens};
 use crate::step::spec::no_tunables;
 use crate::step::{
-    ArgSpec, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, StepContext, StepError, StepKind, Turn, ValueType,
+    ArgSpec, Effort, KindSpec, Mode, NodeSpec, NoteLevel, Occurs, Output, StepContext, StepError, StepKind, Turn, ValueType,
 };
 use serde_json::json;
 
@@ -96,6 +96,11 @@ fn axes(config: &Config) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
+/// How many versions are asked for.
+fn count(config: &Config) -> usize {
+    usize::try_from(config.integer("count").unwrap_or(3)).unwrap_or(0).max(1)
+}
+
 /// `count` combinations of one value each, as different from each other as there are: the first takes the first values, each next one
 /// differs on most axes from those before, the earlier one where several do.
 fn combinations(axes: &[(String, Vec<String>)], count: usize) -> Vec<Vec<usize>> {
@@ -151,11 +156,16 @@ impl StepKind for Vary {
         &SPEC
     }
 
+    fn effort(&self, config: &Config, longest: u64) -> Effort {
+        let combinations: usize = axes(config).iter().map(|(_, values)| values.len()).fold(1, usize::saturating_mul);
+        let count = self::count(config).min(combinations) as u64;
+        Effort { gives: count, ..Effort::of(count, writing::repairs_of(config), longest) }
+    }
+
     fn advance(&self, cx: &StepContext<'_>) -> Result<Turn, StepError> {
         let source = Source::of(cx, "vary")?;
         let axes = axes(cx.config());
-        let number = |name: &str, otherwise: i64| usize::try_from(cx.config().integer(name).unwrap_or(otherwise)).unwrap_or(0);
-        let versions: Vec<Version> = combinations(&axes, number("count", 3).max(1))
+        let versions: Vec<Version> = combinations(&axes, count(cx.config()))
             .into_iter()
             .map(|combination| {
                 let taken: Vec<(&String, &String)> =

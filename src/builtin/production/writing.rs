@@ -174,7 +174,12 @@ pub fn is_composer(cx: &StepContext<'_>) -> bool {
 
 /// How often a text is asked for again when its checks find something: `repair`, 2 unless the step says otherwise.
 pub fn repairs(cx: &StepContext<'_>) -> usize {
-    usize::try_from(cx.config().integer("repair").unwrap_or(2)).unwrap_or(0)
+    usize::try_from(repairs_of(cx.config())).unwrap_or(0)
+}
+
+/// The same, of a configuration.
+pub fn repairs_of(config: &Config) -> u64 {
+    u64::try_from(config.integer("repair").unwrap_or(2)).unwrap_or(0)
 }
 
 /// Asks to mend what the checks found in `text`, which was the answer to `first`.
@@ -205,21 +210,21 @@ pub fn repair(cx: &StepContext<'_>, first: &Generate, text: &str, findings: &[Fi
 
 /// The longest answer in tokens that both the step and its provider allow.
 pub fn limit(cx: &StepContext<'_>) -> u32 {
-    let provider = cx.config().text("provider").and_then(|name| cx.workflow.providers.get(name));
-    limit_of(cx.config(), provider.map(|provider| &provider.config))
+    longest(cx.config(), cx.config().text("provider").and_then(|name| cx.workflow.providers.get(name)))
 }
 
-fn limit_of(step: &Config, provider: Option<&Config>) -> u32 {
+/// The same, of a step's configuration and its provider.
+pub fn longest(config: &Config, provider: Option<&Provider>) -> u32 {
     let tokens = |config: &Config| config.integer("max-tokens").and_then(|tokens| u32::try_from(tokens).ok());
-    let step = tokens(step).unwrap_or(1_200);
-    provider.and_then(tokens).map_or(step, |most| most.min(step))
+    let step = tokens(config).unwrap_or(1_200);
+    provider.and_then(|provider| tokens(&provider.config)).map_or(step, |most| most.min(step))
 }
 
 /// What the engine sets aside for one text at least: its longest answer, and a question that is never empty. As `engine::spend` counts.
 pub fn least_spend(config: &Config, line: &[&Provider]) -> Option<LeastSpend> {
     const QUESTION: u64 = 64;
     let paid = line.iter().filter(|provider| provider.kind != "template");
-    let answer = u64::from(limit_of(config, line.first().map(|provider| &provider.config)));
+    let answer = u64::from(longest(config, line.first().copied()));
     let money: Option<Vec<Money>> = paid.clone().map(|provider| Some(prices::of(provider)?.of(QUESTION, 0, answer))).collect();
     paid.clone().next()?;
     Some(LeastSpend {

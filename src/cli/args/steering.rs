@@ -69,7 +69,7 @@ pub enum OsCommand {
   loopctl os init client-os --from brand.md --yes         asks nothing and takes the guesses
   loopctl os init client-os --answers answers.json --yes  {\"name\": \"Acme\", \"pillars\": \"Cost; Operations\"}
 
-Texts, Markdown and HTML are read as they are, PDFs with `pdftotext`, pages as politely as a source reads them. Whatever is
+Texts, Markdown and HTML are read as they are, PDFs without any program, pages as politely as a source reads them. Whatever is
 guessed is marked in the files with where it comes from. Nothing that is there is overwritten, and an interview that is broken
 off goes on where it stood.")]
     Init(OsInit),

@@ -6,7 +6,7 @@
 
 use super::review::prompt;
 use crate::base::files::MemoryFiles;
-use crate::builtin::common::html;
+use crate::builtin::common::{html, pdf};
 use crate::cli::args::OsInit;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -256,6 +256,7 @@ fn offered(question: &Question, guess: &Guess) -> Vec<(String, Option<String>)> 
     let with_source = |guessed: &Guessed| (guessed.text.clone(), Some(format!("guessed from {}", guessed.source)));
     let found: Vec<_> = match (question.part, question.key) {
         (Some(part), _) => guess.parts.get(part).into_iter().flatten().map(with_source).collect(),
+        (None, "name") => guess.name.iter().map(with_source).collect(),
         (None, "pillars") => guess.topics.iter().map(with_source).collect(),
         _ => Vec::new(),
     };
@@ -393,25 +394,37 @@ fn read(from: &str, used: Use) -> Result<Material, String> {
         return Err(format!("`{from}` is larger than 4 MiB"));
     }
     let ending = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if ending == "pdf" {
-        let ran = std::process::Command::new("pdftotext").args(["-layout", "-enc", "UTF-8"]).arg(path).arg("-").output();
-        return match ran {
-            Ok(ran) if ran.status.success() => {
-                let text = String::from_utf8_lossy(&ran.stdout).replace('\u{c}', "\n\n");
-                Ok(Material { source: from.to_owned(), text, title: None, used })
-            }
-            Ok(ran) => Err(format!("`pdftotext` cannot read `{from}`: {}", one_line(&String::from_utf8_lossy(&ran.stderr)))),
-            Err(_) => Err(format!(
-                "`{from}` is a PDF, and `pdftotext` (of poppler-utils) is not installed; install it, or save the text as a file"
-            )),
-        };
-    }
     let bytes = std::fs::read(path).map_err(|error| format!("cannot read `{from}`: {error}"))?;
+    if ending == "pdf" || bytes.starts_with(b"%PDF-") {
+        return of_pdf(from, &bytes, used);
+    }
     let text = String::from_utf8(bytes).map_err(|_| format!("`{from}` is not text in UTF-8"))?;
     if matches!(ending.as_str(), "html" | "htm") || html::looks_like(&text) {
         return Ok(of_html(from, &text, used));
     }
     Ok(Material { source: from.to_owned(), text: text.replace("\r\n", "\n"), title: None, used })
+}
+
+/// The text of a PDF. What we cannot read ourselves, `pdftotext` may where it is installed.
+fn of_pdf(from: &str, bytes: &[u8], used: Use) -> Result<Material, String> {
+    let text = pdf::text(bytes).or_else(|trouble| {
+        let ran = std::process::Command::new("pdftotext").args(["-layout", "-enc", "UTF-8"]).arg(from).arg("-").output();
+        match ran {
+            Ok(ran) if ran.status.success() && !ran.stdout.trim_ascii().is_empty() => {
+                Ok(String::from_utf8_lossy(&ran.stdout).replace('\u{c}', "\n\n"))
+            }
+            Ok(_) => Err(format!("`{from}`: {trouble}; `pdftotext` finds none either, so copy its text into a file and name that")),
+            Err(_) => Err(format!(
+                "`{from}`: {trouble}; copy its text into a file and name that, or install `pdftotext` (of poppler-utils), which is asked next"
+            )),
+        }
+    })?;
+    let points = |line: &str| match line.trim_start().strip_prefix(['•', '▪', '‣', '◦', '–']) {
+        Some(item) if !item.trim().is_empty() => format!("- {}", item.trim()),
+        _ => line.to_owned(),
+    };
+    let text = text.lines().map(points).collect::<Vec<_>>().join("\n");
+    Ok(Material { source: from.to_owned(), text, title: None, used })
 }
 
 /// What a reader sees of a page, and its links as Markdown.

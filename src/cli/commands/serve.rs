@@ -10,6 +10,7 @@ use crate::serve::{Happened, HttpOptions, Options, Service, Started, What, pages
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
 
 pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let http = (!args.no_http).then(|| HttpOptions {
@@ -25,8 +26,9 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
     let format = args.log;
     let served = reactor.block_on(async {
         let stop = StopSignal::on_interrupt();
-        let service =
-            Service::start(&options, stop, pages::routes(args.behind_proxy), move |happened| write(happened, format)).await?;
+        let said = Mutex::new(Said::default());
+        let log = move |happened: &Happened| write(happened, format, &said);
+        let service = Service::start(&options, stop, pages::routes(args.behind_proxy), log).await?;
         told(&service.started, format, output);
         service.run().await
     });
@@ -75,13 +77,37 @@ fn told(started: &Started, format: LogFormat, output: &Output) {
     }
 }
 
-fn write(happened: &Happened, format: LogFormat) {
+/// What was written last, and how often it happened again since. A thousand pieces that wait are one line and a number.
+#[derive(Default)]
+struct Said {
+    last: String,
+    again: usize,
+}
+
+impl Said {
+    /// The lines for one more happening.
+    fn lines(&mut self, at: &str, says: String) -> Vec<String> {
+        if says == self.last {
+            self.again += 1;
+            return Vec::new();
+        }
+        let again = std::mem::take(&mut self.again);
+        let before = (again > 0).then(|| format!("{} {again} more of these", paint(DIM, at)));
+        self.last = says;
+        before.into_iter().chain([format!("{} {}", paint(DIM, at), self.last)]).collect()
+    }
+}
+
+fn write(happened: &Happened, format: LogFormat, said: &Mutex<Said>) {
     match format {
         LogFormat::Json => line(&json!(happened)),
         LogFormat::Text => {
             let at = happened.at.in_zone(&TimeZone::system()).strftime("%H:%M:%S").to_string();
             let cycle = happened.cycle.map_or_else(String::new, |cycle| format!(" cycle {cycle}"));
-            anstream::eprintln!("{} {}{cycle}: {}", paint(DIM, at), happened.workflow, in_words(&happened.what));
+            let says = format!("{}{cycle}: {}", happened.workflow, in_words(&happened.what));
+            for line in said.lock().unwrap_or_else(PoisonError::into_inner).lines(&at, says) {
+                anstream::eprintln!("{line}");
+            }
         }
     }
 }
@@ -116,4 +142,20 @@ fn in_words(what: &What) -> String {
 
 fn many(decisions: usize) -> String {
     if decisions == 1 { "1 decision is".to_owned() } else { format!("{decisions} decisions are") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_again_is_a_number_and_nothing_is_left_out() {
+        let mut said = Said::default();
+        let mut lines = Vec::new();
+        for says in ["a waits", "a waits", "a waits", "rests", "a waits"] {
+            lines.extend(said.lines("06:00:00", says.to_owned()));
+        }
+        let plain = anstream::adapter::strip_str(&lines.join("|")).to_string();
+        assert_eq!(plain, "06:00:00 a waits|06:00:00 2 more of these|06:00:00 rests|06:00:00 a waits");
+    }
 }

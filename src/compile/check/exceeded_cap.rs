@@ -20,7 +20,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
 
 /// Money and tokens: less than one piece is reserved before it is asked for.
 fn too_small_for_one(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
-    let is_spent = |(cap, _): &&(Cap, Span)| cap.unit != CapUnit::Pieces;
+    let is_spent = |(cap, _): &&(Cap, Span)| matches!(cap.unit, CapUnit::Tokens | CapUnit::Money(_));
     let whole: Vec<&(Cap, Span)> = cx.sketch.caps.iter().filter(is_spent).collect();
     let mut providers: Option<BTreeMap<String, Provider>> = None;
     for step in cx.sketch.steps.iter().filter(|step| !step.broken && step.is(|spec| spec.generates)) {
@@ -47,7 +47,7 @@ fn too_small_for_one(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
 
 fn needed(least: &LeastSpend, unit: &CapUnit) -> Option<i64> {
     match unit {
-        CapUnit::Pieces => None,
+        CapUnit::Pieces | CapUnit::Sends => None,
         CapUnit::Tokens => Some(least.tokens),
         CapUnit::Money(currency) => least.money.as_ref().filter(|money| money.currency == *currency).map(|money| money.micros),
     }

@@ -5,8 +5,8 @@ use super::brief::Brief;
 use super::draft::Finding;
 use super::provenance::{Provenance, Writer};
 use crate::base::Timestamp;
+use crate::stats::difference::Difference;
 use serde::{Deserialize, Serialize};
-use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 /// Whose words a text is. An edit always wins over anything generated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,16 +48,12 @@ impl Revision {
 /// The share of words that differ between two texts, from 0 (none) to 1 (all): one less Ratcliff and Obershelp's ratio over the
 /// words of a Myers diff, as Python's `difflib` defines it.
 pub fn share_changed(before: &str, after: &str) -> f64 {
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let (before, after) = (words(before), words(after));
+    let (before, after): (Vec<&str>, Vec<&str>) = (before.split_whitespace().collect(), after.split_whitespace().collect());
     if before.is_empty() && after.is_empty() {
         return 0.0;
     }
-    let same: usize = capture_diff_slices(Algorithm::Myers, &before, &after)
-        .iter()
-        .map(|change| if let DiffOp::Equal { len, .. } = change { *len } else { 0 })
-        .sum();
-    1.0 - 2.0 * same as f64 / (before.len() + after.len()) as f64
+    let both = before.len() + after.len();
+    1.0 - 2.0 * Difference::between(before, after, None).same() as f64 / both as f64
 }
 
 /// The plan of a piece.

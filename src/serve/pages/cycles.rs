@@ -8,7 +8,7 @@ use super::queue::troubles;
 use super::session::Visitor;
 use crate::base::{CycleNo, Money};
 use crate::model::goods::report::Section;
-use crate::report::plot::{bars, number};
+use crate::report::plot::bars;
 use crate::report::style::{count, grouped};
 use crate::report::view::{CapView, PeopleCapView, sections};
 use crate::report::{CycleState, CycleView};
@@ -93,11 +93,10 @@ fn caps(caps: &[CapView], people: &[PeopleCapView]) -> Markup {
         h3 { "Caps" }
         ul.caps {
             @for cap in caps {
-                @let unit = serde_json::to_value(&cap.unit).ok().and_then(|unit| unit.as_str().map(str::to_owned)).unwrap_or_default();
                 li {
                     @let named = format!("{} a {}", cap.cap, cap.per);
                     label { (shown(&named)) " "
-                        span.dim { (number(cap.used as f64)) " of " (number(cap.most as f64)) " " (unit) }
+                        span.dim { (cap.amount(cap.used)) " of " (cap.amount(cap.most)) (cap.unit_word()) }
                         meter min="0" max=(cap.most.max(1)) value=(cap.used.clamp(0, cap.most.max(1))) {}
                     }
                 }

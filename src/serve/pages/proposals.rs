@@ -55,7 +55,12 @@ pub async fn all(State(front): State<Front>, visitor: Visitor) -> Response {
     let body = html! {
         h1 { @if open == 0 { "Nothing is proposed" } @else { (count(open, "proposal")) " to the Client OS" } }
         p.dim { "What the loop learned, as changes to the files that every step reads. Nothing is changed before you accept it." }
-        @if !found.is_empty() {
+        @if found.is_empty() {
+            div.card.calm {
+                p { "The next report compares what was published with what came of it. What it would change stands here, with its reasons." }
+                p { a href="/cycles" { "See how the loop is doing" } }
+            }
+        } @else {
             ol.queue {
                 @for (workflow, proposed) in &found {
                     li {

@@ -2,15 +2,15 @@
 //! becomes HTML of few tags, and two versions are shown word by word.
 
 use crate::model::goods::Claim;
+use crate::stats::difference::{ChangeTag, Difference, group_diff_ops};
 use ammonia::{Builder, UrlRelative};
 use maud::{Markup, PreEscaped, html};
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream, html as to_html};
 use regex::Regex;
-use similar::{ChangeTag, TextDiff};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Characters that hide or reorder text. Joiners between letters of other scripts, and in emoji, are none of them.
 fn is_hidden(c: char) -> bool {
@@ -164,13 +164,14 @@ fn cited(text: &str, claims: &[Claim]) -> String {
 /// What changed, word by word. Two texts that are far apart are compared for a moment only, and then roughly.
 pub fn changes(before: &str, after: &str) -> Markup {
     let (before, after) = (shown(before), shown(after));
-    let diff = TextDiff::configure().timeout(Duration::from_millis(100)).diff_words(before.as_ref(), after.as_ref());
+    let until = Instant::now() + Duration::from_millis(100);
+    let diff = Difference::of_words(&before, &after, Some(until));
     // Neighbours of one kind are one: a screen reader says "deleted" once.
     let mut parts: Vec<(ChangeTag, String)> = Vec::new();
-    for change in diff.iter_all_changes() {
+    for (tag, part) in diff.changes() {
         match parts.last_mut() {
-            Some((tag, text)) if *tag == change.tag() => text.push_str(change.value()),
-            _ => parts.push((change.tag(), change.value().to_owned())),
+            Some((last, text)) if *last == tag => text.push_str(part),
+            _ => parts.push((tag, part.to_owned())),
         }
     }
     html! {
@@ -202,17 +203,17 @@ fn abridged(text: &str) -> Cow<'_, str> {
 /// What changed in a file, line by line with a little around it.
 pub fn file_changes(before: &str, after: &str) -> Markup {
     let (before, after) = (shown(before), shown(after));
-    let diff = TextDiff::from_lines(before.as_ref(), after.as_ref());
-    let groups = diff.grouped_ops(2);
+    let diff = Difference::of_lines(&before, &after);
+    let groups = group_diff_ops(diff.steps.clone(), 2);
     html! {
         div.changes.file {
             @for (at, group) in groups.iter().enumerate() {
                 @if at > 0 { "⋯\n" }
-                @for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-                    @match change.tag() {
-                        ChangeTag::Equal => (change.value()),
-                        ChangeTag::Delete => del { (change.value()) },
-                        ChangeTag::Insert => ins { (change.value()) },
+                @for (tag, line) in group.iter().flat_map(|step| diff.changes_of(step)) {
+                    @match tag {
+                        ChangeTag::Equal => (line),
+                        ChangeTag::Delete => del { (line) },
+                        ChangeTag::Insert => ins { (line) },
                     }
                 }
             }

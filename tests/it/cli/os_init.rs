@@ -114,3 +114,28 @@ fn a_page_of_a_site_and_answers_from_a_file_will_do() {
     place.run("os init other --from broken.pdf --yes").fails(2, "cli::no-such-file");
     assert!(!place.path("other").exists(), "nothing was written");
 }
+
+#[test]
+fn a_brand_book_as_pdf_is_read_without_another_program() {
+    let place = Place::new();
+    let book =
+        std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/client-os/brand.pdf")).expect("ours");
+    std::fs::write(place.path("brand.pdf"), &book).expect("ours");
+    let mut command = place.command("os init workflows/own-os --from brand.pdf --yes");
+    // No `pdftotext` and nothing else is within reach.
+    let child = command.env("PATH", place.path("empty")).stdin(Stdio::null()).spawn().expect("loopctl starts");
+    Ran::wait(child, "os init --from brand.pdf").exit(0);
+    let brand = place.read("workflows/own-os/brand.md");
+    assert!(brand.starts_with("# Brightwater Analytics\n\n## Company\n<!-- guessed from brand.pdf"), "{brand}");
+    for said in ["Calm and exact.", "Practice managers of clinics", "- Reminder audits\n", "- game changer\n"] {
+        assert!(brand.contains(said), "{said}: {brand}");
+    }
+    passes(&place, "own-os");
+    // One that nobody can read says what to do.
+    let locked = [book.as_slice(), b"\ntrailer<</Root 1 0 R/Encrypt 9 0 R>>\n"].concat();
+    std::fs::write(place.path("locked.pdf"), locked).expect("ours");
+    let mut command = place.command("os init other --from locked.pdf --yes");
+    let child = command.env("PATH", place.path("empty")).stdin(Stdio::null()).spawn().expect("loopctl starts");
+    let ran = Ran::wait(child, "os init --from locked.pdf").fails(2, "cli::no-such-file");
+    assert!(ran.told().contains("protected with a password; copy its text into a file"), "{}", ran.told());
+}

@@ -1,8 +1,8 @@
 //! What people do to a text: how much of it they keep, which phrases they cut, how its form changes.
 
+use crate::stats::difference::{ChangeTag, Difference};
 use crate::stats::text::is_stop_word;
 use serde::{Deserialize, Serialize};
-use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeSet;
 
 /// Cut phrases of more words say nothing that comes again.
@@ -50,7 +50,7 @@ pub fn kept(before: &str, after: &str) -> f64 {
 
 fn same_words(old: &[String], new: &[String]) -> usize {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.iter().map(String::as_str).collect(), new.iter().map(String::as_str).collect());
-    TextDiff::from_slices(&old, &new).iter_all_changes().filter(|change| change.tag() == ChangeTag::Equal).count()
+    Difference::between(old, new, None).same()
 }
 
 /// The phrases of one to five words that a person cut and that stand nowhere in the new text. Empty when hardly anything was
@@ -62,10 +62,9 @@ pub fn cut(before: &str, after: &str) -> Vec<String> {
     let (old, new): (Vec<String>, Vec<String>) = (words(before).collect(), words(after).collect());
     let (old, new): (Vec<&str>, Vec<&str>) = (old.iter().map(String::as_str).collect(), new.iter().map(String::as_str).collect());
     let mut runs: Vec<Vec<&str>> = vec![Vec::new()];
-    let diff = TextDiff::from_slices(&old, &new);
-    for change in diff.iter_all_changes() {
-        match change.tag() {
-            ChangeTag::Delete => runs.last_mut().expect("it is never empty").push(change.value()),
+    for (tag, word) in Difference::between(old, new, None).changes() {
+        match tag {
+            ChangeTag::Delete => runs.last_mut().expect("it is never empty").push(word),
             // What is put in between belongs to the same place.
             ChangeTag::Insert => {}
             ChangeTag::Equal => runs.push(Vec::new()),
