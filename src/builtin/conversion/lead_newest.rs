@@ -186,7 +186,28 @@ fn shift(log_odds: &[f64], outcomes: &[bool]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lead_score::tests::bank;
     use super::*;
+    use std::collections::BTreeSet;
+
+    /// The bank's calls in the order of time: in the last fifth the share of yes goes from one in twenty to one in two. A minute or
+    /// more without optimisation: `cargo test --lib when_the_base_rate_drifts -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "a measurement of a minute"]
+    fn when_the_base_rate_drifts_the_mixture_stays_below_the_goal() {
+        let Some((rows, won)) = bank() else { return };
+        for (slice, every) in [("all", 1), ("odd", 2)] {
+            let known: Vec<&Event> = rows.iter().skip(every - 1).step_by(every).collect();
+            let won: Vec<bool> = won.iter().skip(every - 1).step_by(every).copied().collect();
+            let cut = known.len() * 4 / 5;
+            let encoding = Encoding::learn(&known[..cut], &BTreeSet::from(["row", "duration", "y"]));
+            let (log_odds, newest) = follow(&known, &won, cut, &encoding).unwrap();
+            let p: Vec<f64> = log_odds.iter().map(|eta| probability(*eta)).collect();
+            let loss = log_loss(&p, &won[cut..]);
+            println!("{slice} rows: {loss:.4}, weights {:.2?}", newest.experts.weights);
+            assert!(every > 1 || loss <= 0.52, "{loss}");
+        }
+    }
 
     #[test]
     fn a_shift_is_what_outcomes_ask_for_and_few_ask_for_little() {
