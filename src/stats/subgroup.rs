@@ -322,11 +322,14 @@ impl Cell for Binned {
     }
 }
 
+/// Counts what two sets have in common.
+type Common<'a, C> = &'a dyn Fn(&Layout, &[u64], &[u64]) -> C;
+
 /// How combinations are counted and judged.
 struct Judge<'a, C> {
     layout: Layout,
     count: &'a dyn Fn(&Layout, &[u64]) -> C,
-    common: &'a dyn Fn(&Layout, &[u64], &[u64]) -> C,
+    common: Common<'a, C>,
     /// Two-sided, inside against the rest.
     test: &'a dyn Fn(&C, &C) -> f64,
     /// Whether inside is above the rest.
