@@ -222,7 +222,11 @@ impl Player {
         for action in actions {
             match action {
                 Action::Record { entry, .. } => self.made.push(entry),
-                Action::Perform { key, request } => {
+                Action::Perform { key, mut request } => {
+                    // Who gets it is set on the way out, and no part of what the journal says was asked.
+                    if let Request::Publish(publish) = &mut request {
+                        publish.people = None;
+                    }
                     self.performed.insert(key, request);
                 }
                 Action::Tell(_) | Action::Park { .. } | Action::Finish => {}

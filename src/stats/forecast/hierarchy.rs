@@ -86,11 +86,11 @@ mod tests {
         }
         let k = leaves.len();
         let (mut left, mut right) = (Matrix::zeros(k, k), Matrix::zeros(k, 1));
-        for row in 0..n {
+        for (row, part) in parts.iter().enumerate() {
             for i in 0..k {
-                *right.at_mut(i, 0) += s.at(row, i) * parts[row].expected / parts[row].variance;
+                *right.at_mut(i, 0) += s.at(row, i) * part.expected / part.variance;
                 for j in 0..k {
-                    *left.at_mut(i, j) += s.at(row, i) * s.at(row, j) / parts[row].variance;
+                    *left.at_mut(i, j) += s.at(row, i) * s.at(row, j) / part.variance;
                 }
             }
         }
