@@ -61,6 +61,7 @@ pub use nudges::{Nudge, Nudged};
 pub use out::{Out, Outs, SentPiece, Stands, sent_piece};
 pub use outlook::{StepOutlook, Will, outlook};
 pub use people::{Addressed, PersonCap, Sends, Written};
+pub use parts::Parts;
 pub use replay::{Answers, Replayed, play, replay};
 pub use reruns::{Rerun, Reruns};
 pub use tasks::{Counts, TaskState};

@@ -137,6 +137,7 @@ impl<S: CheckpointStore> LogJournal<S> {
         if let Some(carry) = self.value::<Carry>(&key)? {
             let thin = Carry { memory: BTreeMap::new(), parts: BTreeMap::new(), ..carry };
             batch.put(key, json(&thin));
+            self.forget_pieces(workflow, handed_on, &mut batch)?;
         }
         self.store_mut()?.commit(batch, true)?;
         Ok((before as u64).saturating_sub(after as u64))
