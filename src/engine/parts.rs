@@ -67,6 +67,7 @@ impl Parts {
         Parts { common: common.0.clone(), own: parts.into() }
     }
 
+    /// The digest of one part.
     pub fn get(&self, name: &str) -> Option<Digest> {
         self.unsorted().find(|(known, _)| *known == name).map(|(_, digest)| digest)
     }
