@@ -2,7 +2,7 @@
 //! often in the same folder in the same run. Then what a step leaves in the store, how long it takes to take a cycle up
 //! again, and how much memory 100,000 steps need.
 //!
-//! `cargo bench --bench engine`
+//! `cargo bench --bench engine`, or some sections of it: `cargo bench --bench engine -- memory cycles resume bytes`
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -158,6 +158,9 @@ fn resume(reactor: &tokio::runtime::Runtime, folder: &Path) {
 /// What the children do whose memory is counted.
 fn as_child(task: &str) {
     let (what, folder) = task.split_once(' ').expect("a task and a folder");
+    if what == "cycles" {
+        return long_life(Path::new(folder));
+    }
     let folder = Path::new(folder).join(what);
     let reactor = reactor();
     let workflow = match what {
@@ -179,13 +182,71 @@ fn memory(folder: &Path) {
     }
 }
 
+/// What is resident of this process now, in MiB.
+fn resident() -> f64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(f64::NAN) * 4096.0 / f64::from(1 << 20)
+}
+
+/// Where a long life is looked at.
+const LOOKS: [usize; 4] = [10, 100, 400, 1_000];
+
+/// A small workflow cycle after cycle in one process, over a store that keeps what it keeps by default: 400 cycles whole.
+fn long_life(folder: &Path) {
+    let state = folder.join("cycles");
+    let reactor = reactor();
+    let mut journal = open(&state);
+    let workflow = Arc::new(chain("cycles", "pass", 10, 10, Some("join")));
+    let mut at = 0;
+    for look in LOOKS {
+        let (time, ()) = seconds(|| {
+            while at < look {
+                assert_eq!(run(&reactor, &workflow, &mut journal), Outcome::Finished);
+                at += 1;
+            }
+        });
+        let disk = common::bytes_below(&state) as f64 / f64::from(1 << 20);
+        let live = journal.store().head().bytes as f64 / f64::from(1 << 20);
+        println!("{look} {} {live} {disk} {time}", resident());
+    }
+}
+
+fn cycles(folder: &Path) {
+    heading(
+        "A small workflow (102 tasks a cycle), cycle after cycle in one process: does memory stay flat, and the store bounded?",
+    );
+    let said = child(&format!("cycles {}", folder.display())).output().expect("the child runs");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    for look in String::from_utf8_lossy(&said.stdout).lines() {
+        let parts: Vec<f64> = look.split(' ').filter_map(|part| part.parse().ok()).collect();
+        let [cycles, resident, live, disk, time] = parts[..] else { panic!("{look}") };
+        let beside = format!("resident; store {live:.2} MiB live, {disk:.1} MiB on the disk; {time:.1} s since the last look");
+        line(&format!("after {cycles} cycles"), resident, "MiB", &beside);
+    }
+}
+
 fn main() {
     if let Some(task) = child_task() {
         return as_child(&task);
     }
     let folder = folder();
+    let sections: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if !sections.is_empty() {
+        // One section alone, named as its function.
+        for section in sections {
+            match section.as_str() {
+                "memory" => memory(folder.path()),
+                "cycles" => cycles(folder.path()),
+                "resume" => resume(&reactor(), folder.path()),
+                "bytes" => bytes(&reactor(), folder.path()),
+                other => panic!("no section `{other}`"),
+            }
+        }
+        return;
+    }
     // Before this process has grown: a child starts with its parent's high-water mark.
     memory(folder.path());
+    cycles(folder.path());
     let reactor = reactor();
     let mut floor = Floor::new(folder.path());
     in_memory(&reactor);

@@ -177,7 +177,8 @@ fn workflow(name: &str, steps: Vec<Step>) -> Workflow {
 
 /// `length` steps in a row, of which the first gives `items`; `then` follows when it is named.
 pub fn chain(name: &str, verb: &str, length: usize, items: i64, then: Option<&str>) -> Workflow {
-    let mut steps = vec![step("begin", "step-0".to_owned(), Vec::new(), Some(items))];
+    let mut steps = Vec::with_capacity(length + 2);
+    steps.push(step("begin", "step-0".to_owned(), Vec::new(), Some(items)));
     let verbs = std::iter::repeat_n(verb, length - 1).chain(then);
     for (n, verb) in (1..).zip(verbs) {
         steps.push(step(verb, format!("step-{n}"), vec![StepId::new(format!("step-{}", n - 1))], None));

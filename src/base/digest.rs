@@ -4,6 +4,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 use std::fmt;
 
+/// What each byte is worth as a hexadecimal digit; 255 for one that is none.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
 /// A SHA-256 digest. Shown and serialised as lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
@@ -42,12 +54,15 @@ impl Digest {
         if text.len() != 64 {
             return None;
         }
-        let value = |digit: u8| char::from(digit).to_digit(16);
         let mut bytes = [0; 32];
+        // One that is no digit has bits set that no digit has; it is looked at once, at the end.
+        let mut wrong = 0;
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = (value(pair[0])? << 4 | value(pair[1])?) as u8;
+            let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+            wrong |= high | low;
+            *byte = high << 4 | low & 15;
         }
-        Some(Digest(bytes))
+        (wrong <= 15).then_some(Digest(bytes))
     }
 
     /// All 64 digits. A journal is full of digests, so they do not go through the formatting of numbers.
@@ -82,8 +97,22 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Digest::parse(&text).ok_or_else(|| serde::de::Error::custom("expected 64 hexadecimal digits"))
+        struct Digits;
+
+        impl serde::de::Visitor<'_> for Digits {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("64 hexadecimal digits")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                Digest::parse(text).ok_or_else(|| E::custom("expected 64 hexadecimal digits"))
+            }
+        }
+
+        // A journal is full of digests: none of them becomes a text of its own first.
+        deserializer.deserialize_str(Digits)
     }
 }
 

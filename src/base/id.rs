@@ -2,15 +2,55 @@
 
 use super::Digest;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+
+/// Reads a name. A journal says the same few names over and over, and they are one text in memory.
+struct Name;
+
+/// So many names are known at once; then it begins anew.
+const NAMES_MOST: usize = 1_024;
+
+thread_local! {
+    static NAMES: RefCell<HashSet<Arc<str>>> = RefCell::default();
+}
+
+impl serde::de::Visitor<'_> for Name {
+    type Value = Arc<str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Arc<str>, E> {
+        Ok(NAMES.with_borrow_mut(|names| {
+            if let Some(known) = names.get(text) {
+                return known.clone();
+            }
+            if names.len() >= NAMES_MOST {
+                names.clear();
+            }
+            let name: Arc<str> = text.into();
+            names.insert(name.clone());
+            name
+        }))
+    }
+}
 
 macro_rules! name_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                deserializer.deserialize_str(Name).map($name)
+            }
+        }
 
         impl $name {
             pub fn new(text: impl AsRef<str>) -> $name {

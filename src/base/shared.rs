@@ -14,6 +14,20 @@ impl<T> Shared<T> {
     }
 }
 
+impl<T: ?Sized> Shared<T> {
+    /// The same value, counted once more.
+    pub fn to_arc(&self) -> Arc<T> {
+        self.0.clone()
+    }
+}
+
+impl<T: Clone> Shared<T> {
+    /// The value for oneself: copied only when others hold it too.
+    pub fn take(self) -> T {
+        Arc::unwrap_or_clone(self.0)
+    }
+}
+
 impl<T: ?Sized> Clone for Shared<T> {
     fn clone(&self) -> Shared<T> {
         Shared(self.0.clone())
@@ -25,6 +39,12 @@ impl<T: ?Sized> Deref for Shared<T> {
 
     fn deref(&self) -> &T {
         &self.0
+    }
+}
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Shared<T> {
+        Shared::new(value)
     }
 }
 

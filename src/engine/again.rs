@@ -77,6 +77,7 @@ impl Cycle {
             let items = self.outputs(&step.id).iter().map(|item| Item::clone(item)).collect();
             again.given.insert(step.id.clone(), items);
         }
+        let common = memory::common_parts(workflow, client_os.digest());
         for step in workflow.steps.iter().filter(|step| repeated.contains(&step.id)) {
             let id = &step.id;
             match before.states.get(id) {
@@ -90,13 +91,13 @@ impl Cycle {
             let (publishes, decides) = spec.map_or((false, false), |spec| (spec.publishes, spec.decides));
             let Some(at) = self.plan().index(id) else { continue };
             // A decision is about what was shown, and about the rules it was made by.
-            let parts = memory::parts_of_step(workflow, step, client_os.digest(), &before.parameters, before.states.get(id));
+            let parts = memory::parts_of_step(workflow, step, &common, &before.parameters, before.states.get(id), None);
             let same = memory::changed(&self.fold.shape.steps[at].parts, &parts).iter().all(|part| part == "clock");
             let counts = publishes || (decides && same && id != from.step);
             for task in &self.fold.steps[at].tasks {
                 let record = self.fold.tasks.get(*task);
                 let Some(outcome) = record.outcome.as_deref().filter(|_| record.state() == TaskState::Done) else { continue };
-                for change in &outcome.parameters {
+                for change in outcome.parameters() {
                     match before.parameters.get(&change.path) {
                         Some(value) => carry.parameters.insert(change.path.clone(), *value),
                         None => carry.parameters.remove(&change.path),
@@ -106,7 +107,7 @@ impl Cycle {
                     again.done.push(DoneBefore {
                         task: record.id.clone(),
                         items: outcome.items.iter().map(|item| Item::clone(item)).collect(),
-                        headline: outcome.headline.clone(),
+                        headline: outcome.headline().cloned(),
                     });
                 } else if !outcome.items.is_empty() {
                     for slot in self.fold.shape.steps[at].pieces.iter().filter(|slot| self.fold.caps.has_share(*task, &[**slot]))

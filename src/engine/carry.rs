@@ -3,6 +3,7 @@
 use super::again::Again;
 use super::edits::Edits;
 use super::out::{Outs, Stands};
+use super::parts::Parts;
 use super::people::Written;
 use super::waited::{Revoked, Waited};
 use crate::base::{Digest, ItemId, Shared, StepId, TaskId};
@@ -79,7 +80,7 @@ pub struct Carry {
     pub memory: BTreeMap<Digest, Memory>,
     /// The digests of what each step depended on beside its input, by name: `config`, `provider drafter` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parts: BTreeMap<StepId, Shared<BTreeMap<String, Digest>>>,
+    pub parts: BTreeMap<StepId, Parts>,
     pub ledger: Ledger,
     /// The pieces that are out, by key, and how they stand in their channels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

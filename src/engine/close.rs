@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::memory;
 use super::tasks::{Origin, TaskState};
 use super::waited::{self, Waited};
-use crate::base::ItemId;
+use crate::base::{Digest, ItemId};
 use crate::model::{Good, Item};
 use std::collections::BTreeSet;
 
@@ -31,6 +31,8 @@ impl Cycle {
             out: self.out_now(),
             ..Carry::default()
         };
+        // A map that is made of all of them at once has no half-empty places.
+        let mut memories: Vec<(Digest, Memory)> = Vec::new();
         for step in &fold.shape.plan.order {
             let id = fold.shape.id(*step);
             if fold.shape.steps[*step].kept {
@@ -38,7 +40,7 @@ impl Cycle {
                 carry.parts.extend(fold.carry.parts.get_key_value(id).map(|(id, parts)| (id.clone(), parts.clone())));
                 let of_step = |memory: &&Memory| memory.task.as_ref().is_some_and(|task| task.step == *id);
                 let known = fold.carry.memory.iter().filter(|(_, memory)| of_step(memory));
-                carry.memory.extend(known.map(|(memo, memory)| (*memo, memory.clone())));
+                memories.extend(known.map(|(memo, memory)| (*memo, memory.clone())));
                 carry.deferred.extend(fold.carry.deferred.get_key_value(id).map(|(id, items)| (id.clone(), items.clone())));
                 continue;
             }
@@ -50,33 +52,34 @@ impl Cycle {
                 if task.state() == TaskState::Deferred || task.away {
                     let waiting = carry.deferred.entry(id.clone()).or_default();
                     waiting.extend(task.inputs.iter().map(|item| Item::clone(item)));
-                    let reason = task.reason.as_ref().map(|(reason, _)| reason.clone()).unwrap_or_default();
+                    let reason = task.reason.as_ref().map(|reason| reason.0.clone()).unwrap_or_default();
                     carry.waited.extend(
                         task.inputs.iter().map(|item| (item.id, self.waited(item, &reason, task.state() == TaskState::Failed))),
                     );
                 }
                 let Some(outcome) = &task.outcome else { continue };
-                if let Some(state) = &outcome.state {
+                if let Some(state) = outcome.state() {
                     carry.states.insert(id.clone(), state.clone());
                 }
-                for change in &outcome.parameters {
+                for change in outcome.parameters() {
                     carry.parameters.insert(change.path.clone(), change.new);
                 }
                 // What was dropped because it had waited too long gave nothing, which says nothing about its step.
                 let dropped = outcome.items.is_empty() && matches!(task.origin, Origin::Carried(_));
-                let lasting = outcome.state.is_none() && outcome.parameters.is_empty() && !dropped;
+                let lasting = outcome.state().is_none() && outcome.parameters().is_empty() && !dropped;
                 if outcome.pure && lasting && self.may_remember(*step) {
                     let memory = Memory {
                         items: outcome.items.iter().map(|item| item.clone().into()).collect(),
-                        headline: outcome.headline.clone(),
-                        notes: outcome.notes.clone(),
+                        headline: outcome.headline().cloned(),
+                        notes: outcome.notes().to_vec(),
                         task: Some(task.id.clone()),
                         inputs: Some(memory::digest_of_inputs(&task.inputs)),
                     };
-                    carry.memory.insert(outcome.memo, memory);
+                    memories.push((outcome.memo, memory));
                 }
             }
         }
+        carry.memory = memories.into_iter().collect();
         for step in &fold.shape.plan.order {
             for item in fold.still_waiting(*step) {
                 let waiting = carry.deferred.entry(fold.shape.id(*step).clone()).or_default();

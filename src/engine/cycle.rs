@@ -344,7 +344,7 @@ impl Cycle {
             return self.fold.steps[at].outputs.clone();
         }
         let tasks = self.fold.steps[at].tasks.iter().map(|task| self.fold.tasks.get(*task));
-        let outcomes = tasks.filter_map(|task| task.outcome.as_ref()).filter(|outcome| outcome.back.is_none());
+        let outcomes = tasks.filter_map(|task| task.outcome.as_ref()).filter(|outcome| outcome.back().is_none());
         outcomes.flat_map(|outcome| outcome.items.iter().cloned()).collect()
     }
 
@@ -372,11 +372,11 @@ impl Cycle {
                 reports.push(TaskReport {
                     task: &task.id,
                     state: task.state(),
-                    headline: outcome.and_then(|outcome| outcome.headline.as_deref()),
+                    headline: outcome.and_then(|outcome| outcome.headline().map(String::as_str)),
                     items: outcome.map_or(0, |outcome| outcome.items.len()),
                     recalled: outcome.is_some_and(|outcome| outcome.recalled),
-                    reason: task.reason.as_ref().map(|(reason, _)| reason.as_str()),
-                    help: task.reason.as_ref().and_then(|(_, help)| help.as_deref()),
+                    reason: task.reason.as_ref().map(|reason| reason.0.as_str()),
+                    help: task.reason.as_ref().and_then(|reason| reason.1.as_deref()),
                 });
             }
         }
@@ -396,7 +396,7 @@ impl Cycle {
             for task in &self.fold.steps[*step].tasks {
                 if let Some(outcome) = &self.fold.tasks.get(*task).outcome {
                     let id = self.fold.shape.id(*step);
-                    notes.extend(outcome.notes.iter().map(|note| (id.clone(), note.clone())));
+                    notes.extend(outcome.notes().iter().map(|note| (id.clone(), note.clone())));
                 }
             }
         }
@@ -415,7 +415,7 @@ impl Cycle {
             for task in tasks {
                 let task = self.fold.tasks.get(task);
                 if task.state() == TaskState::Deferred {
-                    let reason = task.reason.as_ref().map(|(reason, _)| reason.clone()).unwrap_or_default();
+                    let reason = task.reason.as_ref().map(|reason| reason.0.clone()).unwrap_or_default();
                     deferred.push((task.id.clone(), reason));
                 }
             }

@@ -8,7 +8,7 @@ use super::finite;
 use super::memory;
 use super::queues::QueueRoom;
 use super::tasks::TaskState;
-use crate::base::{Digest, Hasher};
+use crate::base::{Digest, Hasher, Shared};
 use crate::model::{Good, Item};
 use crate::step::{Mode, Note, NoteLevel, Output, Reply, StepContext, StepError, Turn};
 use std::cmp::Reverse;
@@ -168,24 +168,31 @@ impl Cycle {
         let carry = self.fold.carry.clone();
         let Some(memory) = carry.memory.get(&memo) else { return false };
         let mut notes = memory.notes.clone();
-        let items = self.recalled_with_edits(task, memory.items.iter().map(|item| Item::clone(item)).collect(), &mut notes);
+        let items = self.recalled_with_edits(task, memory.items.clone(), &mut notes);
         self.done_before(task, items, memory.headline.clone(), notes, out);
         true
     }
 
     /// What a task gave in the cycle of which this one makes a part again, when that still counts.
-    fn taken_over(&self, task: usize) -> Option<(Vec<Item>, Option<String>)> {
+    fn taken_over(&self, task: usize) -> Option<(Vec<Shared<Item>>, Option<String>)> {
         let again = self.fold.carry.again.as_ref()?;
         let record = self.fold.tasks.get(task);
         if self.fold.shape.steps[record.step].kept {
-            return Some((again.given.get(&record.id.step)?.clone(), None));
+            return Some((again.given.get(&record.id.step)?.iter().cloned().map(Shared::new).collect(), None));
         }
         let done = again.of(&record.id)?;
-        Some((done.items.clone(), done.headline.clone()))
+        Some((done.items.iter().cloned().map(Shared::new).collect(), done.headline.clone()))
     }
 
     /// Records that a task gives what it gave before, without running.
-    fn done_before(&mut self, task: usize, items: Vec<Item>, headline: Option<String>, notes: Vec<Note>, out: &mut Vec<Action>) {
+    fn done_before(
+        &mut self,
+        task: usize,
+        items: Vec<Shared<Item>>,
+        headline: Option<String>,
+        notes: Vec<Note>,
+        out: &mut Vec<Action>,
+    ) {
         let (id, memo) = (self.fold.tasks.get(task).id.clone(), self.memo(task));
         let (step, count) = (self.fold.tasks.get(task).step, items.len());
         let told = headline.clone();
@@ -317,7 +324,7 @@ impl Cycle {
             if let Err(error) = self.fold.items.admit(&item) {
                 return self.fail(task, error, out);
             }
-            items.push(item);
+            items.push(Shared::new(item));
         }
         let (headline, count) = (output.headline.clone(), items.len());
         let entry = Entry::Done {

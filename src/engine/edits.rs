@@ -8,7 +8,7 @@
 //! cannot matter.
 
 use super::cycle::{Cycle, counted};
-use crate::base::{ItemId, StepId, Timestamp};
+use crate::base::{ItemId, Shared, StepId, Timestamp};
 use crate::builtin::production::writing::title_of;
 use crate::model::goods::{Draft, Finding, Outline, Revision, TextEdit};
 use crate::model::{Good, GoodKind, Item};
@@ -150,7 +150,7 @@ impl Cycle {
     }
 
     /// What memory gives for a task, when a person has edited it since.
-    pub(super) fn recalled_with_edits(&self, task: usize, items: Vec<Item>, notes: &mut Vec<Note>) -> Vec<Item> {
+    pub(super) fn recalled_with_edits(&self, task: usize, items: Vec<Shared<Item>>, notes: &mut Vec<Note>) -> Vec<Shared<Item>> {
         let step = self.fold.tasks.get(task).step;
         if !self.fold.shape.steps[step].spec().generates {
             return items;
@@ -169,7 +169,7 @@ impl Cycle {
             let (good, _) = kept(&good, &edit)?;
             let text = format!("“{}” keeps the words of {}.", good.title(), edit.by);
             Some((
-                Item::new(good, item.parents.clone(), item.made_by.clone()),
+                Shared::new(Item::new(good, item.parents.clone(), item.made_by.clone())),
                 Note { level: NoteLevel::Info, text, place: None },
             ))
         };

@@ -6,7 +6,7 @@ use super::cancel::Scope;
 use super::carry::Carry;
 use super::nudges::Nudge;
 use super::people::Addressed;
-use crate::base::{CycleNo, Digest, RequestKey, StepId, TaskId, Timestamp, WorkflowId};
+use crate::base::{CycleNo, Digest, RequestKey, Shared, StepId, TaskId, Timestamp, WorkflowId};
 use crate::model::{Item, Operation};
 use crate::step::{Note, ParameterChange, Reply, Request};
 use serde::{Deserialize, Serialize};
@@ -57,10 +57,10 @@ pub enum Entry {
         key: RequestKey,
         reply: Reply,
     },
-    /// A task finished. `items` are its new items in order.
+    /// A task finished. `items` are its new items in order: the very ones that the cycle works on, not copies of them.
     Done {
         task: TaskId,
-        items: Vec<Item>,
+        items: Vec<Shared<Item>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         state: Option<Value>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,8 +13,8 @@ use super::lineage::Items;
 use super::out::Sent;
 use super::people::Sends;
 use super::shape::Shape;
-use super::tasks::{Asked, Open, Origin, Outcome, Task, TaskState, Tasks};
-use crate::base::{ItemId, RequestKey, StepId, TaskId, Timestamp};
+use super::tasks::{Asked, More, Open, Origin, Outcome, Task, TaskState, Tasks};
+use crate::base::{ItemId, RequestKey, Shared, StepId, TaskId, Timestamp};
 use crate::model::Item;
 use crate::step::{Failure, FailureKind, Mode, Reply, Request};
 use std::collections::BTreeSet;
@@ -124,7 +124,7 @@ impl Fold {
                 fold.add_task(at, None, Vec::new(), Origin::Whole);
             } else if shape.steps[at].mode == Mode::Each {
                 for (place, item) in fold.carried(at).into_iter().enumerate() {
-                    fold.add_task(at, Some(item.id), vec![item], Origin::Carried(place as u32));
+                    fold.add_task(at, Some(item.id), [item], Origin::Carried(place as u32));
                 }
             } else if shape.steps[at].upstream.is_empty() {
                 let inputs = fold.carried(at);
@@ -140,7 +140,7 @@ impl Fold {
         waiting.iter().filter_map(|item| self.items.get(&item.id).cloned()).collect()
     }
 
-    fn add_task(&mut self, step: usize, item: Option<ItemId>, inputs: Vec<Arc<Item>>, origin: Origin) {
+    fn add_task(&mut self, step: usize, item: Option<ItemId>, inputs: impl IntoIterator<Item = Arc<Item>>, origin: Origin) {
         let id = TaskId { step: self.shape.id(step).clone(), item };
         if let Some(at) = self.tasks.add(Task::new(id, step, inputs, origin)) {
             self.steps[step].tasks.push(at);
@@ -182,20 +182,17 @@ impl Fold {
             }
             Entry::Done { task, items, state, headline, notes, parameters, back, memo, recalled } => {
                 let at = self.find(task)?;
-                let items: Vec<Arc<Item>> = items.iter().cloned().map(Arc::new).collect();
+                let items: Vec<Arc<Item>> = items.iter().map(Shared::to_arc).collect();
                 let record = self.tasks.get_mut(at);
                 let pure = record.asked.values().all(|asked| matches!(asked.reply, Some(Reply::Generated(_))));
-                record.outcome = Some(Box::new(Outcome {
-                    items: items.clone(),
+                let more = More {
                     state: state.clone(),
                     headline: headline.clone(),
                     notes: notes.clone(),
                     parameters: parameters.clone(),
                     back: back.clone(),
-                    memo: *memo,
-                    recalled: *recalled,
-                    pure,
-                }));
+                };
+                record.outcome = Some(Box::new(Outcome::new(&items, more, *memo, *recalled, pure)));
                 self.finish(at, TaskState::Done);
                 match back {
                     Some(step) => self.send_back(at, step, &items)?,
@@ -206,14 +203,14 @@ impl Fold {
                 let at = self.find(task)?;
                 let again = self.chose(at, message);
                 let record = self.tasks.get_mut(at);
-                record.reason = Some((message.clone(), help.clone()));
+                record.reason = Some(Box::new((message.clone(), help.clone())));
                 let spec = self.shape.steps[record.step].spec();
                 record.away = again || (spec.generates || spec.publishes) && record.is_left_alone();
                 self.finish(at, TaskState::Failed);
             }
             Entry::Deferred { task, reason } => {
                 let at = self.find(task)?;
-                self.tasks.get_mut(at).reason = Some((reason.clone(), None));
+                self.tasks.get_mut(at).reason = Some(Box::new((reason.clone(), None)));
                 self.finish(at, TaskState::Deferred);
             }
             Entry::Reserved { cap, window, task, amount, turn } => {
@@ -385,8 +382,8 @@ impl Fold {
                 continue;
             }
             for (index, item) in items.iter().enumerate().filter(|(_, item)| feed.carries(item)) {
-                let origin = Origin::Wire { wire: feed.wire, parent, index: index as u32 };
-                self.add_task(feed.to, Some(item.id), vec![item.clone()], origin);
+                let origin = Origin::Wire { wire: feed.wire, parent: parent as u32, index: index as u32 };
+                self.add_task(feed.to, Some(item.id), [item.clone()], origin);
             }
         }
     }
@@ -397,7 +394,7 @@ impl Fold {
         let step = step.ok_or_else(|| EngineError::UnknownName(format!("a piece for `{to}`, which is over")))?;
         for item in items {
             self.items.add(item.clone());
-            self.add_task(step, Some(item.id), vec![item.clone()], Origin::Back { parent });
+            self.add_task(step, Some(item.id), [item.clone()], Origin::Back { parent: parent as u32 });
         }
         Ok(())
     }
@@ -415,7 +412,7 @@ impl Fold {
         for (position, task) in order.iter().enumerate() {
             let task = self.tasks.get_mut(*task);
             task.position = Some(position as u32);
-            let items = task.outcome.iter().filter(|outcome| outcome.back.is_none()).flat_map(|outcome| &outcome.items);
+            let items = task.outcome.iter().filter(|outcome| outcome.back().is_none()).flat_map(|outcome| &*outcome.items);
             outputs.extend(items.filter(|item| seen.insert(item.id)).cloned());
         }
         self.steps[step].tasks = order;
@@ -455,14 +452,14 @@ impl Fold {
             // Behind all that came by wire, in the order of what was sent back.
             Origin::Back { parent } => {
                 let mut place = vec![u32::MAX];
-                place.extend(self.place(parent));
+                place.extend(self.place(parent as usize));
                 place
             }
             Origin::Wire { wire, parent, index } => {
                 let mut place = vec![wire + 1];
-                match self.tasks.get(parent).position {
+                match self.tasks.get(parent as usize).position {
                     Some(position) => place.push(position),
-                    None => place.extend(self.place(parent)),
+                    None => place.extend(self.place(parent as usize)),
                 }
                 place.push(index);
                 place

@@ -1,5 +1,6 @@
 //! The items of a cycle and where they come from: "no source signal, no piece", checked item by item.
 
+use super::places::{Mark, Places};
 use crate::base::ItemId;
 use crate::model::{Good, GoodKind, Item};
 use crate::step::{Lineage, StepError};
@@ -19,27 +20,33 @@ struct Known {
 /// All items that a cycle has seen: its own, those that waited, and the ancestors of those.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Items {
-    known: BTreeMap<ItemId, Known>,
-    /// Ids in the order in which they were made.
-    order: Vec<ItemId>,
+    /// In the order in which they were made.
+    order: Vec<Known>,
+    places: Places,
 }
 
 impl Items {
     /// Adds an item after its parents.
     pub(super) fn add(&mut self, item: Arc<Item>) {
-        if self.known.contains_key(&item.id) {
+        if self.known(&item.id).is_some() {
             return;
         }
         let from_signal = self.comes_from_signal(&item);
-        self.order.push(item.id);
-        self.known.insert(item.id, Known { item, from_signal });
+        self.places.put(Mark::from(&item.id), self.order.len());
+        self.order.push(Known { item, from_signal });
+    }
+
+    fn known(&self, id: &ItemId) -> Option<&Known> {
+        self.places.find(Mark::from(id), |at| self.order[at].item.id == *id).map(|at| &self.order[at])
     }
 
     /// Whether a signal is among the ancestors of an item that may still be new here.
     pub fn comes_from_signal(&self, item: &Item) -> bool {
         item.kind() == GoodKind::Signal
-            || item.parents.iter().any(|parent| self.known.get(parent).is_some_and(|known| known.from_signal))
-            || named_signals(&item.good).iter().any(|id| self.known.get(id).is_some_and(|k| k.item.kind() == GoodKind::Signal))
+            || item.parents.iter().any(|parent| self.known(parent).is_some_and(|known| known.from_signal))
+            || named_signals(&item.good)
+                .iter()
+                .any(|id| self.known(id).is_some_and(|known| known.item.kind() == GoodKind::Signal))
     }
 
     /// The rule of production at run time.
@@ -56,12 +63,12 @@ impl Items {
     }
 
     pub fn get(&self, id: &ItemId) -> Option<&Arc<Item>> {
-        self.known.get(id).map(|known| &known.item)
+        self.known(id).map(|known| &known.item)
     }
 
     /// In the order in which they were made.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Item>> {
-        self.order.iter().filter_map(|id| self.get(id))
+        self.order.iter().map(|known| &known.item)
     }
 
     pub fn len(&self) -> usize {

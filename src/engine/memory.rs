@@ -4,10 +4,12 @@
 //! the question "why did this run again?" has an answer with names in it.
 
 use super::carry::{Carry, Memory};
-use crate::base::{CycleNo, Digest, Hasher, StepId, TaskId};
+use super::parts::{Common, Parts};
+use crate::base::{CycleNo, Digest, Hasher, StepId, TaskId, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::{Channel, Config, Item, Provider, Scalar, Step, Workflow};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,25 +38,32 @@ const LIMITS: [&str; 4] = ["at-once", "rate", "retries", "sends"];
 /// The name of the part that is about a task's input.
 const INPUTS: &str = "inputs";
 
-/// Digests of what a step depends on beside its input, by name. The Client OS comes as its digest, which is taken once for all steps.
+/// What all steps of a workflow depend on, taken once for them.
+pub(super) fn common_parts(workflow: &Workflow, client_os: Digest) -> Common {
+    Common::new(&[
+        ("workflow", Digest::of_json(&(workflow.zone.iana_name(), &workflow.folder))),
+        ("program", Digest::of(env!("CARGO_PKG_VERSION"))),
+        ("client-os", client_os),
+    ])
+}
+
+/// Digests of what a step depends on beside its input, by name. `clock` is the cycle's time for a step that reads it.
 pub(super) fn parts_of_step(
     workflow: &Workflow,
     step: &Step,
-    client_os: Digest,
+    common: &Common,
     parameters: &BTreeMap<String, f64>,
     state: Option<&Value>,
-) -> BTreeMap<String, Digest> {
-    let mut parts = BTreeMap::new();
+    clock: Option<Timestamp>,
+) -> Parts {
     // Caps, the layer and the place in the file decide whether and when a step runs, not what it gives.
     // So does what becomes of a failure.
     let config = without(&step.config, |node| &*node.name == super::failing::NODE);
     let config = config.as_ref().unwrap_or(&step.config);
-    parts.insert("config".to_owned(), Digest::of_json(&(&step.id, &step.verb, &step.connector, config)));
-    parts.insert("workflow".to_owned(), Digest::of_json(&(workflow.zone.iana_name(), &workflow.folder)));
-    parts.insert("program".to_owned(), Digest::of(env!("CARGO_PKG_VERSION")));
-    parts.insert("client-os".to_owned(), client_os);
+    let config = Digest::of_json(&(&step.id, &step.verb, &step.connector, config));
+    let mut parts: Vec<(Cow<'_, str>, Digest)> = vec![("config".into(), config)];
     for (path, digest) in &step.files {
-        parts.insert(format!("file {path}"), *digest);
+        parts.push((format!("file {path}").into(), *digest));
     }
     let mut words = Vec::new();
     collect_words(&step.config, &mut words);
@@ -64,28 +73,31 @@ pub(super) fn parts_of_step(
                 None => Digest::of_json(provider),
                 Some(config) => Digest::of_json(&Provider { config, ..provider.clone() }),
             };
-            parts.insert(format!("provider {}", provider.name), digest);
+            parts.push((format!("provider {}", provider.name).into(), digest));
         }
         if let Some(channel) = workflow.channels.get(*word) {
             let digest = match without_limits(&channel.config) {
                 None => Digest::of_json(channel),
                 Some(config) => Digest::of_json(&Channel { config, ..channel.clone() }),
             };
-            parts.insert(format!("channel {word}"), digest);
+            parts.push((format!("channel {word}").into(), digest));
         }
         // What a step tunes, it also reads.
         if let Some(value) = parameters.get(*word) {
-            parts.insert(format!("parameter {word}"), Digest::of_json(value));
+            parts.push((format!("parameter {word}").into(), Digest::of_json(value)));
         }
     }
     let own = format!("{}.", step.id);
     for (path, value) in parameters.range(own.clone()..).take_while(|(path, _)| path.starts_with(&own)) {
-        parts.insert(format!("parameter {path}"), Digest::of_json(value));
+        parts.push((format!("parameter {path}").into(), Digest::of_json(value)));
     }
     if let Some(state) = state {
-        parts.insert("state".to_owned(), Digest::of_json(state));
+        parts.push(("state".into(), Digest::of_json(state)));
     }
-    parts
+    if let Some(clock) = clock {
+        parts.push(("clock".into(), Digest::of_json(&clock)));
+    }
+    Parts::new(common, parts.iter().map(|(name, digest)| (&**name, *digest)))
 }
 
 /// A provider's or a channel's settings without those that say when and how often it may be asked, when it has any.
@@ -111,10 +123,10 @@ fn collect_words<'a>(config: &'a Config, words: &mut Vec<&'a str>) {
 /// would recall what it gave for the same input. Steps that the last cycle did not have are left out.
 pub fn changed_steps(workflow: &Workflow, client_os: &Snapshot, carry: &Carry) -> BTreeMap<StepId, Vec<String>> {
     let mut changes = BTreeMap::new();
-    let client_os = client_os.digest();
+    let common = common_parts(workflow, client_os.digest());
     for step in &workflow.steps {
         if let Some(old) = carry.parts.get(&step.id) {
-            let new = parts_of_step(workflow, step, client_os, &carry.parameters, carry.states.get(&step.id));
+            let new = parts_of_step(workflow, step, &common, &carry.parameters, carry.states.get(&step.id), None);
             changes.insert(step.id.clone(), changed(old, &new));
         }
     }
@@ -130,9 +142,9 @@ pub(super) fn digest_of_inputs(inputs: &[Arc<Item>]) -> Digest {
 }
 
 /// The digest of a step's parts, taken once for all its tasks.
-pub(super) fn digest_of_parts(parts: &BTreeMap<String, Digest>) -> Digest {
+pub(super) fn digest_of_parts(parts: &Parts) -> Digest {
     let mut hasher = Hasher::new();
-    for (name, digest) in parts {
+    for (name, digest) in parts.all() {
         hasher.part(name).part(digest.bytes());
     }
     hasher.finish()
@@ -164,13 +176,7 @@ impl Recollection {
 }
 
 /// What has changed for a task since it was remembered.
-pub(super) fn changed_task(
-    memory: &Memory,
-    task: &TaskId,
-    carry: &Carry,
-    step: &BTreeMap<String, Digest>,
-    inputs: &[Arc<Item>],
-) -> Vec<String> {
+pub(super) fn changed_task(memory: &Memory, task: &TaskId, carry: &Carry, step: &Parts, inputs: &[Arc<Item>]) -> Vec<String> {
     let mut names = carry.parts.get(&task.step).map(|old| changed(old, step)).unwrap_or_default();
     if memory.inputs != Some(digest_of_inputs(inputs)) {
         names.insert(0, INPUTS.to_owned());
@@ -179,8 +185,10 @@ pub(super) fn changed_task(
 }
 
 /// The names of parts that differ, appeared or went away.
-pub(super) fn changed(old: &BTreeMap<String, Digest>, new: &BTreeMap<String, Digest>) -> Vec<String> {
-    let mut names: Vec<String> = old.keys().chain(new.keys()).filter(|name| old.get(*name) != new.get(*name)).cloned().collect();
+pub(super) fn changed(old: &Parts, new: &Parts) -> Vec<String> {
+    let (before, now) = (old.all(), new.all());
+    let names = before.iter().chain(&now).map(|(name, _)| *name);
+    let mut names: Vec<String> = names.filter(|name| old.get(name) != new.get(name)).map(str::to_owned).collect();
     names.sort();
     names.dedup();
     names

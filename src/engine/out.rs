@@ -113,7 +113,7 @@ pub fn sent_piece(entries: &[Entry], key: &str) -> Option<SentPiece> {
         _ => None,
     };
     let placement = entries.iter().find_map(|entry| match entry {
-        Entry::Done { items, .. } => items.iter().find_map(placed),
+        Entry::Done { items, .. } => items.iter().find_map(|item| placed(item)),
         Entry::Opened { carry, .. } => carry.ancestors.iter().chain(carry.deferred.values().flatten()).find_map(placed),
         _ => None,
     })?;

@@ -4,8 +4,9 @@
 //! that differs is explained by what a reviewer would see in the files.
 
 use super::carry::Carry;
-use super::memory::{changed, changed_steps, parts_of_step};
-use crate::base::{Digest, StepId};
+use super::memory::{changed, changed_steps, common_parts, parts_of_step};
+use super::parts::Common;
+use crate::base::StepId;
 use crate::model::{Step, Workflow};
 use crate::plan::{Change, CyclePlan, Version, WorkflowDiff};
 use crate::step::{Mode, Registry};
@@ -35,10 +36,11 @@ impl Reruns {
     /// What `new` does again that `old` has done.
     pub fn between(old: Version<'_>, new: Version<'_>, registry: &Registry, diff: &WorkflowDiff) -> Reruns {
         let before: BTreeMap<&StepId, &Step> = old.workflow.steps.iter().map(|step| (&step.id, step)).collect();
-        let parts = |version: Version<'_>, step: &Step, client_os: Digest| -> BTreeMap<String, Digest> {
-            parts_of_step(version.workflow, step, client_os, &BTreeMap::new(), None)
+        let parts = |version: Version<'_>, step: &Step, common: &Common| {
+            parts_of_step(version.workflow, step, common, &BTreeMap::new(), None, None)
         };
-        let client_os = (old.client_os.digest(), new.client_os.digest());
+        let common = |version: Version<'_>| common_parts(version.workflow, version.client_os.digest());
+        let common = (common(old), common(new));
         let is_local = diff.workflow.is_empty() && diff.client_os.is_empty();
         let mut names = BTreeMap::new();
         for step in &new.workflow.steps {
@@ -47,7 +49,7 @@ impl Reruns {
             let what = if is_local && diff.of(&step.id).is_empty() {
                 Vec::new()
             } else {
-                changed(&parts(old, was, client_os.0), &parts(new, step, client_os.1))
+                changed(&parts(old, was, &common.0), &parts(new, step, &common.1))
             };
             names.insert(step.id.clone(), what);
         }

@@ -6,7 +6,8 @@ use super::carry::Carry;
 use super::entry::Pins;
 use super::error::EngineError;
 use super::memory;
-use crate::base::{Digest, Shared, StepId};
+use super::parts::Parts;
+use crate::base::{Digest, StepId};
 use crate::client_os::Snapshot;
 use crate::model::{CapUnit, GoodKind, Item, Scalar, Step, Workflow};
 use crate::plan::CyclePlan;
@@ -20,13 +21,18 @@ pub(super) struct Feed {
     pub to: usize,
     /// The place of the wire in the taking step's `from`.
     pub wire: u32,
-    pub carries: Vec<GoodKind>,
+    /// A bit for each kind of good.
+    carries: u32,
 }
 
 impl Feed {
     pub fn carries(&self, item: &Item) -> bool {
-        self.carries.contains(&item.kind())
+        self.carries & bit(item.kind()) != 0
     }
+}
+
+fn bit(kind: GoodKind) -> u32 {
+    1 << kind as u32
 }
 
 /// One step by index.
@@ -50,7 +56,7 @@ pub(super) struct StepShape {
     /// What waited is ranked anew, by what its topic scores now.
     pub ranks_anew: bool,
     /// Digests of all but the input that the step depends on, by name.
-    pub parts: Shared<BTreeMap<String, Digest>>,
+    pub parts: Parts,
     /// The digest of `parts`.
     pub parts_digest: Digest,
     /// It does not run in this cycle: what it gave in an earlier one is taken over.
@@ -94,7 +100,7 @@ impl Shape {
     ) -> Result<Shape, EngineError> {
         let plan = CyclePlan::new(&workflow)?;
         let mut steps = Vec::with_capacity(workflow.steps.len());
-        let client_os_digest = client_os.digest();
+        let common = memory::common_parts(&workflow, client_os.digest());
         for step in &workflow.steps {
             let kind =
                 registry.find(&step.verb, step.connector.as_deref()).ok_or_else(|| EngineError::UnknownKind(kind_title(step)))?;
@@ -112,11 +118,9 @@ impl Shape {
                 slots.dedup();
                 slots
             };
-            let mut parts =
-                memory::parts_of_step(&workflow, step, client_os_digest, &carry.parameters, carry.states.get(&step.id));
-            if kind.reads_clock() {
-                parts.insert("clock".to_owned(), Digest::of_json(&pins.now));
-            }
+            let clock = kind.reads_clock().then_some(pins.now);
+            let state = carry.states.get(&step.id);
+            let parts = memory::parts_of_step(&workflow, step, &common, &carry.parameters, state, clock);
             steps.push(StepShape {
                 kind,
                 mode: kind.spec().mode,
@@ -134,16 +138,21 @@ impl Shape {
                 pieces: slots(true),
                 spend: slots(false),
                 parts_digest: memory::digest_of_parts(&parts),
-                parts: Shared::new(parts),
+                parts,
                 kept: carry.again.as_ref().is_some_and(|again| again.given.contains_key(&step.id)),
             });
         }
         for (to, step) in workflow.steps.iter().enumerate() {
             for (wire, from) in step.from.iter().enumerate() {
                 let giver = plan.index(&from.from).expect("the plan knows every wire's end");
-                steps[giver].feeds.push(Feed { to, wire: wire as u32, carries: from.carries.clone() });
+                steps[giver].feeds.push(Feed {
+                    to,
+                    wire: wire as u32,
+                    carries: from.carries.iter().fold(0, |all, kind| all | bit(*kind)),
+                });
             }
         }
+        steps.iter_mut().for_each(|step| step.feeds.shrink_to_fit());
         for (member, round) in rounds(&workflow, &plan, &steps) {
             steps[member].round = round;
         }

@@ -2,8 +2,9 @@
 //! kept, so that "is this step finished?" never needs a walk over its tasks.
 
 use super::out::Sent;
+use super::places::{Mark, Places};
 use crate::base::{Digest, StepId, TaskId};
-use crate::model::Item;
+use crate::model::{Few, Item};
 use crate::step::{FailureKind, Note, ParameterChange, Reply, Request};
 use serde::Serialize;
 use serde_json::Value;
@@ -47,15 +48,15 @@ impl TaskState {
 
 /// How many tasks are in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts([usize; 7]);
+pub struct Counts([u32; 7]);
 
 impl Counts {
     pub fn of(&self, state: TaskState) -> usize {
-        self.0[state as usize]
+        self.0[state as usize] as usize
     }
 
     pub fn total(&self) -> usize {
-        self.0.iter().sum()
+        self.0.iter().map(|count| *count as usize).sum()
     }
 
     /// Tasks that are not final.
@@ -70,9 +71,9 @@ pub(super) enum Origin {
     /// The n-th of the items that waited since an earlier cycle.
     Carried(u32),
     /// The n-th item of another task, over the n-th wire.
-    Wire { wire: u32, parent: usize, index: u32 },
+    Wire { wire: u32, parent: u32, index: u32 },
     /// Another task, behind this one's step, sent it back to be made again.
-    Back { parent: usize },
+    Back { parent: u32 },
     /// All the input of its step, or none.
     Whole,
 }
@@ -97,20 +98,53 @@ pub(super) struct Open {
     pub doubts: u32,
 }
 
-/// What a finished task gave.
+/// What a finished task gave. There is one for every finished task of a cycle, so what few have stands apart.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outcome {
-    pub items: Vec<Arc<Item>>,
+    pub items: Few<Arc<Item>>,
+    more: Option<Box<More>>,
+    pub memo: Digest,
+    pub recalled: bool,
+    /// It asked nothing but text, so the same inputs give the same output.
+    pub pure: bool,
+}
+
+/// What a task may give beside its items.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct More {
     pub state: Option<Value>,
     pub headline: Option<String>,
     pub notes: Vec<Note>,
     pub parameters: Vec<ParameterChange>,
     /// Its items went back to this step, and are no output.
     pub back: Option<StepId>,
-    pub memo: Digest,
-    pub recalled: bool,
-    /// It asked nothing but text, so the same inputs give the same output.
-    pub pure: bool,
+}
+
+impl Outcome {
+    pub fn new(items: &[Arc<Item>], more: More, memo: Digest, recalled: bool, pure: bool) -> Outcome {
+        let more = (more != More::default()).then(|| Box::new(more));
+        Outcome { items: items.iter().cloned().collect(), more, memo, recalled, pure }
+    }
+
+    pub fn state(&self) -> Option<&Value> {
+        self.more.as_ref()?.state.as_ref()
+    }
+
+    pub fn headline(&self) -> Option<&String> {
+        self.more.as_ref()?.headline.as_ref()
+    }
+
+    pub fn notes(&self) -> &[Note] {
+        self.more.as_ref().map_or(&[], |more| &more.notes)
+    }
+
+    pub fn parameters(&self) -> &[ParameterChange] {
+        self.more.as_ref().map_or(&[], |more| &more.parameters)
+    }
+
+    pub fn back(&self) -> Option<&StepId> {
+        self.more.as_ref()?.back.as_ref()
+    }
 }
 
 /// One task.
@@ -119,7 +153,7 @@ pub(super) struct Task {
     pub id: TaskId,
     /// Index of its step.
     pub step: usize,
-    pub inputs: Vec<Arc<Item>>,
+    pub inputs: Few<Arc<Item>>,
     pub origin: Origin,
     /// Its place in its step's output; known when the step is complete.
     pub position: Option<u32>,
@@ -129,7 +163,7 @@ pub(super) struct Task {
     /// What it sent, once it is final.
     pub sent: Option<Box<Sent>>,
     /// Why it failed or was deferred, and what to do.
-    pub reason: Option<(String, Option<String>)>,
+    pub reason: Option<Box<(String, Option<String>)>>,
     pub open: Open,
     /// It failed because the other side was away, or its step wants what fails to be tried again. Its items are first in line in the
     /// next cycle, so that what a person has approved outlives an outage.
@@ -138,11 +172,11 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub fn new(id: TaskId, step: usize, inputs: Vec<Arc<Item>>, origin: Origin) -> Task {
+    pub fn new(id: TaskId, step: usize, inputs: impl IntoIterator<Item = Arc<Item>>, origin: Origin) -> Task {
         Task {
             id,
             step,
-            inputs,
+            inputs: inputs.into_iter().collect(),
             origin,
             position: None,
             asked: BTreeMap::new(),
@@ -184,23 +218,23 @@ impl Task {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tasks {
     all: Vec<Task>,
-    index: BTreeMap<TaskId, usize>,
+    places: Places,
     by_step: Vec<Counts>,
     total: Counts,
 }
 
 impl Tasks {
     pub fn new(steps: usize) -> Tasks {
-        Tasks { all: Vec::new(), index: BTreeMap::new(), by_step: vec![Counts::default(); steps], total: Counts::default() }
+        Tasks { all: Vec::new(), places: Places::default(), by_step: vec![Counts::default(); steps], total: Counts::default() }
     }
 
     /// Adds a task; `None` when its step already works on this item.
     pub fn add(&mut self, task: Task) -> Option<usize> {
-        let at = self.all.len();
-        match self.index.entry(task.id.clone()) {
-            std::collections::btree_map::Entry::Occupied(_) => return None,
-            std::collections::btree_map::Entry::Vacant(slot) => slot.insert(at),
-        };
+        let (at, mark) = (self.all.len(), Mark::from(&task.id));
+        if self.places.find(mark, |at| self.all[at].id == task.id).is_some() {
+            return None;
+        }
+        self.places.put(mark, at);
         self.by_step[task.step].0[task.state as usize] += 1;
         self.total.0[task.state as usize] += 1;
         self.all.push(task);
@@ -221,7 +255,7 @@ impl Tasks {
     }
 
     pub fn find(&self, id: &TaskId) -> Option<usize> {
-        self.index.get(id).copied()
+        self.places.find(Mark::from(id), |at| self.all[at].id == *id)
     }
 
     pub fn len(&self) -> usize {

@@ -132,7 +132,7 @@ fn outline(cx: &StepContext<'_>, title: &str, text: &str, signals: Vec<ItemId>) 
     Outline {
         title: title.to_owned(),
         text: text.to_owned(),
-        brief: Brief {
+        brief: Box::new(Brief {
             title: title.to_owned(),
             topic: title.to_owned(),
             pillar: None,
@@ -149,16 +149,16 @@ fn outline(cx: &StepContext<'_>, title: &str, text: &str, signals: Vec<ItemId>) 
             growth: None,
             intent: None,
             wishes: Vec::new(),
-        },
+        }),
         provenance: Provenance::new(signals, cx.client_os.digest()).expect("one signal"),
-        writer: Writer {
+        writer: Box::new(Writer {
             provider: "drafter".to_owned(),
             model: "toy".to_owned(),
             tokens: 0,
             cost: None,
             prompt: Digest::of(title),
             redacted: Default::default(),
-        },
+        }),
         revision: Revision::Generated,
         findings: Vec::new(),
         approved_by: None,

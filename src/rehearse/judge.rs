@@ -142,6 +142,7 @@ impl<'j> Judge<'j> {
                 _ => None,
             })
             .flatten()
+            .map(|item| &**item)
             // What a gate turned down is counted only when it is asked for.
             .filter(|item| items.kind.map_or(item.kind() != GoodKind::Rejection, |kind| item.kind() == kind))
             .collect();

@@ -427,7 +427,6 @@ mod tests {
     use crate::base::files::MemoryFiles;
     use crate::base::{Digest, ItemId, RequestKey, Timestamp};
     use crate::builtin;
-    use crate::model::Item;
     use crate::step::reply::{Generated, Published};
 
     const LOOP: &str = r#"
@@ -622,7 +621,7 @@ workflow "small" {
         let recalled = |n| Entry::Done {
             back: None,
             task: task("drafts", n),
-            items: Vec::<Item>::new(),
+            items: Vec::new(),
             state: None,
             headline: None,
             notes: Vec::new(),

@@ -309,7 +309,7 @@ pub fn items(entries: &[Entry]) -> BTreeMap<ItemId, &Item> {
             Entry::Opened { carry, .. } => {
                 items.extend(carry.ancestors.iter().chain(carry.deferred.values().flatten()).map(|item| (item.id, item)))
             }
-            Entry::Done { items: made, .. } => items.extend(made.iter().map(|item| (item.id, item))),
+            Entry::Done { items: made, .. } => items.extend(made.iter().map(|item| (item.id, &**item))),
             _ => {}
         }
     }
@@ -473,7 +473,7 @@ impl CycleView {
             _ => None,
         });
         let mut made: Vec<(Option<&usize>, &Item)> =
-            done.flat_map(|(at, items)| items.iter().map(move |item| (at, item))).collect();
+            done.flat_map(|(at, items)| items.iter().map(move |item| (at, &**item))).collect();
         made.sort_by_key(|(at, _)| *at);
         view.insights = made
             .into_iter()

@@ -5,7 +5,7 @@
 //! while nothing runs and while another cycle waits.
 
 use super::doors::{Journal, JournalError};
-use crate::base::{CycleNo, Timestamp, WorkflowId};
+use crate::base::{CycleNo, Shared, Timestamp, WorkflowId};
 use crate::engine::Entry;
 use crate::model::goods::Amendment;
 use crate::model::{Act, Good, Item, Operation, Review, ReviewVerdict};
@@ -37,7 +37,7 @@ pub fn proposals(journal: &dyn Journal, workflow: &WorkflowId) -> Result<Vec<Pro
             Entry::Done { items, .. } => Some(items),
             _ => None,
         });
-        let items: Vec<Item> = made.flatten().collect();
+        let items: Vec<Item> = made.flatten().map(Shared::take).collect();
         if !items.iter().any(|item| matches!(item.good, Good::Report(_))) {
             continue;
         }

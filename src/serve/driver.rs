@@ -50,6 +50,7 @@ pub async fn keep(served: Arc<Served>, cycle: CycleNo, mut inbox: Inbox) {
             continue;
         };
         inbox = given_back;
+        served.journal.let_go(&served.id, cycle);
         match end {
             Ok(End::Closed) => {
                 served.dismiss(cycle);

@@ -10,6 +10,7 @@
 //! ```
 //! [`Desk`] is the handle that everything in front uses: the queue, items, decisions, cycles, and what happens.
 
+mod at_rest;
 pub mod desk;
 pub mod driver;
 pub mod events;

@@ -9,6 +9,7 @@ use super::owner;
 use super::served::Served;
 use super::shared::SharedJournal;
 use crate::runtime::{StopSignal, Urgency};
+use crate::workspace::failure::Exit;
 use crate::workspace::{Failure, Place, Project, find_all};
 use crate::world::SystemClock;
 use axum::Router;
@@ -138,7 +139,8 @@ impl Service {
     /// given free; a second request for a stop does not wait.
     ///
     /// # Errors
-    /// When the last entries cannot be written.
+    /// When the last entries cannot be written, or at any time when a write does not come back: nothing that this process does
+    /// would help, and the next one begins from what is on the disk.
     pub async fn run(mut self) -> Result<(), Failure> {
         for served in self.desk.served() {
             owner::take_up(served)?;
@@ -151,7 +153,8 @@ impl Service {
             tokio::spawn(socket.listen(self.stop.clone()));
         }
         let front = self.http.take().map(|(listener, app)| tokio::spawn(http::listen(listener, app, self.stop.clone())));
-        self.stop.beyond(Urgency::None).await;
+        tokio::spawn(super::at_rest::keep(self.desk.subscribe(), self.stop.clone()));
+        until_stop(&mut self.stop, self.desk.served().iter().map(|served| served.journal.clone())).await?;
         while self.stop.urgency() != Urgency::Now && self.desk.served().iter().any(|served| served.is_driven()) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -165,6 +168,26 @@ impl Service {
             served.journal.close()?;
         }
         Ok(())
+    }
+}
+
+/// Waits until a stop is asked for, or until a write to one of these does not come back. A folder that is stuck is kept by a thread of
+/// this process that may stand still for ever, so only another process can go on with it.
+async fn until_stop(stop: &mut StopSignal, journals: impl Iterator<Item = SharedJournal>) -> Result<(), Failure> {
+    let (tell, mut stuck) = tokio::sync::mpsc::unbounded_channel();
+    for journal in journals {
+        let tell = tell.clone();
+        // Nobody listens any more when the service has ended otherwise.
+        tokio::spawn(async move { drop(tell.send(journal.stuck().await)) });
+    }
+    tokio::select! {
+        _ = stop.beyond(Urgency::None) => Ok(()),
+        Some(error) = stuck.recv() => Err(Failure {
+            exit: Exit::Findings,
+            help: Some("nothing acknowledged is lost: start the service again, or let a service manager do it; if it happens again, look \
+                        at the disk".to_owned()),
+            ..Failure::from(error)
+        }),
     }
 }
 
@@ -227,6 +250,11 @@ async fn listen(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{CycleNo, StepId, WorkflowId};
+    use crate::engine::Entry;
+    use crate::runtime::{Journal as _, JournalError};
+    use crate::store::watched::Watched;
+    use crate::store::{Batch, CheckpointStore, Compaction, Head, Health, LogJournal, MemoryStore, Visit};
 
     #[test]
     fn an_address_that_others_reach_needs_a_proxy_in_front() {
@@ -244,6 +272,57 @@ mod tests {
             ("0.0.0.0:7878", true, true),
         ] {
             assert_eq!(check_reach(&http(listen, behind_proxy)).is_ok(), fine, "{listen}");
+        }
+    }
+
+    /// A disk that never answers.
+    struct Dead(MemoryStore);
+
+    impl CheckpointStore for Dead {
+        fn commit(&mut self, _: Batch, _: bool) -> Result<Head, JournalError> {
+            loop {
+                std::thread::park();
+            }
+        }
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+            self.0.get(key)
+        }
+        fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), JournalError> {
+            self.0.scan(prefix, visit)
+        }
+        fn head(&self) -> Head {
+            self.0.head()
+        }
+        fn verify(&self) -> Result<Health, JournalError> {
+            self.0.verify()
+        }
+        fn compact(&mut self) -> Result<Compaction, JournalError> {
+            self.0.compact()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_that_does_not_come_back_ends_the_service_with_what_to_do() {
+        let write = |mut journal: SharedJournal, alone: bool| {
+            let (workflow, entry) = (WorkflowId::new("w"), [Entry::Completed { step: StepId::new("s") }]);
+            match alone {
+                false => journal.append(&workflow, CycleNo(1), &entry, true),
+                true => journal.with(|journal| journal.append(&workflow, CycleNo(1), &entry, true)),
+            }
+        };
+        for alone in [false, true] {
+            let dead = LogJournal::new(Watched::new(Dead(MemoryStore::new()), Duration::from_millis(20)));
+            let journal = SharedJournal::of(Path::new(""), Box::new(dead));
+            let writer = journal.clone();
+            let written = std::thread::spawn(move || write(writer, alone)).join().expect("it comes back");
+            assert_eq!(written.expect_err("nobody answers").code, "store::stuck");
+            if alone {
+                // What nobody was told of then, the next one who comes is.
+                assert_eq!(journal.carry(&WorkflowId::new("w")).expect_err("given up").code, "store::stuck");
+            }
+            let failure = until_stop(&mut StopSignal::never(), std::iter::once(journal)).await.expect_err("it is over");
+            assert_eq!((failure.code, failure.exit), ("store::stuck", Exit::Findings));
+            assert!(failure.help.is_some_and(|help| help.contains("start the service again")));
         }
     }
 }

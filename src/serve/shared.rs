@@ -12,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// A journal that is shared. Clones are the same one.
 #[derive(Clone)]
@@ -30,6 +31,15 @@ struct Inner {
     versions: Mutex<HashMap<(WorkflowId, CycleNo), Appends>>,
     /// How often somebody had the journal to themselves or it was opened anew: then nobody knows what was appended.
     epoch: AtomicU64,
+    /// A write did not come back. The folder stays with the thread that stands still, so no call of this process will help.
+    stuck: watch::Sender<Option<Stuck>>,
+}
+
+/// What is said about a write that did not come back.
+#[derive(Clone, Debug)]
+struct Stuck {
+    message: String,
+    help: String,
 }
 
 /// What was appended to one cycle.
@@ -39,14 +49,24 @@ struct Appends {
     /// The last ones, each with its number.
     last: VecDeque<(u64, Vec<Entry>)>,
     held: usize,
+    /// Somebody has a view of the cycle, and may ask for what came since. Otherwise nothing is held.
+    asked_for: bool,
 }
 
 /// So many entries of a cycle are kept for those who have the ones before: more than one step of a cycle appends.
 const HELD_MOST: usize = 512;
 
 impl Appends {
+    /// The cycle rests: whoever looks at it next reads it from the disk.
+    fn let_go(&mut self) {
+        *self = Appends { count: self.count, ..Appends::default() };
+    }
+
     fn add(&mut self, entries: &[Entry]) {
         self.count += 1;
+        if !self.asked_for {
+            return;
+        }
         self.held += entries.len();
         self.last.push_back((self.count, entries.to_vec()));
         while self.held > HELD_MOST {
@@ -73,13 +93,14 @@ impl SharedJournal {
         Ok(SharedJournal::of(state, Box::new(journal)))
     }
 
-    fn of(state: &Path, journal: Box<dyn Journal>) -> SharedJournal {
+    pub(super) fn of(state: &Path, journal: Box<dyn Journal>) -> SharedJournal {
         let inner = Inner {
             state: state.to_owned(),
             failures: AtomicU64::new(0),
             journal: Mutex::new(Some(journal)),
             versions: Mutex::new(HashMap::new()),
             epoch: AtomicU64::new(0),
+            stuck: watch::channel(None).0,
         };
         SharedJournal { inner: Arc::new(inner), since: None }
     }
@@ -114,7 +135,8 @@ impl SharedJournal {
 
     /// Only reads, so what is known of appends stays true.
     fn reading<T>(&self, read: impl FnOnce(&dyn Journal) -> Result<T, JournalError>) -> Result<T, JournalError> {
-        read(self.opened(&mut self.lock())?)
+        // Whoever reads waits for what was sent to the disk before.
+        read(self.opened(&mut self.lock())?).inspect_err(|error| self.notice(error))
     }
 
     fn opened<'a>(&self, journal: &'a mut Option<Box<dyn Journal>>) -> Result<&'a mut dyn Journal, JournalError> {
@@ -126,7 +148,10 @@ impl SharedJournal {
 
     /// How far a cycle has come since this process began.
     pub fn version(&self, workflow: &WorkflowId, cycle: CycleNo) -> Version {
-        let appends = self.versions().get(&(workflow.clone(), cycle)).map_or(0, |appends| appends.count);
+        let mut versions = self.versions();
+        let appends = versions.entry((workflow.clone(), cycle)).or_default();
+        appends.asked_for = true;
+        let appends = appends.count;
         Version { epoch: self.inner.epoch.load(Ordering::SeqCst), appends }
     }
 
@@ -134,13 +159,36 @@ impl SharedJournal {
     pub fn since(&self, workflow: &WorkflowId, cycle: CycleNo, version: Version) -> Option<(Vec<Entry>, Version)> {
         let versions = self.versions();
         let epoch = self.inner.epoch.load(Ordering::SeqCst);
-        let appends = versions.get(&(workflow.clone(), cycle)).filter(|_| epoch == version.epoch)?;
+        let appends = versions.get(&(workflow.clone(), cycle)).filter(|appends| appends.count > 0 && epoch == version.epoch)?;
         let first = appends.last.front().map_or(appends.count + 1, |(number, _)| *number);
         // The one after `version` has to be among them.
         let after =
             (first <= version.appends + 1).then(|| appends.last.iter().filter(|(number, _)| *number > version.appends))?;
         let entries = after.flat_map(|(_, entries)| entries.iter().cloned()).collect();
         Some((entries, Version { epoch, appends: appends.count }))
+    }
+
+    /// Lets go of what is held for those who look at a cycle: it rests, and may do so for days.
+    pub fn let_go(&self, workflow: &WorkflowId, cycle: CycleNo) {
+        if let Some(appends) = self.versions().get_mut(&(workflow.clone(), cycle)) {
+            appends.let_go();
+        }
+    }
+
+    /// Comes back when a write has not, with what to say about it.
+    pub async fn stuck(&self) -> JournalError {
+        let mut stuck = self.inner.stuck.subscribe();
+        // The sender lives as long as we do.
+        let found = stuck.wait_for(Option::is_some).await.ok().and_then(|stuck| stuck.clone());
+        let Some(Stuck { message, help }) = found else { return std::future::pending().await };
+        JournalError { code: "store::stuck", message, help, source: None }
+    }
+
+    fn notice(&self, error: &JournalError) {
+        if error.code == "store::stuck" {
+            let stuck = Stuck { message: error.message.clone(), help: error.help.clone() };
+            self.inner.stuck.send_replace(Some(stuck));
+        }
     }
 
     /// Brings what waits to the disk and gives the folder free.
@@ -186,6 +234,7 @@ impl Journal for SharedJournal {
             return Err(stopped());
         }
         let written = self.opened(&mut journal)?.append(workflow, cycle, entries, durable);
+        let written = written.inspect_err(|error| self.notice(error));
         if let Err(error) = &written
             && !matches!(error.code, "store::cycle-closed" | "store::unreadable-entry")
         {
@@ -233,7 +282,7 @@ impl Journal for SharedJournal {
         if self.since.is_some_and(|since| since != self.inner.failures.load(Ordering::SeqCst)) {
             return Err(stopped());
         }
-        let written = self.opened(&mut journal)?.operate(workflow, operation);
+        let written = self.opened(&mut journal)?.operate(workflow, operation).inspect_err(|error| self.notice(error));
         if let Err(error) = &written
             && error.code != "store::unreadable-entry"
         {
@@ -281,6 +330,14 @@ mod tests {
         assert_eq!((more, now), (vec![entry("b"), entry("c")], journal.version(&workflow, cycle)));
         assert_eq!(journal.since(&workflow, cycle, now).expect("it is known").0, Vec::new());
         assert_eq!(journal.since(&workflow, cycle, begin).expect("from the beginning").0.len(), 3);
+        // Nobody looks any more, so nothing is held for them.
+        journal.let_go(&workflow, cycle);
+        journal.append(&workflow, cycle, &[entry("d")], false).unwrap();
+        assert!(journal.since(&workflow, cycle, now).is_none());
+        assert_eq!(journal.inner.versions.lock().unwrap()[&(workflow.clone(), cycle)].held, 0);
+        let first = journal.version(&workflow, cycle);
+        journal.append(&workflow, cycle, &[entry("e")], false).unwrap();
+        assert_eq!(journal.since(&workflow, cycle, first).expect("it is known").0.len(), 1);
         // More than is held: the whole cycle has to be read again.
         let many: Vec<Entry> = (0..HELD_MOST).map(|_| entry("d")).collect();
         journal.append(&workflow, cycle, &many, false).unwrap();

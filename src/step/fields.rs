@@ -703,16 +703,16 @@ mod tests {
         let outline = Outline {
             title: "T".into(),
             text: "# T".into(),
-            brief: brief(),
+            brief: Box::new(brief()),
             provenance: Provenance::new(vec![ItemId(Digest::of("s"))], Digest::of("")).expect("one signal"),
-            writer: Writer {
+            writer: Box::new(Writer {
                 provider: "w".into(),
                 model: "template".into(),
                 tokens: 0,
                 cost: None,
                 prompt: Digest::of(""),
                 redacted: Default::default(),
-            },
+            }),
             revision: Revision::Edited { by: "ann".into(), at: Timestamp(0), before: "".into(), kept: false },
             findings: Vec::new(),
             approved_by: None,

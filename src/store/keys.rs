@@ -6,6 +6,8 @@
 //! cycle/    name  cycle              open or closed, and how many entries
 //! entry/    name  cycle  index       journal entries from this one on, a line of JSON each
 //! carry/    name  cycle              what that cycle handed on
+//! remembered/ name cycle             how many pieces of it follow, where it is large: what it remembers and what its steps depended on
+//! remembered/ name cycle index       one of them
 //! operation/ name index              what a person did beside the cycles, in order
 //! link/     name number             the chain of decisions
 //! kept/     name                    the first cycle that has its detail
@@ -21,6 +23,7 @@ pub const WORKFLOW: &[u8] = b"workflow/";
 pub const CYCLE: &[u8] = b"cycle/";
 pub const ENTRY: &[u8] = b"entry/";
 pub const CARRY: &[u8] = b"carry/";
+pub const REMEMBERED: &[u8] = b"remembered/";
 pub const OPERATION: &[u8] = b"operation/";
 pub const LINK: &[u8] = b"link/";
 pub const KEPT: &[u8] = b"kept/";
@@ -55,6 +58,17 @@ pub fn cycle(workflow: &WorkflowId, cycle: CycleNo) -> Vec<u8> {
 
 pub fn carry(workflow: &WorkflowId, cycle: CycleNo) -> Vec<u8> {
     numbered(CARRY, workflow, cycle)
+}
+
+/// How many pieces there are; a piece has its number behind it.
+pub fn remembered(workflow: &WorkflowId, cycle: CycleNo) -> Vec<u8> {
+    numbered(REMEMBERED, workflow, cycle)
+}
+
+pub fn piece(workflow: &WorkflowId, cycle: CycleNo, index: u32) -> Vec<u8> {
+    let mut key = remembered(workflow, cycle);
+    key.extend(index.to_be_bytes());
+    key
 }
 
 /// The prefix of all operations on a workflow.

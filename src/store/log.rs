@@ -7,17 +7,23 @@
 
 use super::chain::{self, End};
 use super::checkpoint::{Batch, CheckpointStore};
-use super::{error, keys};
-use crate::base::{CycleNo, Digest, Timestamp, WorkflowId};
+use super::{error, keys, remembered};
+use crate::base::{CycleNo, Digest, StepId, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry, Pins};
 use crate::model::Operation;
 use crate::runtime::{CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::mpsc::sync_channel;
 
 /// So many waiting entries are committed even when nobody asks for it, and so many bytes of them.
 const WAITING_MOST: usize = 1_024;
 const WAITING_BYTES: usize = 256 << 10;
+/// A cycle with more entries is read by two threads, and so many of its values wait between them.
+const READ_AT_ONCE: u32 = 2_000;
+const VALUES_AHEAD: usize = 64;
+/// Entries may be nested as deep as JSON is read.
+const DECODING_STACK: usize = 8 << 20;
 /// How many cycles the note beside the store names.
 const NOTED_CYCLES: usize = 16;
 
@@ -153,6 +159,13 @@ impl<S: CheckpointStore> LogJournal<S> {
         written.inspect_err(|_| self.failed = true)
     }
 
+    /// Puts in a value that nobody reads before a later entry says that it is there.
+    pub(super) fn put_ahead(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), JournalError> {
+        self.bytes += value.len();
+        self.waiting.put(key, value);
+        if self.bytes >= WAITING_BYTES { self.commit_later() } else { Ok(()) }
+    }
+
     /// The same, while the caller goes on: nobody asked for it, so nobody waits.
     fn commit_later(&mut self) -> Result<(), JournalError> {
         let Some(batch) = self.waiting_batch()? else { return Ok(()) };
@@ -218,7 +231,12 @@ impl<S: CheckpointStore> LogJournal<S> {
     fn encode(&self, workflow: &WorkflowId, cycle: CycleNo, entry: &Entry, changes: &mut Batch) -> Result<Vec<u8>, JournalError> {
         let reference = match entry {
             Entry::Closed { at, carry } => {
-                changes.put(keys::carry(workflow, cycle), checked(&**carry)?);
+                if remembered::is_large(carry) {
+                    changes.put(keys::carry(workflow, cycle), checked::<_, Carry>(&remembered::rest(carry))?);
+                    remembered::put_count(workflow, cycle, carry, changes);
+                } else {
+                    changes.put(keys::carry(workflow, cycle), checked::<_, Carry>(&**carry)?);
+                }
                 changes.put(keys::workflow(workflow), json(&WorkflowRecord { last_closed: cycle }));
                 ByReference::Closed { at: *at }
             }
@@ -226,11 +244,11 @@ impl<S: CheckpointStore> LogJournal<S> {
                 Some(WorkflowRecord { last_closed }) if self.carry_of(workflow, last_closed)? == **carry => {
                     ByReference::Opened { pins: pins.clone(), carry: last_closed }
                 }
-                _ => return checked(entry),
+                _ => return checked::<_, Entry>(entry),
             },
-            entry => return checked(entry),
+            entry => return checked::<_, Entry>(entry),
         };
-        checked(&Referring { by_reference: reference })
+        checked::<_, Referring>(&Referring { by_reference: reference })
     }
 
     /// Where the chain of decisions goes on. A store of an earlier version has none: what was decided in it so far is taken in
@@ -286,9 +304,65 @@ impl<S: CheckpointStore> LogJournal<S> {
         })
     }
 
+    /// Reads what the store has of a large cycle: this thread gets the values out of the store, another one makes entries of them.
+    fn read_beside(
+        &self,
+        workflow: &WorkflowId,
+        cycle: CycleNo,
+        entries: &mut Vec<Entry>,
+        gap: &dyn Fn(usize) -> JournalError,
+    ) -> Result<(), JournalError> {
+        // What refers to something else in the store is looked up here, afterwards.
+        let mut referring: Vec<(usize, Vec<u8>, Vec<u8>)> = Vec::new();
+        let decoded = std::thread::scope(|scope| {
+            let (give, values) = sync_channel::<(Vec<u8>, Vec<u8>)>(VALUES_AHEAD);
+            let decode = move || {
+                let (mut decoded, no_step) = (Vec::new(), StepId::new(""));
+                for (key, value) in values {
+                    for line in lines_of(&value) {
+                        decoded.push(match line.starts_with(REFERRING) {
+                            // Its place is kept by an entry that says nothing.
+                            true => Entry::Completed { step: no_step.clone() },
+                            false => parse::<Entry>(&key, line)?,
+                        });
+                    }
+                }
+                Ok(decoded)
+            };
+            let started =
+                std::thread::Builder::new().name("entries".to_owned()).stack_size(DECODING_STACK).spawn_scoped(scope, decode);
+            let thread = started.map_err(|cause| error::io(std::path::Path::new("the store"), "start a thread", cause))?;
+            let mut next = 0;
+            let scanned = self.store.scan(&keys::entries(workflow, cycle), &mut |key, value| {
+                if key != keys::entry(workflow, cycle, next as u32) {
+                    return Err(gap(next));
+                }
+                for line in lines_of(&value) {
+                    if line.starts_with(REFERRING) {
+                        referring.push((next, key.to_vec(), line.to_vec()));
+                    }
+                    next += 1;
+                }
+                // When nobody takes it, the other one has found something wrong, and says so below.
+                let _ = give.send((key.to_vec(), value));
+                Ok(())
+            });
+            drop(give);
+            let decoded: Result<Vec<Entry>, JournalError> =
+                thread.join().unwrap_or_else(|_| Err(error::damaged("an entry cannot be read".to_owned(), None)));
+            scanned.and(decoded)
+        })?;
+        *entries = decoded;
+        for (at, key, line) in referring {
+            entries[at] = self.decode(workflow, cycle, &key, &line)?;
+        }
+        Ok(())
+    }
+
     fn carry_of(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Carry, JournalError> {
         let gone = || error::damaged(format!("what cycle {cycle} of `{workflow}` handed on is missing"), None);
-        self.value(&keys::carry(workflow, cycle))?.ok_or_else(gone)
+        let carry = self.value(&keys::carry(workflow, cycle))?.ok_or_else(gone)?;
+        self.with_pieces(workflow, cycle, carry)
     }
 
     /// Cuts every cycle at its first gap and forgets references to what is gone. Says what each cycle lost.
@@ -381,6 +455,12 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         let mut closes = None;
         if !entries.is_empty() {
             let mut record = self.record(workflow, cycle)?.unwrap_or(CycleRecord::open(0));
+            if let Some(Entry::Closed { carry, .. }) = entries.last()
+                && !record.closed
+                && remembered::is_large(carry)
+            {
+                self.write_pieces(workflow, cycle, carry)?;
+            }
             let mut changes = Batch::default();
             let (first, mut lines) = (record.entries, Vec::with_capacity(entries.len()));
             let mut chained = None;
@@ -446,17 +526,24 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             let message = format!("cycle {cycle} of `{workflow}` has {found} of its {} entries", record.entries);
             error::damaged(message, None)
         };
+        if record.entries > READ_AT_ONCE {
+            self.read_beside(workflow, cycle, &mut entries, &gap)?;
+        } else {
+            self.store.scan(&prefix, &mut |key, value| {
+                if key != keys::entry(workflow, cycle, entries.len() as u32) {
+                    return Err(gap(entries.len()));
+                }
+                lines_of(&value).try_for_each(|line| {
+                    entries.push(self.decode(workflow, cycle, key, line)?);
+                    Ok(())
+                })
+            })?;
+        }
+        let next = entries.len();
         let mut take = |key: &[u8], line: &[u8]| {
             entries.push(self.decode(workflow, cycle, key, line)?);
             Ok(entries.len())
         };
-        let mut next = 0;
-        self.store.scan(&prefix, &mut |key, value| {
-            if key != keys::entry(workflow, cycle, next as u32) {
-                return Err(gap(next));
-            }
-            value.split(|byte| *byte == b'\n').try_for_each(|line| take(key, line).map(|count| next = count))
-        })?;
         if let Some(Lines { first, lines }) = self.lines.get(&(workflow.clone(), cycle)) {
             if *first as usize != next {
                 return Err(gap(next));
@@ -522,7 +609,7 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         // Numbers go on after the last one, so that one that was lost to damage is never given again to another.
         let last = self.store.list(&keys::operations(workflow))?.last().map(|(key, _)| key.clone());
         let next = last.and_then(|key| Some(u32::from_be_bytes(*key.last_chunk::<4>()?) + 1)).unwrap_or(0);
-        let stored = checked(operation)?;
+        let stored = checked::<_, Operation>(operation)?;
         let mut changes = Batch::default();
         let mut end = self.end_of_chain(workflow, &mut changes)?;
         let record = end.link(LogPlace::Operation { index: next }, &stored);
@@ -575,6 +662,11 @@ pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("our own types always serialise")
 }
 
+/// The lines of a stored value.
+fn lines_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b'\n')
+}
+
 /// Lines as values of a size that stays inside the store, each with the number of its first line.
 pub(super) fn joined(first: u32, lines: Vec<Vec<u8>>, most: usize) -> Vec<(u32, Vec<u8>)> {
     let mut values: Vec<(u32, Vec<u8>)> = Vec::new();
@@ -592,11 +684,11 @@ pub(super) fn joined(first: u32, lines: Vec<Vec<u8>>, most: usize) -> Vec<(u32, 
 
 /// JSON that is known to come back. Numbers that JSON does not have become `null` without a word and could never be read
 /// again, so a value with a `null` in it is read back before it is taken.
-fn checked<T: Serialize + for<'a> Deserialize<'a>>(value: &T) -> Result<Vec<u8>, JournalError> {
+pub(super) fn checked<T: Serialize, R: for<'a> Deserialize<'a>>(value: &T) -> Result<Vec<u8>, JournalError> {
     let bytes =
         serde_json::to_vec(value).map_err(|cause| error::unreadable("an entry has no stored form", Some(cause.into())))?;
     if bytes.windows(4).any(|window| window == b"null") {
-        serde_json::from_slice::<T>(&bytes).map_err(|cause| {
+        serde_json::from_slice::<R>(&bytes).map(drop).map_err(|cause| {
             let message = format!("an entry would not be readable again: {cause}");
             error::unreadable(message, Some(cause.into()))
         })?;

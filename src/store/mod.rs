@@ -25,6 +25,7 @@ mod owner;
 #[cfg(test)]
 mod power_cut;
 mod redb_engine;
+mod remembered;
 mod sled_engine;
 
 pub use checkpoint::{Batch, CheckpointStore, Compaction, Head, Health, Pair, Visit};

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 const TABLE: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("loopctl");
 /// Bytes of pages kept in memory. A cycle reads what it wrote last; everything else is read once.
-const CACHE: usize = 16 << 20;
+const CACHE: usize = 4 << 20;
 
 pub(super) struct RedbEngine {
     database: Database,

@@ -137,6 +137,7 @@ impl<S: CheckpointStore> LogJournal<S> {
         if let Some(carry) = self.value::<Carry>(&key)? {
             let thin = Carry { memory: BTreeMap::new(), parts: BTreeMap::new(), ..carry };
             batch.put(key, json(&thin));
+            self.forget_pieces(workflow, handed_on, &mut batch)?;
         }
         self.store_mut()?.commit(batch, true)?;
         Ok((before as u64).saturating_sub(after as u64))
@@ -195,7 +196,7 @@ pub(super) fn lasting(entries: &[Entry]) -> BTreeSet<ItemId> {
                 decided.insert(&key.task);
             }
             Entry::Failed { task, .. } | Entry::Deferred { task, .. } => left.extend(task.item),
-            Entry::Done { items, .. } => made.extend(items.iter().map(|item| (item.id, item))),
+            Entry::Done { items, .. } => made.extend(items.iter().map(|item| (item.id, &**item))),
             _ => {}
         }
     }
@@ -235,7 +236,7 @@ mod tests {
     fn done(step: &str, about: Option<ItemId>, items: Vec<Item>) -> Entry {
         Entry::Done {
             task: TaskId { step: StepId::new(step), item: about },
-            items,
+            items: items.into_iter().map(Into::into).collect(),
             state: Some(serde_json::json!({"seen": "a long list"})),
             headline: None,
             notes: Vec::new(),
@@ -272,9 +273,9 @@ mod tests {
         let thin: Vec<Option<Entry>> = entries.iter().map(|entry| thinned(entry, &lasting)).collect();
         assert!(matches!(&thin[0], Some(Entry::Replied { reply: Reply::Fetched(Fetched::NotModified), .. })));
         let Some(Entry::Done { items, state: None, .. }) = &thin[1] else { panic!("{:?}", thin[1]) };
-        assert_eq!(items, std::slice::from_ref(&source));
+        assert_eq!(**items, [source.clone().into()]);
         let Some(Entry::Done { items, .. }) = &thin[2] else { panic!("{:?}", thin[2]) };
-        assert_eq!(items, std::slice::from_ref(&piece));
+        assert_eq!(**items, [piece.clone().into()]);
         assert_eq!((&thin[3], &thin[4]), (&None, &None), "a receipt and what is small stay to the byte");
         // What is thin stays as it is.
         let again: Vec<_> = thin.iter().flatten().map(|entry| thinned(entry, &lasting)).collect();

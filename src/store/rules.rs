@@ -163,7 +163,7 @@ impl RuledStore {
             return Err(error::damaged(what, None));
         }
         if self.head.bytes <= options.check_up_to {
-            let health = self.verify()?;
+            let health = self.verified(false)?;
             if let Some(finding) = health.findings.first() {
                 let more = health.findings.len() - 1;
                 let more = if more == 0 { String::new() } else { format!(" And {more} more.") };
@@ -312,6 +312,46 @@ impl RuledStore {
         Ok((head, changes))
     }
 
+    /// Reads everything and compares it with what was written. What rots on a disk changes a checksum, and those are taken over bytes
+    /// as they are stored; `deep` unpacks what is compressed as well.
+    fn verified(&self, deep: bool) -> Result<Health, JournalError> {
+        self.usable()?;
+        let mut health = Health::default();
+        let mut found = Head::default();
+        self.each_raw(b"", &mut |key, bytes| {
+            if key == keys::HEAD {
+                return Ok(());
+            }
+            found.add(key.len() + bytes.len(), envelope::stored_checksum(bytes));
+            match self.whole(key, bytes, deep) {
+                Ok(is_file) => health.files += u64::from(is_file),
+                Err(what) => health.findings.push(format!("{}.", self.broken(key, &what).message)),
+            }
+            Ok(())
+        })?;
+        (health.keys, health.bytes) = (found.keys, found.bytes);
+        if found.keys != self.head.keys {
+            health.findings.push(format!("It holds {} values where {} were written.", found.keys, self.head.keys));
+        } else if found.sum != self.head.sum {
+            health.findings.push("It holds other values than were written.".to_owned());
+        }
+        health.findings.extend(self.engine.finding().map(|what| format!("{what}.")));
+        Ok(health)
+    }
+
+    /// Whether a value is what was written, and whether it stands in a file of its own; or what is wrong with it.
+    fn whole(&self, key: &[u8], bytes: &[u8], deep: bool) -> Result<bool, String> {
+        let content = envelope::open(key, bytes).map_err(|cause| cause.to_string())?.content;
+        let is_file = matches!(content, Content::File { .. } | Content::PackedFile { .. });
+        match content {
+            Content::Packed { .. } if deep => drop(self.unwrap(key, bytes)?),
+            Content::Inline(_) | Content::Packed { .. } => {}
+            // Its digest is looked at when it is read.
+            Content::File { .. } | Content::PackedFile { .. } => drop(self.unwrap(key, bytes)?),
+        }
+        Ok(is_file)
+    }
+
     /// Copies what is live into a new generation, kept by the same engine or another one.
     pub fn compact_into(&mut self, kind: EngineKind) -> Result<Compaction, JournalError> {
         self.usable()?;
@@ -413,32 +453,7 @@ impl CheckpointStore for RuledStore {
     }
 
     fn verify(&self) -> Result<Health, JournalError> {
-        self.usable()?;
-        let mut health = Health::default();
-        let mut found = Head::default();
-        self.each_raw(b"", &mut |key, bytes| {
-            if key == keys::HEAD {
-                return Ok(());
-            }
-            found.add(key.len() + bytes.len(), envelope::stored_checksum(bytes));
-            if let Ok(opened) = envelope::open(key, bytes)
-                && matches!(opened.content, Content::File { .. } | Content::PackedFile { .. })
-            {
-                health.files += 1;
-            }
-            if let Err(what) = self.unwrap(key, bytes) {
-                health.findings.push(format!("{}.", self.broken(key, &what).message));
-            }
-            Ok(())
-        })?;
-        (health.keys, health.bytes) = (found.keys, found.bytes);
-        if found.keys != self.head.keys {
-            health.findings.push(format!("It holds {} values where {} were written.", found.keys, self.head.keys));
-        } else if found.sum != self.head.sum {
-            health.findings.push("It holds other values than were written.".to_owned());
-        }
-        health.findings.extend(self.engine.finding().map(|what| format!("{what}.")));
-        Ok(health)
+        self.verified(true)
     }
 
     fn compact(&mut self) -> Result<Compaction, JournalError> {

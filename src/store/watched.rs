@@ -40,7 +40,9 @@ enum Place<S> {
     Home(Box<S>),
     /// With the thread; nobody waits for it yet.
     Away,
-    /// It was away for too long, or its thread is gone.
+    /// It was away for too long.
+    Stuck,
+    /// Its thread is gone.
     Lost,
 }
 
@@ -56,6 +58,7 @@ impl<S: CheckpointStore + 'static> Watched<S> {
         match *at {
             Place::Home(_) => Ok(()),
             Place::Lost => Err(error::stopped()),
+            Place::Stuck => Err(error::stuck(self.patience.as_secs())),
             Place::Away => {
                 let (_, back) = self.thread.as_ref().expect("it went away through the thread");
                 match back.recv_timeout(self.patience) {
@@ -64,7 +67,7 @@ impl<S: CheckpointStore + 'static> Watched<S> {
                         done.map(|_| ())
                     }
                     Err(RecvTimeoutError::Timeout) => {
-                        *at = Place::Lost;
+                        *at = Place::Stuck;
                         Err(error::stuck(self.patience.as_secs()))
                     }
                     Err(RecvTimeoutError::Disconnected) => {
@@ -85,7 +88,7 @@ impl<S: CheckpointStore + 'static> Watched<S> {
         let at = self.at.borrow();
         Ref::filter_map(at, |at| match at {
             Place::Home(store) => Some(&**store),
-            Place::Away | Place::Lost => None,
+            Place::Away | Place::Stuck | Place::Lost => None,
         })
         .map_err(|_| error::stopped())
     }
@@ -263,8 +266,8 @@ mod tests {
         assert_eq!(stuck.code, "store::stuck");
         assert!(stuck.help.contains("run the same command again"), "{}", stuck.help);
         // Nothing more is taken or given, and closing it waits for nobody.
-        assert_eq!(store.commit(batch("b"), true).expect_err("given up").code, "store::stopped");
-        assert_eq!(store.get(b"a").expect_err("given up").code, "store::stopped");
+        assert_eq!(store.commit(batch("b"), true).expect_err("given up").code, "store::stuck");
+        assert_eq!(store.get(b"a").expect_err("given up").code, "store::stuck");
         drop(store);
         door.wait();
     }

@@ -238,7 +238,7 @@ impl Project {
                     Entry::Opened { carry, .. } => {
                         items.extend(carry.deferred.into_values().flatten().map(|item| (item.id, item)))
                     }
-                    Entry::Done { items: made, .. } => items.extend(made.into_iter().map(|item| (item.id, item))),
+                    Entry::Done { items: made, .. } => items.extend(made.into_iter().map(|item| (item.id, item.take()))),
                     _ => {}
                 }
             }

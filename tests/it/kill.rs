@@ -6,7 +6,7 @@
 #![cfg(unix)]
 
 use crate::desk::{Desk, FIRST, STARTER, Said, assert_sound};
-use loopctl::base::{CycleNo, Digest, Rng, TaskId};
+use loopctl::base::{CycleNo, Digest, Rng, Shared, TaskId};
 use loopctl::engine::{Carry, Entry};
 use loopctl::model::Item;
 use loopctl::runtime::CycleStatus;
@@ -44,7 +44,7 @@ struct Clean {
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq)]
 enum Outcome {
-    Done(Vec<Item>),
+    Done(Vec<Shared<Item>>),
     Failed(String),
     Deferred(String),
 }

@@ -51,17 +51,17 @@ pub fn draft() -> Draft {
     Draft {
         title: "Volume prices moved".into(),
         text: text.into(),
-        brief: brief(),
+        brief: Box::new(brief()),
         provenance: Provenance::new(brief().claims.iter().map(|claim| claim.signal).collect(), Digest::of("os"))
             .expect("two signals"),
-        writer: Writer {
+        writer: Box::new(Writer {
             provider: "drafter".into(),
             model: "template".into(),
             tokens: 0,
             cost: None,
             prompt: Digest::of("p"),
             redacted: BTreeMap::new(),
-        },
+        }),
         revision: Revision::Generated,
         findings: Vec::new(),
         judged: None,

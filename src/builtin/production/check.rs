@@ -98,7 +98,7 @@ impl StepKind for Check {
                 Some([reply]) => match judge::verdict(provider, reply) {
                     Ok(judgement) => {
                         findings.extend(judge::findings(&judgement, &draft.text));
-                        judged = Some(judgement);
+                        judged = Some(Box::new(judgement));
                     }
                     Err(why) => {
                         let title = &draft.title;

@@ -137,7 +137,7 @@ impl StepKind for DraftKind {
             text,
             brief: outline.brief.clone(),
             provenance: outline.provenance.clone(),
-            writer: writing::writer(cx, &first),
+            writer: Box::new(writing::writer(cx, &first)),
             revision: Revision::Generated,
             findings,
             judged: None,

@@ -244,7 +244,7 @@ fn brief_of(good: &Good) -> Option<&Brief> {
     match good {
         Good::Brief(brief) => Some(brief),
         Good::Outline(outline) => Some(&outline.brief),
-        good => good.piece().map(|draft| &draft.brief),
+        good => good.piece().map(|draft| &*draft.brief),
     }
 }
 

@@ -96,9 +96,9 @@ impl StepKind for OutlineKind {
         let outline = Outline {
             title,
             text,
-            brief: brief.clone(),
+            brief: Box::new(brief.clone()),
             provenance,
-            writer: writing::writer(cx, &request),
+            writer: Box::new(writing::writer(cx, &request)),
             revision: Revision::Generated,
             findings,
             approved_by: None,

@@ -63,7 +63,7 @@ impl Parts {
 
 /// The claims that the piece cites; all of its brief when it cites none.
 pub fn cited(draft: &Draft) -> Vec<&Claim> {
-    let Brief { claims, .. } = &draft.brief;
+    let Brief { claims, .. } = &*draft.brief;
     let cited: Vec<&Claim> = claims.iter().filter(|claim| draft.text.contains(&format!("[{}]", claim.id))).collect();
     if cited.is_empty() { claims.iter().collect() } else { cited }
 }

@@ -55,7 +55,7 @@ impl<'a> Source<'a> {
                 text,
                 brief: draft.brief.clone(),
                 provenance: draft.provenance.clone(),
-                writer,
+                writer: Box::new(writer),
                 revision: Revision::Generated,
                 findings,
                 judged: None,

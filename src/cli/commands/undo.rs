@@ -184,7 +184,7 @@ impl Undoing<'_> {
             for entry in journal.read(workflow, cycle)? {
                 let Entry::Done { items, .. } = entry else { continue };
                 for item in items.into_iter().filter(|item| item.id == review.amendment) {
-                    if let Good::Amendment(amendment) = item.good
+                    if let Good::Amendment(amendment) = item.take().good
                         && let Change::Edit(change) = amendment.change
                     {
                         edit = Some(change);

@@ -45,15 +45,16 @@ pub struct Draft {
     pub title: String,
     /// Markdown. The first heading is the title.
     pub text: String,
-    pub brief: Brief,
+    /// In a box of its own, as all that is large in few goods: an item has the size of the largest good.
+    pub brief: Box<Brief>,
     pub provenance: Provenance,
-    pub writer: Writer,
+    pub writer: Box<Writer>,
     pub revision: Revision,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// What a judge said about these words, when one was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judged: Option<Judgement>,
+    pub judged: Option<Box<Judgement>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
     /// Who approved the outline it was written from.

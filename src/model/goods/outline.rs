@@ -62,9 +62,10 @@ pub struct Outline {
     pub title: String,
     /// Markdown. The first heading is the title.
     pub text: String,
-    pub brief: Brief,
+    /// In a box of its own, as all that is large in few goods: an item has the size of the largest good.
+    pub brief: Box<Brief>,
     pub provenance: Provenance,
-    pub writer: Writer,
+    pub writer: Box<Writer>,
     pub revision: Revision,
     /// What a person should know about the text beforehand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
