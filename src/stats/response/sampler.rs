@@ -131,8 +131,8 @@ impl<'p> Sampler<'p> {
         for (row, weight) in self.w.iter().zip(&state.weights) {
             for j in 0..p {
                 let share = weight * row[j];
-                for k in 0..=j {
-                    *system.at_mut(j, k) += share * row[k];
+                for (k, value) in row.iter().enumerate().take(j + 1) {
+                    *system.at_mut(j, k) += share * value;
                 }
             }
         }
