@@ -125,7 +125,7 @@ mod tests {
         let step = |n: usize| StepId::new(format!("step-{}", n % 300));
         let memory = |n: usize| Memory {
             items: Vec::new(),
-            headline: (n % 7 == 0).then(|| format!("headline {n}")),
+            headline: n.is_multiple_of(7).then(|| format!("headline {n}")),
             notes: Vec::new(),
             task: Some(TaskId { step: step(n), item: None }),
             inputs: Some(digest(n + 1)),
