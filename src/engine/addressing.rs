@@ -100,11 +100,13 @@ impl Cycle {
                 self.record(Entry::Addressed { key: self.key(errand), to: Box::new(to) }, true, out);
                 self.enqueue(errand);
             }
-            Addressing::Nobody(why) if self.runs.get(&task).is_some_and(|run| run.requests.len() == 1) => {
+            Addressing::Nobody(nobody, why) if self.runs.get(&task).is_some_and(|run| run.requests.len() == 1) => {
+                // What the list said is in the journal too, so that a replay comes to the same.
+                self.record(Entry::Addressed { key: self.key(errand), to: Box::new(nobody) }, false, out);
                 self.defer_because(task, why, out);
             }
             // What else it asks is under way, so it cannot wait as a whole.
-            Addressing::Nobody(why) => {
+            Addressing::Nobody(_, why) => {
                 self.without_readers(task, turn, index, Failure::new(FailureKind::Permanent, why), out);
             }
         }

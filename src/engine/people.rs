@@ -240,6 +240,10 @@ impl Sends {
             Entry::Addressed { key, to } => {
                 self.release(key);
                 let people = to.people();
+                // Nobody may get it, so it waits and is addressed anew; the journal has the list for a replay.
+                if people.is_empty() && !to.audience.people.is_empty() {
+                    return;
+                }
                 let own = Arc::make_mut(&mut self.own);
                 for (cap, window) in &to.counts {
                     own.add(cap, window, &to.audience.key, people.iter().map(|person| (person, 1)));
@@ -284,8 +288,8 @@ impl Sends {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Addressing {
     To(Addressed),
-    /// Nobody may get it now: why it waits, a sentence without its period.
-    Nobody(String),
+    /// Nobody of the audience may get it now: why it waits, a sentence without its period.
+    Nobody(Addressed, String),
 }
 
 /// Addresses a piece: everybody in the audience who has room under every cap.
@@ -302,9 +306,11 @@ pub fn address(
         counted.iter().any(|written| written.count(cap, window).is_some_and(|count| count.key != audience.key))
     };
     if let Some((_, window)) = counts.iter().find(|count| is_of_other_key(count)) {
-        return Addressing::Nobody(format!(
+        let why = format!(
             "who was written to in {window} is not known, because people were counted with another key than `people.key` of the state folder"
-        ));
+        );
+        let left_out = vec![(audience.people.clone(), why.clone())];
+        return Addressing::Nobody(Addressed { audience, left_out, counts: Vec::new() }, why);
     }
     let full = |person: u64| {
         caps.iter().zip(&counts).position(|(cap, (name, window))| {
@@ -323,7 +329,8 @@ pub fn address(
     if many > 0 && many == audience.people.len() {
         let whys: Vec<&str> = left_out.iter().map(|(_, why)| why.as_str()).collect();
         let (all, were) = if many == 1 { ("the one person".to_owned(), "was") } else { (format!("all {many} people"), "were") };
-        return Addressing::Nobody(format!("{all} of `{channel}` {were} {}", whys.join(" or ")));
+        let why = format!("{all} of `{channel}` {were} {}", whys.join(" or "));
+        return Addressing::Nobody(Addressed { audience, left_out, counts: Vec::new() }, why);
     }
     let mut once = counts;
     once.sort_unstable();
@@ -365,7 +372,7 @@ mod tests {
                 entries.push(Entry::Addressed { key: key(entries.len() as u32), to: Box::new(to.clone()) });
                 Ok(to)
             }
-            Addressing::Nobody(why) => Err(why),
+            Addressing::Nobody(_, why) => Err(why),
         }
     }
 
