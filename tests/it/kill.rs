@@ -128,7 +128,7 @@ fn signalled(desk: &Desk, words: &str, signal: i32, after: Duration) -> (bool, S
 /// Runs until all cycles are closed and disturbs it `most` times on the way; returns how often it was disturbed and the
 /// exit codes of the runs that were not killed.
 fn disturbed(victim: &Victim, desk: &Desk, rng: &mut Rng, signal: i32, most: u64) -> (u64, Vec<i32>) {
-    let longest = victim.clean().took.as_micros() as u64 / CYCLES as u64;
+    let mut longest = victim.clean().took.as_micros() as u64 / CYCLES as u64;
     let (mut times, mut codes) = (0, Vec::new());
     loop {
         let left = CYCLES - desk.closed();
@@ -139,6 +139,10 @@ fn disturbed(victim: &Victim, desk: &Desk, rng: &mut Rng, signal: i32, most: u64
         let after = if times < most { Duration::from_micros(rng.below(longest + 1)) } else { Duration::from_secs(600) };
         let (hit, said) = signalled(desk, &words, signal, after);
         times += u64::from(hit);
+        if !hit {
+            // The clean run was slower than runs are now, as the first one of a program may be.
+            longest = (longest / 2).max(1_000);
+        }
         match said.code {
             // It was finished, or it stopped in good order.
             Some(code) => {
@@ -194,7 +198,7 @@ fn assert_as_if_undisturbed(victim: &Victim, desk: &Desk, context: &str) {
 /// Kills until it has killed `all` times, a dozen times in each fresh folder.
 fn kill(victim: &Victim, all: u64) {
     let mut seed = number("LOOPCTL_SEED", 1);
-    let mut killed = 0;
+    let (mut killed, mut late) = (0, 0);
     while killed < all {
         let desk = (victim.make)();
         let context = format!("LOOPCTL_SEED={seed}");
@@ -202,7 +206,8 @@ fn kill(victim: &Victim, all: u64) {
         let (times, codes) = disturbed(victim, &desk, &mut Rng::new(seed), libc::SIGKILL, (all - killed).min(12));
         assert!(codes.iter().all(|code| *code == 0), "{context}: {codes:?}");
         assert_as_if_undisturbed(victim, &desk, &context);
-        assert!(times > 0, "{context}: the kills came too late");
+        late = if times == 0 { late + 1 } else { 0 };
+        assert!(late < 5, "{context}: the kills came too late five times in a row");
         killed += times;
         seed += 1;
     }
