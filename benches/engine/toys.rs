@@ -3,13 +3,14 @@
 use loopctl::base::{CycleNo, Digest, RequestKey, StepId, Timestamp, WorkflowId};
 use loopctl::engine::Entry;
 use loopctl::model::goods::{Signal, SignalKind};
-use loopctl::model::{Channel, Config, GoodKind, Layer, Scalar, Step, Untrusted, Wire, Workflow};
+use loopctl::model::{Channel, Config, GoodKind, Kinds, Layer, Scalar, Step, Untrusted, Wire, Workflow};
 use loopctl::runtime::{CycleStatus, Journal, JournalError, World};
 use loopctl::step::request::ExpiryAction;
 use loopctl::step::spec::no_tunables;
 use loopctl::step::{
     Approve, KindSpec, Mode, Output, Publish, Published, Registry, Reply, Request, StepContext, StepError, StepKind, Turn,
 };
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -136,16 +137,21 @@ fn hold(cx: &StepContext<'_>) -> Turn {
     })])
 }
 
+/// A verb as the compiler hands it over: the word of its kind.
+fn word(verb: &str) -> Cow<'static, str> {
+    registry().find(verb, None).expect("a toy").spec().verb.into()
+}
+
 fn step(verb: &str, name: String, from: Vec<StepId>, count: Option<i64>) -> Step {
     let node = |count| Config { name: "count".into(), args: [Scalar::Integer(count)].into(), ..Config::default() };
     let children = count.map(node).into_iter().collect();
     Step {
         id: StepId::new(&name),
         layer: Layer::Production,
-        verb: verb.to_owned(),
+        verb: word(verb),
         connector: None,
-        config: Config { name: verb.to_owned().into(), children, ..Config::default() },
-        from: from.into_iter().map(|from| Wire { from, carries: GoodKind::ALL.to_vec() }).collect(),
+        config: Config { name: word(verb), children, ..Config::default() },
+        from: from.into_iter().map(|from| Wire { from, carries: Kinds::of(GoodKind::ALL) }).collect(),
         caps: Vec::new(),
         priority: 0,
         files: BTreeMap::new(),
@@ -181,7 +187,10 @@ pub fn chain(name: &str, verb: &str, length: usize, items: i64, then: Option<&st
     steps.push(step("begin", "step-0".to_owned(), Vec::new(), Some(items)));
     let verbs = std::iter::repeat_n(verb, length - 1).chain(then);
     for (n, verb) in (1..).zip(verbs) {
-        steps.push(step(verb, format!("step-{n}"), vec![StepId::new(format!("step-{}", n - 1))], None));
+        let before: &Step = &steps[n - 1];
+        // The name of the step before, not a copy of it, as the compiler makes wires.
+        let from = vec![before.id.clone()];
+        steps.push(step(verb, format!("step-{n}"), from, None));
     }
     workflow(name, steps)
 }

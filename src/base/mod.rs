@@ -9,6 +9,7 @@ pub mod id;
 pub mod money;
 pub mod rng;
 pub mod shared;
+pub mod sorted;
 pub mod time;
 
 #[cfg(test)]
@@ -20,4 +21,5 @@ pub use id::{CycleNo, ItemId, RequestKey, StepId, TaskId, WorkflowId};
 pub use money::Money;
 pub use rng::Rng;
 pub use shared::Shared;
+pub use sorted::SortedMap;
 pub use time::Timestamp;

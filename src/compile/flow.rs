@@ -3,7 +3,7 @@
 use super::scalar::one_of;
 use super::sketch::{Lists, Sketch};
 use crate::diag::Diagnostic;
-use crate::model::GoodKind;
+use crate::model::{GoodKind, Kinds};
 use crate::step::{KindSpec, Registry};
 
 /// Fills in what each wire carries and reports the wires that cannot.
@@ -151,41 +151,6 @@ fn backward(sketch: &Sketch, circles: &[(usize, usize)], sink: &mut Vec<Diagnost
     }
 }
 
-/// Sorts of goods as bits, so that asking what fits costs no memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Goods(u32);
-
-const _: () = assert!(GoodKind::ALL.len() <= 32, "each sort has a bit");
-
-impl Goods {
-    const NONE: Goods = Goods(0);
-
-    fn of(kinds: &[GoodKind]) -> Goods {
-        kinds.iter().fold(Goods::NONE, |goods, kind| Goods(goods.0 | 1 << *kind as u32))
-    }
-
-    fn both(self, other: Goods) -> Goods {
-        Goods(self.0 & other.0)
-    }
-
-    fn either(self, other: Goods) -> Goods {
-        Goods(self.0 | other.0)
-    }
-
-    fn without(self, other: Goods) -> Goods {
-        Goods(self.0 & !other.0)
-    }
-
-    /// Those of `kinds` that are among them, in the order of `kinds`.
-    fn listed(self, kinds: &[GoodKind]) -> Vec<GoodKind> {
-        let here = |kind: &&GoodKind| self.0 & (1 << **kind as u32) != 0;
-        // Counted first: nearly always there is one, and there is such a list for every wire.
-        let mut listed = Vec::with_capacity(kinds.iter().filter(here).count());
-        listed.extend(kinds.iter().filter(here));
-        listed
-    }
-}
-
 /// A gate or a check hands on what it was handed: its spec lists all that it can take. What it gives beside that, it may always give.
 fn hands_on(spec: &KindSpec) -> bool {
     !spec.takes.is_empty() && spec.takes.iter().all(|kind| spec.gives.contains(kind))
@@ -193,24 +158,25 @@ fn hands_on(spec: &KindSpec) -> bool {
 
 fn carry(sketch: &mut Sketch, order: &[usize], registry: &Registry, sink: &mut Vec<Diagnostic>) {
     // What each step really gives; `None` when that cannot be known.
-    let mut gives: Vec<Option<Goods>> = vec![None; sketch.steps.len()];
+    let mut gives: Vec<Option<Kinds>> = vec![None; sketch.steps.len()];
     for at in order.iter().copied() {
         let Some(spec) = sketch.steps[at].spec() else { continue };
-        let takes = Goods::of(spec.takes);
+        let takes = Kinds::of(spec.takes);
         // What arrives over all wires; `None` when that of one cannot be known.
-        let mut arrives = Some(Goods::NONE);
+        let mut arrives = Some(Kinds::NONE);
         for number in 0..sketch.steps[at].wires.len() {
             let wire = &sketch.steps[at].wires[number];
             let giver =
                 wire.from.filter(|_| !wire.guessed).and_then(|from| Some((from, gives[from]?, sketch.steps[from].spec()?)));
             let carries = giver.and_then(|(from, given, giver)| {
                 let fits = given.both(takes);
-                if fits == Goods::NONE {
-                    sink.push(mismatch(sketch, at, wire, from, &given.listed(giver.gives), registry));
+                if fits == Kinds::NONE {
+                    let given: Vec<GoodKind> = giver.gives.iter().copied().filter(|kind| given.contains(*kind)).collect();
+                    sink.push(mismatch(sketch, at, wire, from, &given, registry));
                     return None;
                 }
                 arrives = arrives.map(|others| others.either(fits));
-                Some(fits.listed(giver.gives))
+                Some(fits)
             });
             let step = &mut sketch.steps[at];
             if carries.is_none() {
@@ -219,7 +185,7 @@ fn carry(sketch: &mut Sketch, order: &[usize], registry: &Registry, sink: &mut V
             }
             step.wires[number].carries = carries;
         }
-        let all = Goods::of(spec.gives);
+        let all = Kinds::of(spec.gives);
         gives[at] = match hands_on(spec) {
             true if sketch.steps[at].wires.is_empty() => None,
             true => arrives.map(|arrives| all.without(takes).either(all.both(arrives))),

@@ -89,8 +89,7 @@ fn doors<D>(sketches: BTreeMap<String, DoorSketch>, door: impl Fn(String, String
 }
 
 fn lower_step(step: &mut StepSketch, ids: &[StepId]) -> Step {
-    let from =
-        step.wires.iter_mut().filter_map(|wire| Some(Wire { from: ids.get(wire.from?)?.clone(), carries: wire.carries.take()? }));
+    let from = step.wires.iter().filter_map(|wire| Some(Wire { from: ids.get(wire.from?)?.clone(), carries: wire.carries? }));
     Step {
         from: from.collect(),
         id: step.id.clone(),

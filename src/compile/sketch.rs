@@ -5,9 +5,9 @@ use super::decode::Reference;
 use super::kept::Reading;
 use crate::base::{Digest, StepId};
 use crate::diag::Span;
-use crate::model::{Cap, Config, GoodKind, Layer};
+use crate::model::{Cap, Config, Kinds, Layer};
 use crate::step::{ConnectorSpec, KindSpec, Mode, StepKind};
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -23,14 +23,14 @@ pub(super) struct WireSketch {
     /// The name was misspelled and `from` is the nearest one: good enough to see what is connected, not to complain about types.
     pub guessed: bool,
     /// What flows; `None` when it cannot be known because something before it is wrong.
-    pub carries: Option<Vec<GoodKind>>,
+    pub carries: Option<Kinds>,
 }
 
 /// A step on its way from text to value.
 pub(super) struct StepSketch {
     pub id: StepId,
     pub layer: Layer,
-    pub verb: String,
+    pub verb: Cow<'static, str>,
     pub connector: Option<String>,
     /// `None` when the verb or its connector is unknown.
     pub kind: Option<&'static dyn StepKind>,

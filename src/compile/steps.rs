@@ -205,7 +205,7 @@ impl StepReader<'_, '_> {
         StepSketch {
             id,
             layer,
-            verb: verb.to_owned(),
+            verb: config.name.clone(),
             connector: kind.and_then(|kind| kind.spec().connector).map(str::to_owned),
             kind,
             config,

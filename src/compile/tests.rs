@@ -4,7 +4,7 @@ use super::testing::registry;
 use super::{Compiled, compile, compile_with};
 use crate::base::files::MemoryFiles;
 use crate::base::{Money, StepId};
-use crate::model::{CapUnit, GoodKind, Scalar, Window};
+use crate::model::{CapUnit, GoodKind, Kinds, Scalar, Window};
 use std::time::Duration;
 
 const LOOP: &str = r#"
@@ -136,13 +136,13 @@ fn a_sound_workflow_becomes_a_value() {
     let names: Vec<&str> = score.config.children.iter().map(|child| &*child.name).collect();
     assert_eq!(names, ["rule", "keep"], "children stand in the order of their specs, without `from`");
     assert_eq!(score.config.child("keep").and_then(|keep| keep.prop("above")), Some(&Scalar::Number(0.0)));
-    assert_eq!(score.from[0].carries, [GoodKind::Signal]);
+    assert_eq!(score.from[0].carries, Kinds::of(&[GoodKind::Signal]));
     let outline = step("outlines");
     assert_eq!(outline.caps.len(), 2);
     assert_eq!(outline.caps[0].key, "outlines");
     assert!(outline.files.contains_key("templates/outline.hbs"));
-    assert_eq!(step("publisher").from[0].carries, [GoodKind::Draft]);
-    assert_eq!(step("drafts").from[0].carries, [GoodKind::Outline], "a gate hands on only what it was handed");
+    assert_eq!(step("publisher").from[0].carries, Kinds::of(&[GoodKind::Draft]));
+    assert_eq!(step("drafts").from[0].carries, Kinds::of(&[GoodKind::Outline]), "a gate hands on only what it was handed");
     assert_eq!(step("editor").config.child("expires").and_then(|node| node.prop("then")), Some(&Scalar::Text("reject".into())));
 }
 

@@ -96,12 +96,8 @@ fn learn(carry: &mut Carry, passed: &Passed) {
             carry.out.insert(key.clone(), out.clone());
         }
     }
-    for (digest, memory) in &done.memory {
-        carry.memory.entry(*digest).or_insert_with(|| memory.clone());
-    }
-    for (step, parts) in &done.parts {
-        carry.parts.entry(step.clone()).or_insert_with(|| parts.clone());
-    }
+    carry.memory.add_missing(done.memory.iter().map(|(digest, memory)| (*digest, memory.clone())));
+    carry.parts.add_missing(done.parts.iter().map(|(step, parts)| (step.clone(), parts.clone())));
 }
 
 /// The work that waits and the caps that are used.

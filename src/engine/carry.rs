@@ -6,10 +6,10 @@ use super::out::{Outs, Stands};
 use super::parts::Parts;
 use super::people::Written;
 use super::waited::{Revoked, Waited};
-use crate::base::{Digest, ItemId, Shared, StepId, TaskId};
-use crate::model::{Act, Item, Operation};
+use crate::base::{Digest, ItemId, Shared, SortedMap, StepId, TaskId};
+use crate::model::{Act, Few, Item, Operation};
 use crate::step::Note;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,21 +38,82 @@ impl Ledger {
     }
 }
 
-/// A task's remembered output: the step is not run again while nothing it depends on has changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A task's remembered output: the step is not run again while nothing it depends on has changed. A large cycle has one for each of
+/// its tasks, so what few of them have stands apart.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Memory {
     /// The cycle's own, not copies of them.
-    pub items: Vec<Shared<Item>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub headline: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<Note>,
+    pub items: Few<Shared<Item>>,
+    pub said: Option<Box<Said>>,
     /// Whose output it is, so that a later run can say what has changed since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
     /// The digest of its inputs; what else it depended on is in [`Carry::parts`], once for all tasks of its step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Digest>,
+}
+
+/// What a task told people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    pub headline: Option<String>,
+    pub notes: Vec<Note>,
+}
+
+impl Said {
+    /// Nothing where nothing was said.
+    pub fn new(headline: Option<String>, notes: Vec<Note>) -> Option<Box<Said>> {
+        (headline.is_some() || !notes.is_empty()).then(|| Box::new(Said { headline, notes }))
+    }
+}
+
+impl Memory {
+    pub fn headline(&self) -> Option<&String> {
+        self.said.as_ref()?.headline.as_ref()
+    }
+
+    pub fn notes(&self) -> &[Note] {
+        self.said.as_ref().map_or(&[], |said| &said.notes)
+    }
+}
+
+/// A memory as it is stored.
+#[derive(Serialize)]
+struct Stored<'m> {
+    items: &'m Few<Shared<Item>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headline: Option<&'m String>,
+    #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+    notes: &'m [Note],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<&'m TaskId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inputs: Option<&'m Digest>,
+}
+
+impl Serialize for Memory {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Memory { items, task, inputs, .. } = self;
+        let (headline, notes) = (self.headline(), self.notes());
+        Stored { items, headline, notes, task: task.as_ref(), inputs: inputs.as_ref() }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Memory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Memory, D::Error> {
+        #[derive(Deserialize)]
+        struct Read {
+            items: Few<Shared<Item>>,
+            #[serde(default)]
+            headline: Option<String>,
+            #[serde(default)]
+            notes: Vec<Note>,
+            #[serde(default)]
+            task: Option<TaskId>,
+            #[serde(default)]
+            inputs: Option<Digest>,
+        }
+        let Read { items, headline, notes, task, inputs } = Read::deserialize(deserializer)?;
+        Ok(Memory { items, said: Said::new(headline, notes), task, inputs })
+    }
 }
 
 /// What one cycle hands to the next.
@@ -77,10 +138,10 @@ pub struct Carry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ancestors: Vec<Item>,
     /// Outputs of the tasks of the last cycle, by task digest.
-    pub memory: BTreeMap<Digest, Memory>,
+    pub memory: SortedMap<Digest, Memory>,
     /// The digests of what each step depended on beside its input, by name: `config`, `provider drafter` …
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parts: BTreeMap<StepId, Parts>,
+    #[serde(default, skip_serializing_if = "SortedMap::is_empty")]
+    pub parts: SortedMap<StepId, Parts>,
     pub ledger: Ledger,
     /// The pieces that are out, by key, and how they stand in their channels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -1,13 +1,14 @@
 //! The end of a cycle: what it hands to the next one.
 
 use super::action::Action;
-use super::carry::{Carry, Memory};
+use super::carry::{Carry, Memory, Said};
 use super::cycle::Cycle;
 use super::entry::Entry;
 use super::memory;
+use super::parts::Parts;
 use super::tasks::{Origin, TaskState};
 use super::waited::{self, Waited};
-use crate::base::{Digest, ItemId};
+use crate::base::{Digest, ItemId, SortedMap, StepId};
 use crate::model::{Good, Item};
 use std::collections::BTreeSet;
 
@@ -31,23 +32,23 @@ impl Cycle {
             out: self.out_now(),
             ..Carry::default()
         };
-        // A map that is made of all of them at once has no half-empty places.
         let mut memories: Vec<(Digest, Memory)> = Vec::new();
+        let mut parts: Vec<(StepId, Parts)> = Vec::with_capacity(fold.shape.steps.len());
         for step in &fold.shape.plan.order {
             let id = fold.shape.id(*step);
             if fold.shape.steps[*step].kept {
                 // It did not run: what is remembered of it, and what waits for it, is as it was.
-                carry.parts.extend(fold.carry.parts.get_key_value(id).map(|(id, parts)| (id.clone(), parts.clone())));
+                parts.extend(fold.carry.parts.get(id).map(|known| (id.clone(), known.clone())));
                 let of_step = |memory: &&Memory| memory.task.as_ref().is_some_and(|task| task.step == *id);
                 let known = fold.carry.memory.iter().filter(|(_, memory)| of_step(memory));
                 memories.extend(known.map(|(memo, memory)| (*memo, memory.clone())));
                 carry.deferred.extend(fold.carry.deferred.get_key_value(id).map(|(id, items)| (id.clone(), items.clone())));
                 continue;
             }
-            carry.parts.insert(id.clone(), fold.shape.steps[*step].parts.clone());
+            parts.push((id.clone(), fold.shape.steps[*step].parts.clone()));
             let mut tasks = fold.steps[*step].tasks.clone();
             tasks.sort_by_cached_key(|task| fold.place(*task));
-            for at in tasks {
+            for at in tasks.iter().copied() {
                 let task = fold.tasks.get(at);
                 if task.state() == TaskState::Deferred || task.away {
                     let waiting = carry.deferred.entry(id.clone()).or_default();
@@ -70,8 +71,7 @@ impl Cycle {
                 if outcome.pure && lasting && self.may_remember(*step) {
                     let memory = Memory {
                         items: outcome.items.iter().map(|item| item.clone().into()).collect(),
-                        headline: outcome.headline().cloned(),
-                        notes: outcome.notes().to_vec(),
+                        said: Said::new(outcome.headline().cloned(), outcome.notes().to_vec()),
                         task: Some(task.id.clone()),
                         inputs: Some(memory::digest_of_inputs(&task.inputs)),
                     };
@@ -79,7 +79,8 @@ impl Cycle {
                 }
             }
         }
-        carry.memory = memories.into_iter().collect();
+        carry.memory = SortedMap::from_pairs(memories);
+        carry.parts = SortedMap::from_pairs(parts);
         for step in &fold.shape.plan.order {
             for item in fold.still_waiting(*step) {
                 let waiting = carry.deferred.entry(fold.shape.id(*step).clone()).or_default();

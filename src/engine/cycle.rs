@@ -412,7 +412,7 @@ impl Cycle {
             }
             let mut tasks = self.fold.steps[*step].tasks.clone();
             tasks.sort_by_cached_key(|task| self.fold.place(*task));
-            for task in tasks {
+            for task in tasks.iter().copied() {
                 let task = self.fold.tasks.get(task);
                 if task.state() == TaskState::Deferred {
                     let reason = task.reason.as_ref().map(|reason| reason.0.clone()).unwrap_or_default();

@@ -167,9 +167,9 @@ impl Cycle {
         let memo = self.memo(task);
         let carry = self.fold.carry.clone();
         let Some(memory) = carry.memory.get(&memo) else { return false };
-        let mut notes = memory.notes.clone();
-        let items = self.recalled_with_edits(task, memory.items.clone(), &mut notes);
-        self.done_before(task, items, memory.headline.clone(), notes, out);
+        let mut notes = memory.notes().to_vec();
+        let items = self.recalled_with_edits(task, memory.items.to_vec(), &mut notes);
+        self.done_before(task, items, memory.headline().cloned(), notes, out);
         true
     }
 

@@ -15,7 +15,7 @@ use super::people::Sends;
 use super::shape::Shape;
 use super::tasks::{Asked, More, Open, Origin, Outcome, Task, TaskState, Tasks};
 use crate::base::{ItemId, RequestKey, Shared, StepId, TaskId, Timestamp};
-use crate::model::Item;
+use crate::model::{Few, Item};
 use crate::step::{Failure, FailureKind, Mode, Reply, Request};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub(super) struct StepRun {
     /// Steps it reads from that are not complete.
     pub upstream_left: usize,
     /// In order of appearance; in the order of its output once it is complete.
-    pub tasks: Vec<usize>,
+    pub tasks: Few<usize>,
     /// All it gave, in the order of its input; filled when it is complete.
     pub outputs: Vec<Arc<Item>>,
     pub completed: bool,
@@ -437,7 +437,7 @@ impl Fold {
         let mut seen: BTreeSet<ItemId> = inputs.iter().map(|item| item.id).collect();
         for wire in &self.shape.step(step).from {
             let giver = self.shape.plan.index(&wire.from).expect("the plan knows every wire's end");
-            let given = self.steps[giver].outputs.iter().filter(|item| wire.carries.contains(&item.kind()));
+            let given = self.steps[giver].outputs.iter().filter(|item| wire.carries.contains(item.kind()));
             inputs.extend(given.filter(|item| seen.insert(item.id)).cloned());
         }
         inputs

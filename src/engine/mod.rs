@@ -49,7 +49,7 @@ pub use ballot::Ballot;
 pub use beside::{OwnUse, Passed, next_carry};
 pub use cancel::Scope;
 pub use caps::CapUse;
-pub use carry::{Carry, Ledger, Memory};
+pub use carry::{Carry, Ledger, Memory, Said};
 pub use cycle::{Cycle, TaskReport};
 pub use differ::Difference;
 pub use entry::{Entry, Pins};

@@ -4,6 +4,7 @@
 //! the usual ones, and what is the same for all steps of a workflow is held once. On paper it is a plain map from names to digests.
 
 use crate::base::Digest;
+use crate::model::Few;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -46,12 +47,15 @@ impl Common {
     }
 }
 
-/// The parts of one step.
+/// The parts of one step. The step and what it hands on hold the same ones.
 #[derive(Clone, Debug, Default)]
-pub struct Parts {
+pub struct Parts(Arc<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
     common: Arc<[Part]>,
     /// No name stands in both.
-    own: Arc<[Part]>,
+    own: Few<Part>,
 }
 
 impl Parts {
@@ -64,7 +68,7 @@ impl Parts {
                 None => parts.push((Name::new(name), digest)),
             }
         }
-        Parts { common: common.0.clone(), own: parts.into() }
+        Parts(Arc::new(Held { common: common.0.clone(), own: parts.into_iter().collect() }))
     }
 
     /// The digest of one part.
@@ -73,7 +77,7 @@ impl Parts {
     }
 
     fn unsorted(&self) -> impl Iterator<Item = (&str, Digest)> {
-        self.common.iter().chain(&*self.own).map(|(name, digest)| (name.text(), *digest))
+        self.0.common.iter().chain(&self.0.own).map(|(name, digest)| (name.text(), *digest))
     }
 
     /// All of them, by name.
@@ -112,7 +116,7 @@ impl<'de> Deserialize<'de> for Parts {
                 while let Some((name, digest)) = map.next_entry::<std::borrow::Cow<'_, str>, Digest>()? {
                     own.push((Name::new(&name), digest));
                 }
-                Ok(Parts { common: Arc::default(), own: own.into() })
+                Ok(Parts(Arc::new(Held { common: Arc::default(), own: own.into_iter().collect() })))
             }
         }
 

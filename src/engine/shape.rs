@@ -9,11 +9,12 @@ use super::memory;
 use super::parts::Parts;
 use crate::base::{Digest, StepId};
 use crate::client_os::Snapshot;
-use crate::model::{CapUnit, GoodKind, Item, Scalar, Step, Workflow};
+use crate::model::{CapUnit, Few, Item, Kinds, Scalar, Step, Workflow};
 use crate::plan::CyclePlan;
 use crate::step::spec::SEND_BACK;
 use crate::step::{KindSpec, Mode, Registry, StepKind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A wire seen from the step that gives.
@@ -21,29 +22,36 @@ pub(super) struct Feed {
     pub to: usize,
     /// The place of the wire in the taking step's `from`.
     pub wire: u32,
-    /// A bit for each kind of good.
-    carries: u32,
+    carries: Kinds,
 }
 
 impl Feed {
     pub fn carries(&self, item: &Item) -> bool {
-        self.carries & bit(item.kind()) != 0
+        self.carries.contains(item.kind())
     }
 }
 
-fn bit(kind: GoodKind) -> u32 {
-    1 << kind as u32
-}
-
-/// One step by index.
+/// One step by index. There is one for every step of a workflow, so what few of them have stands apart.
 pub(super) struct StepShape {
     pub kind: &'static dyn StepKind,
     pub mode: Mode,
+    /// It does not run in this cycle: what it gave in an earlier one is taken over.
+    pub kept: bool,
     /// Steps this one reads from, each once.
-    pub upstream: Vec<usize>,
-    pub feeds: Vec<Feed>,
+    pub upstream: Few<usize>,
+    pub feeds: Few<Feed>,
+    /// Digests of all but the input that the step depends on, by name.
+    pub parts: Parts,
+    /// The digest of `parts`.
+    pub parts_digest: Digest,
+    more: Option<Box<More>>,
+}
+
+/// What few steps have.
+#[derive(Default, PartialEq)]
+pub(super) struct More {
     /// All steps, this one among them, through which pieces go round with it because one of them may send back to another.
-    /// Empty for most. They come to their end together.
+    /// They come to their end together.
     pub round: BTreeSet<usize>,
     /// Caps on pieces: slots of [`Caps`], the same in every cycle of the window.
     pub pieces: Vec<usize>,
@@ -55,17 +63,26 @@ pub(super) struct StepShape {
     pub max_age: Option<i64>,
     /// What waited is ranked anew, by what its topic scores now.
     pub ranks_anew: bool,
-    /// Digests of all but the input that the step depends on, by name.
-    pub parts: Parts,
-    /// The digest of `parts`.
-    pub parts_digest: Digest,
-    /// It does not run in this cycle: what it gave in an earlier one is taken over.
-    pub kept: bool,
 }
+
+static NOTHING_MORE: More =
+    More { round: BTreeSet::new(), pieces: Vec::new(), spend: Vec::new(), fills: None, max_age: None, ranks_anew: false };
 
 impl StepShape {
     pub fn spec(&self) -> &'static KindSpec {
         self.kind.spec()
+    }
+
+    fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+}
+
+impl Deref for StepShape {
+    type Target = More;
+
+    fn deref(&self) -> &More {
+        self.more.as_deref().unwrap_or(&NOTHING_MORE)
     }
 }
 
@@ -121,45 +138,40 @@ impl Shape {
             let clock = kind.reads_clock().then_some(pins.now);
             let state = carry.states.get(&step.id);
             let parts = memory::parts_of_step(&workflow, step, &common, &carry.parameters, state, clock);
+            let defer = step.config.child("defer");
+            let age = defer.and_then(|node| node.prop("max-age")).and_then(Scalar::duration);
+            let more = More {
+                round: BTreeSet::new(),
+                pieces: slots(true),
+                spend: slots(false),
+                fills: None,
+                max_age: age.and_then(|age| i64::try_from(age.as_millis()).ok()),
+                ranks_anew: defer.and_then(|node| node.prop("rank")).and_then(Scalar::text) == Some("fresh"),
+            };
             steps.push(StepShape {
                 kind,
                 mode: kind.spec().mode,
-                upstream,
-                feeds: Vec::new(),
-                round: BTreeSet::new(),
-                fills: None,
-                max_age: step
-                    .config
-                    .child("defer")
-                    .and_then(|node| node.prop("max-age"))
-                    .and_then(Scalar::duration)
-                    .and_then(|age| i64::try_from(age.as_millis()).ok()),
-                ranks_anew: step.config.child("defer").and_then(|node| node.prop("rank")).and_then(Scalar::text) == Some("fresh"),
-                pieces: slots(true),
-                spend: slots(false),
+                kept: carry.again.as_ref().is_some_and(|again| again.given.contains_key(&step.id)),
+                upstream: upstream.into_iter().collect(),
+                feeds: Few::new(),
                 parts_digest: memory::digest_of_parts(&parts),
                 parts,
-                kept: carry.again.as_ref().is_some_and(|again| again.given.contains_key(&step.id)),
+                more: (more != NOTHING_MORE).then(|| Box::new(more)),
             });
         }
         for (to, step) in workflow.steps.iter().enumerate() {
             for (wire, from) in step.from.iter().enumerate() {
                 let giver = plan.index(&from.from).expect("the plan knows every wire's end");
-                steps[giver].feeds.push(Feed {
-                    to,
-                    wire: wire as u32,
-                    carries: from.carries.iter().fold(0, |all, kind| all | bit(*kind)),
-                });
+                steps[giver].feeds.push(Feed { to, wire: wire as u32, carries: from.carries });
             }
         }
-        steps.iter_mut().for_each(|step| step.feeds.shrink_to_fit());
         for (member, round) in rounds(&workflow, &plan, &steps) {
-            steps[member].round = round;
+            steps[member].more_mut().round = round;
         }
         let queues = queues(&workflow, &steps);
         for (at, queue) in queues.iter().enumerate() {
             for step in first_writers(&steps, &queue.way) {
-                steps[step].fills = Some(at);
+                steps[step].more_mut().fills = Some(at);
             }
         }
         let mut rank = vec![0; steps.len()];
@@ -247,6 +259,6 @@ fn first_writers(steps: &[StepShape], among: &BTreeSet<usize>) -> Vec<usize> {
 fn kind_title(step: &Step) -> String {
     match &step.connector {
         Some(connector) => format!("{} kind={connector}", step.verb),
-        None => step.verb.clone(),
+        None => step.verb.to_string(),
     }
 }

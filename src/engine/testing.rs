@@ -5,7 +5,7 @@ use crate::base::{CycleNo, Digest, ItemId, StepId, Timestamp, WorkflowId};
 use crate::client_os::Snapshot;
 use crate::model::goods::{Brief, Claim, Outline, Provenance, Receipt, Revision, Signal, SignalKind, Writer};
 use crate::model::{
-    Cap, CapUnit, Channel, Config, Good, GoodKind, Item, Layer, Provider, Scalar, Step, Untrusted, Window, Wire, Workflow,
+    Cap, CapUnit, Channel, Config, Good, GoodKind, Item, Kinds, Layer, Provider, Scalar, Step, Untrusted, Window, Wire, Workflow,
 };
 use crate::step::request::{ExpiryAction, GateRules};
 use crate::step::spec::{SEND_BACK, no_tunables};
@@ -343,10 +343,10 @@ pub(crate) fn step(verb: &str, name: &str, from: &[&str], settings: &[(&str, i64
     Step {
         id: StepId::new(name),
         layer: Layer::Production,
-        verb: verb.to_owned(),
+        verb: verb.to_owned().into(),
         connector: None,
         config: Config { name: verb.to_owned().into(), children: settings.iter().map(node).collect(), ..Config::default() },
-        from: from.iter().map(|from| Wire { from: StepId::new(from), carries: GoodKind::ALL.to_vec() }).collect(),
+        from: from.iter().map(|from| Wire { from: StepId::new(from), carries: Kinds::of(GoodKind::ALL) }).collect(),
         caps: Vec::new(),
         priority: 0,
         files: BTreeMap::new(),

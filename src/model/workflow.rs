@@ -1,10 +1,11 @@
 //! A checked workflow: the value everyone below the runtime speaks. Names are resolved, types hold, wires fit.
 
-use super::{Calendar, Cap, Config, GoodKind, Layer};
+use super::{Calendar, Cap, Config, Kinds, Layer};
 use crate::base::{Digest, StepId, Timestamp, WorkflowId};
 use crate::diag::Span;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 pub struct Wire {
     pub from: StepId,
     /// The kinds that flow on this wire; never empty.
-    pub carries: Vec<GoodKind>,
+    pub carries: Kinds,
 }
 
 /// One step of a checked workflow.
@@ -22,7 +23,7 @@ pub struct Step {
     pub id: StepId,
     pub layer: Layer,
     /// The kind's verb, such as `source`.
-    pub verb: String,
+    pub verb: Cow<'static, str>,
     /// The connector chosen with `kind=`, such as `feed`.
     pub connector: Option<String>,
     pub config: Config,

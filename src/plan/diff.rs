@@ -288,7 +288,7 @@ fn in_words(cap: &Cap) -> String {
 mod tests {
     use super::*;
     use crate::base::Digest;
-    use crate::model::{GoodKind, Scalar, Window, Wire};
+    use crate::model::{GoodKind, Kinds, Scalar, Window, Wire};
     use crate::plan::graph::tests::small_loop;
 
     fn node(name: &str, args: &[&str], weight: Option<f64>) -> Config {
@@ -324,7 +324,7 @@ mod tests {
         new.steps.remove(0);
         let mut fresh = new.steps[0].clone();
         fresh.id = "radio".into();
-        new.steps[1].from.push(Wire { from: "radio".into(), carries: vec![GoodKind::Signal] });
+        new.steps[1].from.push(Wire { from: "radio".into(), carries: Kinds::of(&[GoodKind::Signal]) });
         new.steps.push(fresh);
         let expected = "\
 ~ concurrency changed

@@ -2,7 +2,7 @@
 //! is dashed.
 
 use super::graph::CyclePlan;
-use crate::model::{GoodKind, Layer, Step, Workflow};
+use crate::model::{Kinds, Layer, Step, Workflow};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -88,10 +88,10 @@ pub(super) fn heading(layer: Layer) -> String {
 
 /// `source feed`, `score`
 pub(super) fn kind(step: &Step) -> String {
-    step.connector.as_ref().map_or_else(|| step.verb.clone(), |connector| format!("{} {connector}", step.verb))
+    step.connector.as_ref().map_or_else(|| step.verb.to_string(), |connector| format!("{} {connector}", step.verb))
 }
 
-fn kinds(carries: &[GoodKind]) -> String {
+fn kinds(carries: Kinds) -> String {
     carries.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
 }
 

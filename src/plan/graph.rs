@@ -5,12 +5,12 @@
 //! take the one that stays closest to the file, so that people recognise it.
 
 use crate::base::StepId;
-use crate::model::{GoodKind, Scalar, Workflow};
+use crate::model::{Kinds, Scalar, Workflow};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 /// An edge from one cycle to the next: `from` tunes the parameter `parameter` of `to`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,11 +40,12 @@ fn names(steps: &[StepId]) -> String {
 #[derive(Clone, Debug)]
 pub struct CyclePlan {
     /// Node `i` is the step `workflow.steps[i]`; an edge is a wire with the kinds it carries.
-    pub graph: DiGraph<StepId, Vec<GoodKind>>,
+    pub graph: DiGraph<StepId, Kinds>,
     /// Indices into `workflow.steps`; every step stands after all steps it reads from.
     pub order: Vec<usize>,
     pub carries: Vec<CarryEdge>,
-    index: BTreeMap<StepId, usize>,
+    /// Indices into `workflow.steps` by the names of the steps.
+    by_name: Vec<u32>,
 }
 
 impl CyclePlan {
@@ -54,29 +55,32 @@ impl CyclePlan {
     /// When wires form a circle, name no step, or two steps share a name; the compiler reports these with their places.
     pub fn new(workflow: &Workflow) -> Result<CyclePlan, PlanError> {
         let mut graph = DiGraph::with_capacity(workflow.steps.len(), workflow.steps.len());
-        let mut index = BTreeMap::new();
-        for (at, step) in workflow.steps.iter().enumerate() {
-            graph.add_node(step.id.clone());
-            if index.insert(step.id.clone(), at).is_some() {
-                return Err(PlanError::TwoSteps(step.id.clone()));
-            }
+        workflow.steps.iter().for_each(|step| _ = graph.add_node(step.id.clone()));
+        let id = |at: u32| &workflow.steps[at as usize].id;
+        let mut by_name: Vec<u32> = (0..workflow.steps.len() as u32).collect();
+        by_name.sort_by(|a, b| id(*a).cmp(id(*b)));
+        if let Some(same) = by_name.windows(2).filter(|pair| id(pair[0]) == id(pair[1])).map(|pair| pair[1]).min() {
+            return Err(PlanError::TwoSteps(id(same).clone()));
         }
+        let index = |step: &StepId| by_name.binary_search_by(|at| id(*at).cmp(step)).ok().map(|place| by_name[place] as usize);
         for (at, step) in workflow.steps.iter().enumerate() {
             for wire in &step.from {
-                let Some(from) = index.get(&wire.from) else {
+                let Some(from) = index(&wire.from) else {
                     return Err(PlanError::UnknownStep { step: step.id.clone(), from: wire.from.clone() });
                 };
-                graph.add_edge(NodeIndex::new(*from), NodeIndex::new(at), wire.carries.clone());
+                graph.add_edge(NodeIndex::new(from), NodeIndex::new(at), wire.carries);
             }
         }
         let order = stable_order(&graph).ok_or_else(|| PlanError::Circle(first_circle(&graph)))?;
-        let carries = carry_edges(workflow, &index);
-        Ok(CyclePlan { graph, order, carries, index })
+        let carries = carry_edges(workflow, |step| index(step).is_some());
+        Ok(CyclePlan { graph, order, carries, by_name })
     }
 
     /// The place of a step in `workflow.steps`.
     pub fn index(&self, step: &StepId) -> Option<usize> {
-        self.index.get(step).copied()
+        let id = |at: u32| &self.graph[NodeIndex::new(at as usize)];
+        let place = self.by_name.binary_search_by(|at| id(*at).cmp(step)).ok()?;
+        Some(self.by_name[place] as usize)
     }
 
     /// Steps in the order of the plan.
@@ -109,10 +113,10 @@ impl CyclePlan {
     }
 
     /// Wires in file order of their ends: `(from, to, kinds)`.
-    pub fn wires(&self) -> Vec<(&StepId, &StepId, &[GoodKind])> {
+    pub fn wires(&self) -> Vec<(&StepId, &StepId, Kinds)> {
         let mut wires: Vec<_> = self.graph.edge_references().collect();
         wires.sort_by_key(|edge| (edge.target(), edge.id()));
-        wires.iter().map(|edge| (&self.graph[edge.source()], &self.graph[edge.target()], edge.weight().as_slice())).collect()
+        wires.iter().map(|edge| (&self.graph[edge.source()], &self.graph[edge.target()], *edge.weight())).collect()
     }
 }
 
@@ -145,13 +149,13 @@ fn first_circle<E>(graph: &DiGraph<StepId, E>) -> Vec<StepId> {
     nodes.into_iter().map(|node| graph[node].clone()).collect()
 }
 
-fn carry_edges(workflow: &Workflow, index: &BTreeMap<StepId, usize>) -> Vec<CarryEdge> {
+fn carry_edges(workflow: &Workflow, is_known: impl Fn(&StepId) -> bool) -> Vec<CarryEdge> {
     let mut edges = Vec::new();
     for step in &workflow.steps {
         for path in step.config.all("tune").filter_map(|tune| tune.arg().and_then(Scalar::text)) {
             let Some((to, parameter)) = path.split_once('.') else { continue };
             let to = StepId::new(to);
-            if index.contains_key(&to) {
+            if is_known(&to) {
                 edges.push(CarryEdge { from: step.id.clone(), to, parameter: parameter.to_owned() });
             }
         }
@@ -163,8 +167,9 @@ fn carry_edges(workflow: &Workflow, index: &BTreeMap<StepId, usize>) -> Vec<Carr
 pub(crate) mod tests {
     use super::*;
     use crate::base::WorkflowId;
-    use crate::model::{Config, Layer, Step, Wire};
+    use crate::model::{Config, GoodKind, Layer, Step, Wire};
     use jiff::tz::TimeZone;
+    use std::collections::BTreeMap;
 
     /// A workflow from lines such as `Strategy score opportunities < press site`.
     pub(crate) fn workflow(lines: &[(Layer, &str, &str, &[&str])]) -> Workflow {
@@ -192,10 +197,10 @@ pub(crate) mod tests {
         Step {
             id: StepId::new(name),
             layer,
-            verb: verb.to_owned(),
+            verb: verb.to_owned().into(),
             connector: None,
             config: Config::default(),
-            from: from.iter().map(|from| Wire { from: StepId::new(from), carries: vec![GoodKind::Signal] }).collect(),
+            from: from.iter().map(|from| Wire { from: StepId::new(from), carries: Kinds::of(&[GoodKind::Signal]) }).collect(),
             caps: Vec::new(),
             priority: 0,
             files: BTreeMap::new(),

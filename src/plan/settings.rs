@@ -91,7 +91,7 @@ fn keyed(config: &Config) -> BTreeMap<(String, usize), &Config> {
 
 /// `source kind=csv`
 pub(super) fn kind(step: &Step) -> String {
-    step.connector.as_ref().map_or_else(|| step.verb.clone(), |connector| format!("{} kind={connector}", step.verb))
+    step.connector.as_ref().map_or_else(|| step.verb.to_string(), |connector| format!("{} kind={connector}", step.verb))
 }
 
 fn shown(value: &Scalar) -> String {

@@ -267,7 +267,7 @@ fn asked_again(cycle: &Cycle, registry: &Registry, step: &Step, without: &[&str]
     });
     let mut inputs: Vec<Arc<Item>> = Vec::new();
     for wire in &step.from {
-        let given = cycle.outputs(&wire.from).into_iter().filter(|item| wire.carries.contains(&item.kind()));
+        let given = cycle.outputs(&wire.from).into_iter().filter(|item| wire.carries.contains(item.kind()));
         for item in given {
             if !inputs.iter().any(|known| known.id == item.id) {
                 inputs.push(item);

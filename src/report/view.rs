@@ -573,7 +573,7 @@ impl StepView {
     fn new(step: &crate::model::Step) -> StepView {
         StepView {
             step: step.id.clone(),
-            verb: step.verb.clone(),
+            verb: step.verb.to_string(),
             layer: step.layer,
             completed: false,
             done: 0,

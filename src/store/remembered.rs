@@ -7,7 +7,7 @@
 use super::checkpoint::{Batch, CheckpointStore};
 use super::log::{LogJournal, checked, json};
 use super::{error, keys};
-use crate::base::{CycleNo, Digest, StepId, WorkflowId};
+use crate::base::{CycleNo, Digest, SortedMap, StepId, WorkflowId};
 use crate::engine::{Carry, Memory, Parts};
 use crate::runtime::JournalError;
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,8 @@ pub(super) fn rest(carry: &Carry) -> Carry {
         waited: carry.waited.clone(),
         void: BTreeMap::new(),
         ancestors: carry.ancestors.clone(),
-        memory: BTreeMap::new(),
-        parts: BTreeMap::new(),
+        memory: SortedMap::new(),
+        parts: SortedMap::new(),
         ledger: carry.ledger.clone(),
         written: carry.written.clone(),
         out: carry.out.clone(),
@@ -82,15 +82,16 @@ impl<S: CheckpointStore> LogJournal<S> {
     /// Puts the pieces back where they belong, when there are any.
     pub(super) fn with_pieces(&self, workflow: &WorkflowId, cycle: CycleNo, mut carry: Carry) -> Result<Carry, JournalError> {
         let pieces: u32 = self.value(&keys::remembered(workflow, cycle))?.unwrap_or(0);
-        let mut memory: Vec<(Digest, Memory)> = Vec::new();
+        let (mut memory, mut parts): (Vec<(Digest, Memory)>, Vec<(StepId, Parts)>) = Default::default();
         for index in 0..pieces {
             let gone = || error::damaged(format!("a part of what cycle {cycle} of `{workflow}` handed on is missing"), None);
             let piece: Read = self.value(&keys::piece(workflow, cycle, index))?.ok_or_else(gone)?;
             memory.extend(piece.memory);
-            carry.parts.extend(piece.parts);
+            parts.extend(piece.parts);
         }
-        if !memory.is_empty() {
-            carry.memory = memory.into_iter().collect();
+        if pieces > 0 {
+            carry.memory = SortedMap::from_pairs(memory);
+            carry.parts = SortedMap::from_pairs(parts);
         }
         Ok(carry)
     }
@@ -117,16 +118,16 @@ mod tests {
     use super::super::log::WorkflowRecord;
     use super::*;
     use crate::base::{TaskId, Timestamp};
-    use crate::engine::{Entry, Pins};
+    use crate::engine::{Entry, Pins, Said};
+    use crate::model::Few;
     use crate::runtime::Journal;
 
     fn carry(tasks: usize) -> Carry {
         let digest = |n: usize| Digest::of(n.to_be_bytes());
         let step = |n: usize| StepId::new(format!("step-{}", n % 300));
         let memory = |n: usize| Memory {
-            items: Vec::new(),
-            headline: n.is_multiple_of(7).then(|| format!("headline {n}")),
-            notes: Vec::new(),
+            items: Few::new(),
+            said: Said::new(n.is_multiple_of(7).then(|| format!("headline {n}")), Vec::new()),
             task: Some(TaskId { step: step(n), item: None }),
             inputs: Some(digest(n + 1)),
         };

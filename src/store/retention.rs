@@ -7,7 +7,7 @@
 use super::checkpoint::{Batch, CheckpointStore};
 use super::log::{LogJournal, joined, json};
 use super::{chain, keys};
-use crate::base::{CycleNo, ItemId, Timestamp, WorkflowId};
+use crate::base::{CycleNo, ItemId, SortedMap, Timestamp, WorkflowId};
 use crate::engine::{Addressed, Carry, Entry};
 use crate::model::Item;
 use crate::runtime::{Journal, JournalError};
@@ -135,7 +135,7 @@ impl<S: CheckpointStore> LogJournal<S> {
         let handed_on = CycleNo(cycle.0.saturating_sub(HANDED_ON));
         let key = keys::carry(workflow, handed_on);
         if let Some(carry) = self.value::<Carry>(&key)? {
-            let thin = Carry { memory: BTreeMap::new(), parts: BTreeMap::new(), ..carry };
+            let thin = Carry { memory: SortedMap::new(), parts: SortedMap::new(), ..carry };
             batch.put(key, json(&thin));
             self.forget_pieces(workflow, handed_on, &mut batch)?;
         }

@@ -4,7 +4,7 @@ use loopctl::base::{CycleNo, Digest, RequestKey, StepId, Timestamp, WorkflowId};
 use loopctl::client_os::Snapshot;
 use loopctl::engine::{Cycle, Entry, Notice};
 use loopctl::model::goods::{GoodKind, Signal, SignalKind};
-use loopctl::model::{Config, Layer, Step, Untrusted, Wire, Workflow};
+use loopctl::model::{Config, Kinds, Layer, Step, Untrusted, Wire, Workflow};
 use loopctl::runtime::{
     CycleStatus, DriveOptions, FixedClock, GatePolicy, Journal, JournalError, Outcome, Ran, Run, RunError, StopHandle,
     StopSignal, Which, World, decide, open_gates, recover, run_cycle, stop_pair,
@@ -146,10 +146,10 @@ fn workflow(steps: &[(&str, Option<&str>)]) -> Arc<Workflow> {
     let step = |(verb, from): &(&str, Option<&str>)| Step {
         id: StepId::new(verb),
         layer: Layer::Intelligence,
-        verb: (*verb).to_owned(),
+        verb: (*verb).to_owned().into(),
         connector: None,
         config: Config::default(),
-        from: from.iter().map(|from| Wire { from: StepId::new(from), carries: vec![GoodKind::Signal] }).collect(),
+        from: from.iter().map(|from| Wire { from: StepId::new(from), carries: Kinds::of(&[GoodKind::Signal]) }).collect(),
         caps: Vec::new(),
         priority: 0,
         files: BTreeMap::new(),

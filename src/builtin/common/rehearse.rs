@@ -64,7 +64,7 @@ impl Bench {
         let step = Step {
             id: StepId::new(name),
             layer: Layer::Intelligence,
-            verb: spec.verb.to_owned(),
+            verb: spec.verb.into(),
             connector: spec.connector.map(str::to_owned),
             config,
             from: Vec::new(),

@@ -128,7 +128,7 @@ pub fn run(
     let step = Step {
         id: StepId::new(name),
         layer: Layer::Production,
-        verb: kind.spec().verb.to_owned(),
+        verb: kind.spec().verb.into(),
         connector: None,
         config,
         from: Vec::new(),

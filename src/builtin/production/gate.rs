@@ -168,7 +168,7 @@ fn add_target(hasher: &mut Hasher, workflow: &Workflow, gate: &StepId) {
             break;
         }
     }
-    let publishing = workflow.steps.iter().filter(|step| behind.contains(&step.id) && TARGETS.contains(&step.verb.as_str()));
+    let publishing = workflow.steps.iter().filter(|step| behind.contains(&step.id) && TARGETS.contains(&&*step.verb));
     for step in publishing {
         hasher.part(step.id.as_str()).json(&step.config);
     }

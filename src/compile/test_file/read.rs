@@ -525,7 +525,7 @@ impl Reader<'_> {
 /// The kinds of what a step gives. A gate hands on what it was given.
 fn gives(step: &Step, spec: &KindSpec) -> Vec<GoodKind> {
     let mut carried: Vec<GoodKind> = match spec.decides {
-        true => step.from.iter().flat_map(|wire| wire.carries.iter().copied()).collect(),
+        true => step.from.iter().flat_map(|wire| wire.carries.iter()).collect(),
         false => Vec::new(),
     };
     carried.retain(|kind| spec.gives.contains(kind));
