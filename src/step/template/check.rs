@@ -480,13 +480,13 @@ mod tests {
             ("a {{#if brief.cta}} b", vec!["{{#if brief.cta}}: this `{{#if}}` is not closed | end it with `{{/if}}`"]),
             (
                 "{{#if brief.cta}}{{/each}}",
-                vec!["{{#if brief.cta}}{{/each}}: `{{#if}}` is closed by `{{/each}}` | write `{{/if}}` before it"],
+                vec!["{{#if brief.cta}}{{/each}}: `{{#if}}` is closed by `{{/each}}` | write `{{/if}}`"],
             ),
             ("é {{brief.title", vec!["{{brief.title: this tag is not closed | end it with `}}`"]),
             (
                 "{{#if brief.score == 1}}x{{/if}}",
                 vec![
-                    "{{#if brief.score == 1}}: `{{#if brief.score == 1}}` cannot be read | compare with a helper: `{{#if (eq a b)}}`",
+                    "{{#if brief.score == 1}}: `{{#if brief.score == 1}}` cannot be read | compare with a helper: `{{#if (eq brief.score 1)}}`",
                 ],
             ),
             (
@@ -508,6 +508,38 @@ mod tests {
                     "uper: unknown helper `uper` | did you mean `upper`?",
                     "{{#if brief.scor}}: this `{{#if}}` is not closed | end it with `{{/if}}`",
                     "scor: `brief` has no `scor` | did you mean `score`?",
+                ],
+            ),
+            // A fault of the syntax hides nothing behind it, and makes no new one.
+            (
+                "{{#if brief.score == 1}}{{brief.titel}}{{else if brief.cta != \"x\"}}{{brief.ct}}{{/if}}{{brief.title < 2}}{{breif.title}}",
+                vec![
+                    "{{#if brief.score == 1}}: `{{#if brief.score == 1}}` cannot be read | compare with a helper: `{{#if (eq brief.score 1)}}`",
+                    "titel: `brief` has no `titel` | did you mean `title`?",
+                    "{{else if brief.cta != \"x\"}}: `{{else if brief.cta != \"x\"}}` cannot be read | compare with a helper: `{{else if (ne brief.cta \"x\")}}`",
+                    "ct: `brief` has no `ct` | did you mean `cta`?",
+                    "{{brief.title < 2}}: `{{brief.title < 2}}` cannot be read | compare with a helper: `{{#if (lt brief.title 2)}}`",
+                    "breif: there is no `breif` here | did you mean `brief`?",
+                ],
+            ),
+            (
+                "{{#each brief.claims | first}}{{text}}{{/each}}{{#if brief.title\n}}x{{/if}}{{brief.title\n{{brief.titel}}",
+                vec![
+                    "{{#each brief.claims | first}}: `{{#each brief.claims | first}}` cannot be read | a helper comes first: `{{upper brief.title}}`",
+                    "{{brief.title: this tag is not closed | end it with `}}`",
+                    "titel: `brief` has no `titel` | did you mean `title`?",
+                ],
+            ),
+            (
+                "{{#if brief.cta\n{{brief.titel}}{{/if}}{{#each brief.claims}}{{#if url}}{{txt}}{{/each}}{{#if brief.cta}}a{{else}}b{{else}}{{brief.ct}}{{/fi}}",
+                vec![
+                    "{{#if brief.cta: this tag is not closed | end it with `}}`",
+                    "titel: `brief` has no `titel` | did you mean `title`?",
+                    "{{#if url}}{{txt}}{{/each}}: `{{#if}}` is closed by `{{/each}}` | write `{{/if}}` before it",
+                    "txt: there is no `txt` in this block | did you mean `text`?",
+                    "{{#if brief.cta}}a{{else}}b{{else}}{{brief.ct}}{{/fi}}: `{{#if}}` is closed by `{{/fi}}` | write `{{/if}}`",
+                    "{{else}}: this `{{#if}}` has its `{{else}}` already | the one without a condition comes last, and once",
+                    "ct: `brief` has no `ct` | did you mean `cta`?",
                 ],
             ),
             ("{{outline.text}}", vec!["outline: there is no `outline` here | there is `brief`, `now` and `os`"]),

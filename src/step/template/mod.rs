@@ -91,9 +91,18 @@ fn read_on(text: &str) -> (Option<(handlebars::Template, String)>, Vec<TemplateP
     match std::panic::catch_unwind(|| handlebars::Template::compile(&kept)) {
         Ok(Ok(template)) => (Some((template, kept)), problems),
         Ok(Err(error)) => {
-            let at = error.pos().map_or(0, |(line, column)| offset(&kept, line, column));
-            problems.push(tags::syntax_problem(&kept, at, &error.reason().to_string()));
-            (None, problems)
+            let (found, kept) = tags::unreadable(&kept);
+            let again = match found.is_empty() {
+                false => std::panic::catch_unwind(|| handlebars::Template::compile(&kept)).ok().and_then(Result::ok),
+                true => None,
+            };
+            if found.is_empty() {
+                let at = error.pos().map_or(0, |(line, column)| offset(&kept, line, column));
+                problems.push(tags::syntax_problem(&kept, at, &error.reason().to_string()));
+            }
+            problems.extend(found);
+            problems.sort_by_key(|problem| problem.range.start);
+            (again.map(|template| (template, kept)), problems)
         }
         Err(_) => {
             problems.push(TemplateProblem::new(0..text.len(), "the template cannot be read").help("write it in a simpler way"));
@@ -276,6 +285,9 @@ mod tests {
             "{{a ".to_owned() + &"(b ".repeat(3_000) + &")".repeat(3_000) + "}}",
             "{{a ".to_owned() + &"[".repeat(3_000) + &"]".repeat(3_000) + "}}",
             "{{a".to_owned() + &".b".repeat(9_000) + "}}",
+            "{{\\\"".repeat(50_000),
+            "{{a ".repeat(60_000),
+            "{{a == b}}".repeat(25_000),
         ] {
             assert!(render(&text, &json!({ "a": 1 })).is_err());
         }
