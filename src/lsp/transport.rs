@@ -10,6 +10,8 @@ use std::io::{self, BufRead, Read as _, Write};
 
 /// Longest body that is read, in bytes. A document is at most 8 MiB, and JSON may write each character as six.
 const LONGEST: u64 = 64 << 20;
+/// Longest body that is passed over. A length beyond it is no length: waiting for its end would be waiting for ever.
+const LONGEST_SKIPPED: u64 = 1 << 30;
 /// Longest line of a header, in bytes.
 const LONGEST_LINE: u64 = 4 << 10;
 
@@ -36,20 +38,32 @@ pub fn read(from: &mut impl BufRead) -> io::Result<Option<Incoming>> {
             return Ok(None);
         }
         let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end_matches(['\r', '\n']);
+        let mut line = line.trim_end_matches(['\r', '\n']);
+        // Behind a body that was not read as one, the next header stands on the same line.
+        if length.is_none()
+            && let Some((_, after)) = line.rsplit_once("Content-Length:").filter(|(before, _)| !before.is_empty())
+            && !after.trim().is_empty()
+            && after.trim().bytes().all(|byte| byte.is_ascii_digit())
+        {
+            line = &line[line.len() - after.len() - "Content-Length:".len()..];
+        }
         if line.is_empty() {
             match length {
                 Some(length) => return body(from, length),
+                // Without a length, whatever the header says.
                 None if garbage => return Ok(Some(malformed("expected a header with `Content-Length`"))),
                 None => continue,
             }
         }
         match line.split_once(':') {
             Some((name, value)) if name.trim().eq_ignore_ascii_case("content-length") => match value.trim().parse() {
+                Ok(number) if number > LONGEST_SKIPPED => {
+                    return Ok(Some(malformed("`Content-Length` is more than any message has")));
+                }
                 Ok(number) => length = Some(number),
                 Err(_) => return Ok(Some(malformed("`Content-Length` is not a number"))),
             },
-            Some((name, _)) if name.trim().eq_ignore_ascii_case("content-type") => {}
+            Some((name, _)) if name.trim().eq_ignore_ascii_case("content-type") => garbage |= length.is_none(),
             _ => garbage = true,
         }
     }
@@ -177,6 +191,10 @@ mod tests {
             ("Content-Length: many\r\n\r\n".to_owned(), "not a number"),
             ("Content-Length: -1\r\n\r\n".to_owned(), "not a number"),
             ("hello\r\n\r\n".to_owned(), "Content-Length"),
+            ("Content-Type: application/json\r\n\r\n".to_owned(), "Content-Length"),
+            ("Content-Length: 100000000000000\r\n\r\n".to_owned(), "more than any message has"),
+            ("Content-Length: 100000000000000\r\n\r\n{\"method\":\"lost\"}".to_owned(), "more than any message has"),
+            ("Content-Length: -5\r\n\r\n{\"method\":\"lost\"}".to_owned(), "not a number"),
         ] {
             let found = all((bad.clone() + &good).as_bytes());
             assert!(found[0].contains(says), "{bad}: {found:?}");
