@@ -8,7 +8,7 @@ use super::{language, scalar, secrets};
 use crate::diag::{Diagnostic, Span, nearest};
 use crate::model::{Config, Scalar};
 use crate::step::{NodeSpec, Occurs, PropSpec, ValueType};
-use crate::syntax::{Entry, Node};
+use crate::syntax::{Entry, Node, place_in};
 
 /// A value that names something outside its own node.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Reference {
     pub span: Span,
     /// The text between the quotation marks, when its bytes are those of the file.
     pub inner: Option<Span>,
+    /// How it is written, when its bytes are not those of the file.
+    pub spelling: Option<Box<str>>,
     /// The name of the node or property that holds the value.
     pub holder: &'static str,
     /// Whether it is an argument of a node, or else a property.
@@ -28,11 +30,14 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// The place of a byte range of the text: exact when the spelling allows it.
+    /// The place of a byte range of the text; all of it when the spelling is broken.
     pub fn part(&self, start: usize, end: usize) -> Span {
         match self.inner {
             Some(inner) if start <= end && end <= inner.len() => inner.part(start, end),
-            _ => self.span,
+            _ => {
+                let place = self.spelling.as_ref().and_then(|spelling| place_in(spelling, start..end));
+                place.map_or(self.span, |place| self.span.part(place.start, place.end))
+            }
         }
     }
 }
@@ -49,11 +54,21 @@ pub(super) struct Decoder<'s> {
     depth: usize,
     /// Inside of a step's `from`.
     in_from: bool,
+    /// The block that was asked for holds a node that is near to none: it may have been meant for any that is missing.
+    pub has_strangers: bool,
 }
 
 impl<'s> Decoder<'s> {
     pub fn new(sink: &'s mut Vec<Diagnostic>) -> Decoder<'s> {
-        Decoder { sink, references: Vec::new(), said_elsewhere: &[], is_step: false, depth: 0, in_from: false }
+        Decoder {
+            sink,
+            references: Vec::new(),
+            said_elsewhere: &[],
+            is_step: false,
+            depth: 0,
+            in_from: false,
+            has_strangers: false,
+        }
     }
 
     /// A node with its arguments, properties and children.
@@ -192,6 +207,7 @@ impl<'s> Decoder<'s> {
                         text: text.clone(),
                         span: entry.value_span(),
                         inner: entry.inner_span(),
+                        spelling: entry.inner_span().is_none().then(|| entry.spelling().into()),
                         holder,
                         is_argument: entry.name().is_none(),
                         node: node.span(),
@@ -216,26 +232,31 @@ impl<'s> Decoder<'s> {
     ) -> Vec<Config> {
         let names = || groups.iter().flat_map(|group| group.iter()).map(|spec| spec.name);
         let mut nodes = Vec::new();
+        let mut strangers = 0;
         for child in node.children() {
             let mut number = names().position(|name| name == child.name());
             if number.is_none() {
                 // Read on as if it had been spelled right.
                 let near = nearest(child.name(), names());
                 number = near.and_then(|near| names().position(|name| name == near));
+                strangers += usize::from(number.is_none());
                 if !child.name().is_empty() {
                     self.sink.push(unknown_node(child, near, props, names(), inside));
                 }
             }
             nodes.extend(number.map(|number| (child, number)));
         }
-        self.block(node, &nodes, groups, inside)
+        self.has_strangers |= self.depth == 0 && strangers > 0;
+        self.block(node, &nodes, strangers, groups, inside)
     }
 
-    /// Nodes with the numbers of their specs in `groups`, in the order of those: the order in a file never matters.
+    /// Nodes with the numbers of their specs in `groups`, in the order of those: the order in a file never matters. Beside them stand
+    /// `strangers` that nobody knows: each has been said, and was meant for something that seems to be missing.
     pub fn block(
         &mut self,
         node: Node<'_>,
         nodes: &[(Node<'_>, usize)],
+        mut strangers: usize,
         groups: &[&'static [NodeSpec]],
         inside: &str,
     ) -> Vec<Config> {
@@ -278,7 +299,10 @@ impl<'s> Decoder<'s> {
                 && !node.is_broken()
                 && !self.said_elsewhere.contains(&spec.name)
             {
-                self.sink.push(missing_node(node, spec, inside));
+                match strangers {
+                    0 => self.sink.push(missing_node(node, spec, inside)),
+                    _ => strangers -= 1,
+                }
             }
         }
         found.sort_by_key(|(number, _)| *number);

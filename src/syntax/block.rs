@@ -83,7 +83,16 @@ impl Reader<'_> {
         self.at += 1;
         if self.frames.is_empty() {
             self.braces_differ = true;
-            self.report(|reader| slip::stray_brace(reader.span(brace, brace + 1)));
+            // Several in a row are one slip.
+            loop {
+                let spaces = self.bytes[self.at..].iter().take_while(|byte| **byte == b' ').count();
+                if self.bytes.get(self.at + spaces) != Some(&b'}') {
+                    break;
+                }
+                self.at += spaces + 1;
+            }
+            let end = self.at;
+            self.report(|reader| slip::stray_brace(reader.span(brace, end)));
             return;
         }
         self.close_frame(brace + 1);

@@ -1,6 +1,7 @@
 //! What a spelled number or text means: pure functions from a spelling to a value.
 
 use super::characters::{is_bare, newline_length, space_length};
+use std::ops::Range;
 
 /// A number as it is spelled.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,15 +114,33 @@ pub(super) struct BadEscape {
     pub end: usize,
 }
 
+/// What a decoded text is handed to, part by part, with the places of the spelling that the parts come from.
+pub(super) trait Parts {
+    /// Stands in the spelling as it is.
+    fn copied(&mut self, text: &str, at: usize);
+    /// Stands for what is written there.
+    fn made(&mut self, character: char, place: Range<usize>);
+}
+
+impl Parts for String {
+    fn copied(&mut self, text: &str, _: usize) {
+        self.push_str(text);
+    }
+
+    fn made(&mut self, character: char, _: Range<usize>) {
+        self.push(character);
+    }
+}
+
 /// Replaces escapes, and drops a backslash with the white space after it. The first escape that means nothing is returned and kept as written.
-pub(super) fn unescape(spelling: &str, out: &mut String) -> Option<BadEscape> {
+pub(super) fn unescape(spelling: &str, out: &mut impl Parts) -> Option<BadEscape> {
     let bytes = spelling.as_bytes();
     let mut bad = None;
     let mut copied = 0;
     let mut at = 0;
     while let Some(found) = spelling[at..].find('\\') {
         let start = at + found;
-        out.push_str(&spelling[copied..start]);
+        out.copied(&spelling[copied..start], copied);
         let blank = blank_end(bytes, start + 1);
         let (character, end) = match bytes.get(start + 1) {
             _ if blank > start + 1 => (None, blank),
@@ -137,22 +156,24 @@ pub(super) fn unescape(spelling: &str, out: &mut String) -> Option<BadEscape> {
                 Ok((character, length)) => (Some(character), start + length),
                 Err(length) => {
                     bad = bad.or(Some(BadEscape { start, end: start + length }));
-                    out.push_str(&spelling[start..start + length]);
+                    out.copied(&spelling[start..start + length], start);
                     (None, start + length)
                 }
             },
             _ => {
                 let length = spelling[start + 1..].chars().next().map_or(0, char::len_utf8);
                 bad = bad.or(Some(BadEscape { start, end: start + 1 + length }));
-                out.push_str(&spelling[start..start + 1 + length]);
+                out.copied(&spelling[start..start + 1 + length], start);
                 (None, start + 1 + length)
             }
         };
-        out.extend(character);
+        if let Some(character) = character {
+            out.made(character, start..end);
+        }
         at = end;
         copied = end;
     }
-    out.push_str(&spelling[copied..]);
+    out.copied(&spelling[copied..], copied);
     bad
 }
 
@@ -192,7 +213,7 @@ pub(super) enum LinesTrouble {
 /// The value of the lines between two `"""`: `body` starts after the opening new line and ends before the closing marks. The white space
 /// before the closing marks is taken from every line; lines of white space become empty. Escapes of white space are resolved first, other
 /// escapes last, as KDL 2 says.
-pub(super) fn lines(body: &str, escapes: bool, out: &mut String) -> (Option<LinesTrouble>, Option<BadEscape>) {
+pub(super) fn lines(body: &str, escapes: bool, out: &mut impl Parts) -> (Option<LinesTrouble>, Option<BadEscape>) {
     let resolved = if escapes && body.contains('\\') { resolve_blank_escapes(body) } else { Resolved::plain(body) };
     let text = resolved.text.as_ref();
     let bytes = text.as_bytes();
@@ -230,7 +251,8 @@ pub(super) fn lines(body: &str, escapes: bool, out: &mut String) -> (Option<Line
     let mut bad = None;
     for (number, (start, end)) in starts.into_iter().enumerate() {
         if number > 0 {
-            out.push('\n');
+            let at = resolved.origin(start);
+            out.made('\n', at..at);
         }
         let line = &text[start..end];
         if blank(line) {
@@ -242,10 +264,11 @@ pub(super) fn lines(body: &str, escapes: bool, out: &mut String) -> (Option<Line
             trouble.get_or_insert(LinesTrouble::Indentation { line: start, end: start + length });
             line.trim_start()
         });
+        let offset = end - rest.len();
+        let mut out = Line { out, resolved: &resolved, offset };
         if !escapes {
-            out.push_str(rest);
-        } else if let Some(found) = unescape(rest, out) {
-            let offset = end - rest.len();
+            out.copied(rest, 0);
+        } else if let Some(found) = unescape(rest, &mut out) {
             let start = resolved.origin(offset + found.start);
             bad = bad.or(Some(BadEscape { start, end: (start + found.end - found.start).min(body.len()) }));
         }
@@ -268,6 +291,33 @@ impl<'a> Resolved<'a> {
     fn origin(&self, offset: usize) -> usize {
         let index = self.origins.partition_point(|(here, _)| *here <= offset).saturating_sub(1);
         self.origins.get(index).map_or(offset, |(here, there)| there + (offset - here))
+    }
+}
+
+/// Hands on the parts of one line with their places in the body.
+struct Line<'a, P> {
+    out: &'a mut P,
+    resolved: &'a Resolved<'a>,
+    /// Where the line begins in the resolved text.
+    offset: usize,
+}
+
+impl<P: Parts> Parts for Line<'_, P> {
+    fn copied(&mut self, text: &str, at: usize) {
+        let at = self.offset + at;
+        let origins = &self.resolved.origins;
+        let first = origins.partition_point(|(here, _)| *here <= at);
+        let cuts = origins[first..].iter().map(|(here, _)| *here - at).take_while(|cut| *cut < text.len());
+        let mut done = 0;
+        for cut in cuts.chain([text.len()]) {
+            self.out.copied(&text[done..cut], self.resolved.origin(at + done));
+            done = cut;
+        }
+    }
+
+    fn made(&mut self, character: char, place: Range<usize>) {
+        let start = self.resolved.origin(self.offset + place.start);
+        self.out.made(character, start..start + place.len());
     }
 }
 

@@ -10,6 +10,7 @@ mod format;
 mod layout;
 mod literal;
 mod node;
+mod places;
 mod print;
 mod read;
 mod slip;
@@ -25,6 +26,7 @@ mod suite;
 
 pub use alike::alike;
 pub use format::{WIDTH_MOST, format};
+pub use places::place_in;
 pub use print::{print, quoted};
 pub use read::{Limits, read, read_shared, read_with};
 pub use tree::{Children, Entry, Node, NodeId, Tree, Value};

@@ -311,8 +311,12 @@ pub(super) fn dangling_slashdash(span: Span, what: &str, twice: bool) -> Diagnos
 }
 
 pub(super) fn stray_brace(span: Span) -> Diagnostic {
-    error("kdl::stray-brace", "this `}` closes nothing", span, "no `{` is open here")
-        .help("remove it, or look for a `{` that is missing above")
+    match span.len() {
+        1 => error("kdl::stray-brace", "this `}` closes nothing", span, "no `{` is open here")
+            .help("remove it, or look for a `{` that is missing above"),
+        _ => error("kdl::stray-brace", "these `}` close nothing", span, "no `{` is open here")
+            .help("remove them, or look for a `{` that is missing above"),
+    }
 }
 
 /// `inside` is the first line that stands further right than the node that was to have the block.

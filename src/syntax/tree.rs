@@ -394,11 +394,13 @@ impl<'t> Entry<'t> {
         }
     }
 
-    /// The place in the file of the byte range `start..end` of a text value: exact when the text is one plain piece, else the whole value.
+    /// The place in the file of the byte range `start..end` of a text value; the whole value when its spelling is broken.
     pub fn span_of(&self, start: usize, end: usize) -> Span {
         match self.inner_span() {
             Some(inner) if start <= end && end <= inner.len() => inner.part(start, end),
-            _ => self.value_span(),
+            Some(_) => self.value_span(),
+            None => super::place_in(self.spelling(), start..end)
+                .map_or(self.value_span(), |place| self.value_span().part(place.start, place.end)),
         }
     }
 }
