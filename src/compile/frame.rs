@@ -4,7 +4,7 @@ use super::decode::{Decoder, number_of, repeated_node, unknown_node};
 use super::kept::Kept;
 use super::language::{self, CHANNEL, PROVIDER, SETTINGS, USE, WORKFLOW};
 use super::scalar::one_of;
-use super::sketch::{DoorSketch, LayerSketch, Lists, Names, Sketch};
+use super::sketch::{DoorSketch, LayerSketch, Lists, Names, Sketch, Strangers};
 use super::steps::{self, Verbs};
 use crate::base::both::Both;
 use crate::diag::{Diagnostic, Span, nearest};
@@ -47,6 +47,7 @@ pub(super) fn read(
         providers: BTreeMap::new(),
         channels: BTreeMap::new(),
         templates: BTreeMap::new(),
+        strangers: Strangers::default(),
         readers: Lists::default(),
         order: Vec::new(),
     };
@@ -82,13 +83,19 @@ fn find_workflow<'t>(tree: &'t Tree, sink: &mut Vec<Diagnostic>) -> Option<Node<
         }
     }
     if found.is_none() {
-        // A misspelled `workflow` is read as the workflow.
-        if let Some(at) = strangers.iter().position(|node| nearest(node.name(), ["workflow"]).is_some()) {
+        // A misspelled `workflow` is read as the workflow, and so is what holds layers.
+        let is_near = |node: &Node<'_>| nearest(node.name(), ["workflow"]).is_some();
+        let is_alike =
+            |node: &Node<'_>| node.name() != "module" && node.children().any(|child| Layer::parse(child.name()).is_some());
+        if let Some(at) = strangers.iter().position(is_near).or_else(|| strangers.iter().position(is_alike)) {
             let node = strangers.remove(at);
             sink.push(
                 Diagnostic::error("loop::no-workflow", format!("expected `workflow`, found `{}`", node.name()))
                     .at(node.name_span(), "unknown word")
-                    .help("did you mean `workflow`?")
+                    .help(match is_near(&node) {
+                        true => "did you mean `workflow`?",
+                        false => "write `workflow`: layers stand inside of one",
+                    })
                     .fix("write `workflow`", node.name_span(), "workflow"),
             );
             found = Some(node);
@@ -143,7 +150,7 @@ impl Frame<'_> {
             }
         }
         let mut decoder = Decoder::new(self.sink);
-        let children = decoder.block(root, &settings, &[SETTINGS], WORKFLOW.name);
+        let children = decoder.block(root, &settings, 0, &[SETTINGS], WORKFLOW.name);
         let references = decoder.references;
         self.sketch.references.extend(references);
         self.sketch.settings = Config { name: WORKFLOW.name.into(), children, span: root.span(), ..Config::default() };
@@ -162,6 +169,7 @@ impl Frame<'_> {
     /// A node that does not belong directly into a workflow: often a step outside its layer.
     fn stray(&mut self, child: Node<'_>) -> Option<&'static str> {
         if let Some(kinds) = self.verbs.kinds(child.name()) {
+            self.sketch.strangers.add(child);
             let home = kinds.first().and_then(|kind| kind.spec().layers.first()).copied().unwrap_or(Layer::Intelligence);
             self.sink.push(
                 Diagnostic::error("loop::wrong-layer", format!("step `{}` stands outside a layer", child.name()))
@@ -171,6 +179,9 @@ impl Frame<'_> {
             return None;
         }
         let near = nearest(child.name(), language::top_level());
+        if near.is_none() {
+            self.sketch.strangers.add(child);
+        }
         self.sink.push(unknown_node(child, near, WORKFLOW.props, language::top_level(), WORKFLOW.name));
         near
     }
@@ -178,7 +189,9 @@ impl Frame<'_> {
     /// What one setting needs of another.
     fn schedule(&mut self) {
         let settings = &self.sketch.settings;
-        if let (Some(recorded), None) = (settings.child("recorded"), settings.child("every")) {
+        if let (Some(recorded), None) = (settings.child("recorded"), settings.child("every"))
+            && !self.sketch.strangers.is_any()
+        {
             self.sink.push(
                 Diagnostic::error("loop::missing-node", "a recording needs `every`")
                     .at(recorded.span, "when does the second cycle open?")

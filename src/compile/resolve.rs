@@ -112,7 +112,7 @@ impl<'s> Resolver<'s> {
     }
 
     fn wires(&mut self, sketch: &mut Sketch) {
-        let Sketch { steps, by_name, providers, channels, .. } = sketch;
+        let Sketch { steps, by_name, providers, channels, strangers, .. } = sketch;
         for step in steps {
             for wire in &mut step.wires {
                 wire.from = by_name.get(&wire.name);
@@ -120,6 +120,9 @@ impl<'s> Resolver<'s> {
                     continue;
                 }
                 step.broken = true;
+                if strangers.has(&wire.name) {
+                    continue;
+                }
                 let near = near_step(&mut self.looked_at, &wire.name, by_name).map(str::to_owned);
                 let elsewhere = match (providers.contains_key(&wire.name), channels.contains_key(&wire.name)) {
                     (true, _) => Some("a provider"),
@@ -137,6 +140,10 @@ impl<'s> Resolver<'s> {
 
     fn reference(&mut self, sketch: &mut Sketch, reference: &Reference, takes: &'static [GoodKind]) -> Found {
         let text = reference.text.as_str();
+        let is_name = matches!(reference.ty, ValueType::Step | ValueType::Provider | ValueType::Channel | ValueType::Parameter);
+        if is_name && sketch.strangers.has(text.split('.').next().unwrap_or(text)) && !sketch.knows(reference.ty, text) {
+            return Found::Nothing;
+        }
         match reference.ty {
             ValueType::Step => match self.step(sketch, text, reference.span) {
                 Some(step) => Found::Step(step),

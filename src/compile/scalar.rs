@@ -111,14 +111,27 @@ pub(super) fn read(entry: &Entry<'_>, ty: ValueType, what: What<'_>) -> Result<S
             Err(wrong().help(format!("a length of time has a unit: `\"{number}d\"`, `\"{number}h\"` or `\"{number}m\"`")))
         }
         (ValueType::Money, Value::Integer(_) | Value::Number(_)) => money(entry, what),
-        (ValueType::Integer | ValueType::Number | ValueType::Share | ValueType::Bool | ValueType::Money, _) => Err(wrong()),
+        (ValueType::Number | ValueType::Share, Value::Text(text)) if percent(text).is_some() => {
+            let share = percent(text).map(|percent| percent / 100.0).unwrap_or_default().to_string();
+            Err(wrong().help(format!("write `{share}`")).fix(format!("write `{share}`"), span, share))
+        }
+        (ValueType::Integer, _) => Err(wrong().help("write a whole number without quotation marks, such as `3`")),
+        (ValueType::Number, _) => Err(wrong().help("write a number without quotation marks, such as `0.5`")),
+        (ValueType::Share, _) => Err(wrong().help("write a number without quotation marks: `0.2` is 20 percent")),
+        (ValueType::Bool, _) => Err(wrong().help("write `#true` or `#false`, with the `#`")),
+        (ValueType::Money, _) => Err(wrong().help("write the amount behind its currency, such as `(usd)20`")),
         (_, Value::Text(text)) => from_text(text, ty).ok_or_else(|| malformed(entry, text, ty, what)),
         (ValueType::Text, Value::Integer(_) | Value::Number(_)) => {
             let quoted = format!("\"{}\"", entry.spelling());
             Err(wrong().help(format!("write `{quoted}`")).fix("put it in quotation marks", span, quoted))
         }
-        _ => Err(wrong()),
+        _ => Err(wrong().help(format!("write {} in quotation marks", expected(ty).trim_end_matches(" in quotation marks")))),
     }
+}
+
+/// `12.5%`
+fn percent(text: &str) -> Option<f64> {
+    text.strip_suffix('%')?.trim_end().parse().ok().filter(|percent: &f64| percent.is_finite())
 }
 
 /// Reads a default from a spec, as it would be written in a file.

@@ -6,11 +6,12 @@ use super::kept::Reading;
 use crate::base::{Digest, StepId};
 use crate::diag::Span;
 use crate::model::{Cap, Config, Kinds, Layer};
-use crate::step::{ConnectorSpec, KindSpec, Mode, StepKind};
+use crate::step::{ConnectorSpec, KindSpec, Mode, StepKind, ValueType};
+use crate::syntax::Node;
 use std::borrow::{Borrow, Cow};
 use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
 /// One name after `from`.
@@ -51,6 +52,8 @@ pub(super) struct StepSketch {
     pub broken: bool,
     /// It stands in a layer where it cannot, so nothing is said about its order.
     pub misplaced: bool,
+    /// Its block holds a node that nobody knows, which may have been meant for one that is missing.
+    pub has_strangers: bool,
     /// How it was read, when that is kept for the next compilation.
     pub reading: Option<Reading>,
 }
@@ -62,6 +65,11 @@ impl StepSketch {
 
     pub fn is(&self, property: impl Fn(&KindSpec) -> bool) -> bool {
         self.spec().is_some_and(property)
+    }
+
+    /// Its wires may stand in a node that was not understood.
+    pub fn lacks_wires(&self) -> bool {
+        self.has_strangers && self.wires.is_empty() && !self.is_source()
     }
 
     pub fn is_source(&self) -> bool {
@@ -184,6 +192,30 @@ pub(super) struct LayerSketch {
     pub steps: usize,
 }
 
+/// Nodes of the workflow that nobody knows, each of which has been said. What they define may be what is named elsewhere.
+#[derive(Default)]
+pub(super) struct Strangers {
+    is_any: bool,
+    names: BTreeSet<String>,
+}
+
+impl Strangers {
+    pub fn add(&mut self, node: Node<'_>) {
+        self.is_any = true;
+        let named = [node].into_iter().chain(node.children()).filter_map(|node| Some(node.arg(0)?.value().text()?.to_owned()));
+        self.names.extend(named);
+    }
+
+    pub fn is_any(&self) -> bool {
+        self.is_any
+    }
+
+    /// Whether one of them, or something in its block, has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+}
+
 /// The whole workflow on its way.
 pub(super) struct Sketch {
     pub name: String,
@@ -200,6 +232,8 @@ pub(super) struct Sketch {
     pub providers: BTreeMap<String, DoorSketch>,
     pub channels: BTreeMap<String, DoorSketch>,
     pub templates: BTreeMap<String, String>,
+    /// What stands in the workflow and is neither a setting nor a layer.
+    pub strangers: Strangers,
     /// Who reads each step: wires the other way round, and names in settings. Filled by `resolve`.
     pub readers: Lists,
     /// Step numbers so that a step stands behind those it takes from, but for the wire that closes a circle. Filled by `flow`.
@@ -216,14 +250,24 @@ impl Sketch {
         self.settings.texts("without").contains(&layer.name())
     }
 
+    /// Whether a name is that of something of its sort.
+    pub fn knows(&self, ty: ValueType, name: &str) -> bool {
+        match ty {
+            ValueType::Provider => self.providers.contains_key(name),
+            ValueType::Channel => self.channels.contains_key(name),
+            _ => self.by_name.get(name.split('.').next().unwrap_or(name)).is_some(),
+        }
+    }
+
     /// Some step was not understood at all.
     pub fn has_unknown_kinds(&self) -> bool {
-        self.steps.iter().any(|step| step.kind.is_none())
+        self.strangers.is_any() || self.steps.iter().any(|step| step.kind.is_none())
     }
 
     /// Some name could not be resolved at all, so a step that seems to be read by nobody may have been meant.
     pub fn has_loose_wires(&self) -> bool {
-        self.has_unknown_kinds() || self.steps.iter().any(|step| step.wires.iter().any(|wire| wire.from.is_none()))
+        let is_loose = |step: &StepSketch| step.lacks_wires() || step.wires.iter().any(|wire| wire.from.is_none());
+        self.has_unknown_kinds() || self.steps.iter().any(is_loose)
     }
 }
 

@@ -10,7 +10,7 @@ use super::sketch::{StepSketch, WireSketch};
 use crate::base::StepId;
 use crate::base::both::{Both, one_after_another};
 use crate::diag::{Diagnostic, Span, nearest};
-use crate::model::{CapUnit, Config, Layer, Scalar};
+use crate::model::{Cap, CapUnit, Config, Layer, Scalar};
 use crate::step::{Mode, NodeSpec, Registry, StepKind};
 use crate::syntax::Node;
 use std::collections::{BTreeMap, HashMap};
@@ -162,6 +162,7 @@ impl StepReader<'_, '_> {
         }
         let mut misplaced = false;
         let mut references = Vec::new();
+        let mut has_strangers = false;
         if let Some(kind) = kind {
             let spec = kind.spec();
             if !spec.layers.is_empty() && !spec.layers.contains(&layer) {
@@ -180,6 +181,7 @@ impl StepReader<'_, '_> {
             decoder.said_elsewhere = check::said_by_rules(spec);
             decoder.is_step = true;
             config.children = decoder.children(node, &[spec.nodes, wired], line.props, verb);
+            has_strangers = decoder.has_strangers;
             references = decoder.references;
             references.shrink_to_fit();
         }
@@ -191,7 +193,16 @@ impl StepReader<'_, '_> {
         let wires = wires(&config, self.sink);
         let mut caps = Vec::new();
         for node in config.all("cap") {
-            caps.extend(cap(node, name, CapUnit::Pieces, self.sink).map(|cap| (cap, node.span)));
+            let Some(cap) = cap(node, name, CapUnit::Pieces, self.sink) else { continue };
+            match caps.iter().find(|(other, _): &&(Cap, Span)| other.unit == cap.unit && other.per == cap.per) {
+                Some((_, first)) => self.sink.push(
+                    Diagnostic::error("loop::repeated-node", format!("two caps of this step count the same in each {}", cap.per))
+                        .at(node.span, "written again here")
+                        .at(*first, "first written here")
+                        .help("keep one of them: the lower one holds"),
+                ),
+                None => caps.push((cap, node.span)),
+            }
         }
         times(&config, self.sink);
         let wired = kind.is_some_and(|kind| kind.spec().mode != Mode::Source);
@@ -221,6 +232,7 @@ impl StepReader<'_, '_> {
             span: node.span(),
             broken,
             misplaced,
+            has_strangers,
             reading: None,
         }
     }

@@ -93,6 +93,14 @@ impl Fetcher<'_> {
             }
         };
         let interface = Interface::of(&tree, self.registry)?;
+        if interface.name.starts_with("std/") {
+            let message = format!("`{}` is the name of a module that is built in", interface.name);
+            let help = format!(
+                "its author has to give it another name; a version of your own of the built-in one stands in `modules/{}`",
+                interface.name
+            );
+            return Err(Error::not_a_module(message, help));
+        }
         let version = &interface.version;
         // A tag is a promise about the version; a module that says another one was released by mistake.
         if let LockedSource::Git { reference: Reference::Tag(tag), .. } = &source
@@ -253,7 +261,10 @@ impl Fetcher<'_> {
 
     fn archive(&self, url: &str) -> Result<Vec<u8>, Error> {
         if url.starts_with("http://") || url.starts_with("https://") {
-            return self.downloads.get(url, ARCHIVE_MOST);
+            return self.downloads.get(url, ARCHIVE_MOST).map_err(|error| match error.message.contains("is larger than") {
+                true => Error { help: "a module is small text files: check that the address leads to one".to_owned(), ..error },
+                false => error,
+            });
         }
         let path = url.strip_prefix("file://").unwrap_or(url);
         if path.contains("://") {

@@ -86,6 +86,11 @@ impl Wish {
         let is_archive =
             [".tar.gz", ".tgz", ".tar"].iter().any(|end| lower.split(['?', '#']).next().unwrap_or("").ends_with(end));
         let plain = place.strip_prefix("git+").unwrap_or(place);
+        let path = lower.split(['?', '#']).next().unwrap_or("");
+        if plain == place && [".zip", ".tar.xz", ".tar.bz2", ".tar.zst", ".7z", ".rar"].iter().any(|end| path.ends_with(end)) {
+            let help = "modules are read from `.tar.gz` and `.tar`; most places that offer one form offer these too";
+            return Err(Error::bad_source(format!("`{place}` is an archive of another form"), help));
+        }
         let is_address = plain.contains("://") || (plain.contains('@') && plain.contains(':'));
         if is_archive && plain == place {
             if let Some(reference) = named {
@@ -210,6 +215,7 @@ mod tests {
         for (text, expected) in [
             ("acme/voice", "there is no registry"),
             ("std/rivals", "built in"),
+            ("https://example.com/voice.zip?x=1", "an archive of another form"),
             ("./voice@newest", "`newest` is not a range"),
             ("https://ann:secret@example.com/voice.git", "password"),
             ("https://ghp_token@example.com/voice.git", "password"),

@@ -42,6 +42,24 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// Words that are near to nothing, in places where much hangs on them: one finding each, though names, layers and settings are missing then.
+const STRANGE: &[(&str, &str, &str)] = &[
+    ("workflow \"", "growth \"", "loop::no-workflow"),
+    ("    client-os \"", "    brand-folder \"", "loop::unknown-node"),
+    ("    every \"7d\"", "    rhythm \"7d\"", "loop::unknown-node"),
+    ("    provider \"drafter\"", "    machine \"drafter\"", "loop::unknown-node"),
+    ("    channel \"blog\"", "    outlet \"blog\"", "loop::unknown-node"),
+    ("    production {", "    writing {", "loop::unknown-node"),
+    ("    distribution {", "    outreach {", "loop::unknown-node"),
+    ("    learning {", "    wisdom {", "loop::unknown-node"),
+    ("from \"briefs\"", "input \"briefs\"", "loop::unknown-node"),
+    ("from \"press\"", "input \"press\"", "loop::unknown-node"),
+    ("            provider \"drafter\"", "            machine \"drafter\"", "loop::unknown-node"),
+    ("brief \"briefs\"", "memo \"briefs\"", "loop::unknown-kind"),
+    ("cap 3 per=\"week\"", "cap 3 per=\"week\"\n            cap 2 per=\"week\"", "loop::repeated-node"),
+    ("weight=0.2", "weight=\"20%\"", "loop::wrong-type"),
+];
+
 const WORKFLOWS: [&str; 2] = ["first-loop.kdl", "b2b-growth.kdl"];
 
 fn disk() -> DiskFiles {
@@ -109,6 +127,21 @@ fn each_fault_alone_is_said_once_where_it_stands() {
             let (silent, extra) = judged(name, &text, &[at]);
             assert!(silent.is_empty() && extra.is_empty(), "{name}: {}: silent {silent:?}, extra {extra:#?}", fault.1);
         }
+    }
+}
+
+#[test]
+fn a_word_nobody_knows_is_one_finding_whatever_hangs_on_it() {
+    for (name, text) in texts() {
+        for (right, wrong, code) in STRANGE {
+            assert!(text.contains(right), "{name} holds `{right}`");
+            let found = compiled(name, &text.replacen(right, wrong, 1)).diagnostics;
+            let told: Vec<_> = found.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
+            assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), [*code], "{name}: {wrong}: {told:#?}");
+            assert!(found[0].help.is_some(), "{name}: {wrong}: no way out");
+        }
+        let found = compiled(name, &format!("{text}}}}} }}\n")).diagnostics;
+        assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["kdl::stray-brace"], "{name}");
     }
 }
 

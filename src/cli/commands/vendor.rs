@@ -18,12 +18,16 @@ pub fn run(args: &Vendor, output: &Output) -> Result<Exit, Failure> {
     let mut told = String::new();
     let mut failed = Vec::new();
     let mut differing = 0;
+    let mut changed = false;
     for (name, locked) in &modules.lock.modules {
         let word = if args.check {
             match holding(&vendored_at(&modules.folder, name), &locked.sha256) {
                 Holding::Whole => "as it was locked",
                 Holding::Nothing => "not there",
-                Holding::Changed(_) => "not what was locked",
+                Holding::Changed(_) => {
+                    changed = true;
+                    "not what was locked"
+                }
             }
         } else {
             let fetcher = modules.fetcher();
@@ -60,9 +64,10 @@ pub fn run(args: &Vendor, output: &Output) -> Result<Exit, Failure> {
         (_, true, 0) => format!("{} `{folder}` holds {} as locked.", paint(GOOD, "✓"), count(all, "module")),
         (_, true, _) => {
             format!(
-                "{} `{folder}` is not what is locked, in {} of {all}; run `loopctl vendor`.",
+                "{} `{folder}` is not what is locked, in {} of {all}; run `loopctl vendor{}`.",
                 paint(WAIT, "!"),
-                count(differing, "module")
+                count(differing, "module"),
+                if changed { " --force" } else { "" }
             )
         }
         (_, false, _) => format!("{} `{folder}` holds {}.", paint(GOOD, "✓"), count(all, "module")),

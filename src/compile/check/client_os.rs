@@ -7,6 +7,9 @@ use crate::step::ValueType;
 
 pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     let folder = cx.sketch.settings.text("client-os");
+    if folder.is_none() && cx.sketch.strangers.is_any() {
+        return;
+    }
     if folder.is_none()
         && let Some(step) = cx.sketch.steps.iter().find(|step| step.is(|spec| spec.generates))
         && !step.broken

@@ -45,7 +45,8 @@ pub(super) fn nearest(
 
 /// Whether something before a step, or the step itself, is not understood, so that nothing can be said about the way to it.
 pub(super) fn uncertain(sketch: &Sketch, stops: impl Fn(&StepSketch) -> bool) -> Vec<bool> {
-    let unsure = |step: &StepSketch| step.kind.is_none() || step.wires.iter().any(|wire| wire.carries.is_none());
+    let unsure =
+        |step: &StepSketch| step.kind.is_none() || step.lacks_wires() || step.wires.iter().any(|wire| wire.carries.is_none());
     let before = nearest(sketch, stops, |_, step| unsure(step));
     sketch.steps.iter().zip(before).map(|(step, before)| before.is_some() || unsure(step)).collect()
 }

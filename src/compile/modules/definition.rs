@@ -297,7 +297,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
         }
     }
     let about = Decoder::new(reader.sink)
-        .block(root, &settings, &[MODULE_SETTINGS], MODULE.name)
+        .block(root, &settings, 0, &[MODULE_SETTINGS], MODULE.name)
         .first()
         .and_then(|about| about.arg().and_then(Scalar::text).map(str::to_owned));
     if steps.is_empty() && !root.is_broken() && !root.children().any(|child| child.name() == "step") {
@@ -441,7 +441,7 @@ impl Reader<'_> {
                 self.sink.push(unknown_node(child, near, STEP.props, known(), STEP.name));
             }
         }
-        let settings = Decoder::new(self.sink).block(node, &settings, &[STEP_SETTINGS], STEP.name);
+        let settings = Decoder::new(self.sink).block(node, &settings, 0, &[STEP_SETTINGS], STEP.name);
         let text = |name: &str| {
             let setting = settings.iter().find(|config| config.name == name)?;
             Some((setting.arg()?.text()?.to_owned(), setting.arg_spans.first().copied().unwrap_or(setting.span)))

@@ -231,7 +231,8 @@ impl Checker<'_> {
                 Kind::Any
             }
             other => {
-                self.problem(range, format!("{} has no field `{}`", other.words(), select.field), None);
+                let help = format!("it is the value itself: write it without `.{}`", select.field);
+                self.problem(range, format!("{} has no field `{}`", other.words(), select.field), Some(help));
                 Kind::Any
             }
         };
@@ -245,7 +246,8 @@ impl Checker<'_> {
             Kind::Any => Kind::Any,
             other => {
                 let range = extent(self.program, &comprehension.iter_range);
-                self.problem(range, format!("this needs a list, but it is {}", other.words()), None);
+                let help = "such as `signal.evidence`";
+                self.problem(range, format!("this needs a list, but it is {}", other.words()), Some(help.into()));
                 Kind::Any
             }
         };
@@ -268,7 +270,20 @@ impl Checker<'_> {
             return;
         }
         let range = extent(self.program, expr);
-        self.problem(range, format!("{what} {}, but this is {}", wanted.words(), kind.words()), None);
+        let help = match (&wanted, kind) {
+            (Kind::Number, Kind::Text) => "`double(…)` makes a number of text",
+            (Kind::Number, Kind::Flag) => "write `… ? 1.0 : 0.0` to make a number of it",
+            (Kind::Number, Kind::List(_)) => "`size(…)` tells how many there are",
+            (Kind::Flag, Kind::Number) => "compare it, as in `… > 0`",
+            (Kind::Flag, Kind::Text) => "compare it, as in `… == 'word'`",
+            (Kind::Flag, Kind::List(_)) => "ask for something of it, as in `size(…) > 0`",
+            (Kind::Text, Kind::Number) => "`string(…)` makes text of a number",
+            (_, Kind::Record(_)) => "name one of its fields",
+            (_, Kind::Null) => "`null` is for comparing: `… == null`",
+            (Kind::List(_), _) => "lists stand in square brackets, as in `[1, 2.5]`",
+            _ => "name another field",
+        };
+        self.problem(range, format!("{what} {}, but this is {}", wanted.words(), kind.words()), Some(help.into()));
     }
 
     fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Kind {
@@ -295,8 +310,11 @@ impl Checker<'_> {
                 _ => {
                     let range = extent(self.program, expr);
                     let message = format!("`+` cannot join {} and {}", a.words(), b.words());
-                    let text = *a == Kind::Text || *b == Kind::Text;
-                    self.problem(range, message, text.then(|| "`string(…)` makes text of a number".to_owned()));
+                    let help = match *a == Kind::Text || *b == Kind::Text {
+                        true => "`string(…)` makes text of a number",
+                        false => "it joins two numbers, two texts or two lists",
+                    };
+                    self.problem(range, message, Some(help.into()));
                     Kind::Any
                 }
             },
@@ -313,7 +331,7 @@ impl Checker<'_> {
             (operators::EQUALS | operators::NOT_EQUALS, [a, b]) => {
                 if !a.comparable(b) {
                     let message = format!("{} never equals {}", a.words(), b.words());
-                    self.problem(extent(self.program, expr), message, None);
+                    self.problem(extent(self.program, expr), message, Some(alike(a, b).into()));
                 }
                 Kind::Flag
             }
@@ -321,7 +339,7 @@ impl Checker<'_> {
                 let ordered = |kind: &Kind| matches!(kind, Kind::Any | Kind::Number | Kind::Text | Kind::Time);
                 if !(a.comparable(b) && ordered(a) && ordered(b)) {
                     let message = format!("{} cannot be compared with {}", a.words(), b.words());
-                    self.problem(extent(self.program, expr), message, None);
+                    self.problem(extent(self.program, expr), message, Some(alike(a, b).into()));
                 }
                 Kind::Flag
             }
@@ -353,7 +371,8 @@ impl Checker<'_> {
                 Kind::Any => Kind::Any,
                 other => {
                     let message = format!("`[ ]` needs a list or a table, but this is {}", other.words());
-                    self.problem(extent(self.program, operands[0]), message, None);
+                    let help = "write it without `[ ]`, or name a list such as `signal.evidence`";
+                    self.problem(extent(self.program, operands[0]), message, Some(help.into()));
                     Kind::Any
                 }
             },
@@ -363,11 +382,13 @@ impl Checker<'_> {
                     Kind::List(element) if what.comparable(element) => {}
                     Kind::List(element) => {
                         let message = format!("a list of {} never holds {}", element.words(), what.words());
-                        self.problem(extent(self.program, expr), message, None);
+                        let help = "look for something of the same kind, or take one field of each with `map`";
+                        self.problem(extent(self.program, expr), message, Some(help.into()));
                     }
                     other => {
                         let message = format!("`in` needs a list, but this is {}", other.words());
-                        self.problem(extent(self.program, operands[1]), message, None);
+                        let help = "write a list such as `['a', 'b']`; `contains` looks into a text";
+                        self.problem(extent(self.program, operands[1]), message, Some(help.into()));
                     }
                 }
                 Kind::Flag
@@ -397,7 +418,8 @@ impl Checker<'_> {
             "size" => {
                 if !matches!(kinds[0], Kind::Any | Kind::List(_) | Kind::Text | Kind::Map(_)) {
                     let message = format!("`size` needs a list or text, but this is {}", kinds[0].words());
-                    self.problem(extent(self.program, operands[0]), message, None);
+                    let help = "it counts elements or characters; a number needs no `size`";
+                    self.problem(extent(self.program, operands[0]), message, Some(help.into()));
                 }
                 Kind::Number
             }
@@ -441,7 +463,9 @@ impl Checker<'_> {
                     && let Expr::Literal(LiteralValue::String(pattern)) = &operands[1].expr
                     && let Err(error) = super::evaluate::pattern(pattern.inner())
                 {
-                    self.problem(extent(self.program, operands[1]), format!("this is not a regular expression: {error}"), None);
+                    let help = "write a sign that is meant itself as in `[(]`; `contains` looks for plain text";
+                    let message = format!("this is not a regular expression: {error}");
+                    self.problem(extent(self.program, operands[1]), message, Some(help.into()));
                 }
                 if name == "lower" { Kind::Text } else { Kind::Flag }
             }
@@ -451,6 +475,19 @@ impl Checker<'_> {
                 Kind::Any
             }
         }
+    }
+}
+
+/// How two sides that do not go together can be compared.
+fn alike(a: &Kind, b: &Kind) -> &'static str {
+    match (a, b) {
+        (Kind::List(_), _) | (_, Kind::List(_)) => "ask with `in`, `exists` or `size` about a list",
+        (Kind::Record(_) | Kind::Map(_), _) | (_, Kind::Record(_) | Kind::Map(_)) => "name one of its fields",
+        (Kind::Flag, _) | (_, Kind::Flag) => "what is true or false needs no comparison: write it alone, or with `!` before it",
+        (Kind::Text, Kind::Number) | (Kind::Number, Kind::Text) => {
+            "compare a number with a number, and text with text in quotation marks; `double(…)` makes a number of text"
+        }
+        _ => "compare two of the same kind",
     }
 }
 
@@ -573,6 +610,44 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_wrong_comes_with_a_way_out() {
+        let parts = [
+            "signal.volume",
+            "signal.topic",
+            "signal.emerging",
+            "signal.evidence",
+            "signal.facts[0]",
+            "signal",
+            "pillar.weight",
+            "signal.nosuch",
+            "nosuch",
+            "signal.volume.x",
+            "null",
+            "true",
+            "1",
+            "'a'",
+            "[1]",
+            "b'x'",
+            "size(signal.volume)",
+            "signal.topic.matches('(')",
+            "signal.topic.map(x, x)",
+            "lower(1)",
+            "clamp(1)",
+            "has(signal.growth)",
+        ];
+        let signs = ["+", "-", "<", "==", "&&", "in", "? 1 :", "and", "=", "~"];
+        for (a, b) in parts.iter().flat_map(|a| parts.iter().map(move |b| (a, b))) {
+            for sign in signs {
+                for text in [format!("{a} {sign} {b}"), format!("!{a} {sign} {b}"), format!("({a} {sign}"), format!("-{a}")] {
+                    for problem in check_for(&text, &[GoodKind::Signal], Wanted::Number) {
+                        assert!(problem.help.is_some(), "{text}: {}", problem.message);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn mistakes_are_found_where_they_stand() {
         for (text, expected) in [
             ("percentile(signal.volum)", vec!["volum: `signal` has no field `volum` | did you mean `volume`?"]),
@@ -584,7 +659,7 @@ mod tests {
             (
                 "signal.kind > 3",
                 vec![
-                    "signal.kind > 3: text cannot be compared with a number",
+                    "signal.kind > 3: text cannot be compared with a number | compare a number with a number, and text with text in quotation marks; `double(…)` makes a number of text",
                     "signal.kind > 3: this must give a number, but it gives true or false | write `… ? 1.0 : 0.0` to make a number of it",
                 ],
             ),
@@ -619,9 +694,22 @@ mod tests {
                     "wolume: `signal` has no field `wolume` | did you mean `volume`?",
                 ],
             ),
-            ("size(signal.volume)", vec!["signal.volume: `size` needs a list or text, but this is a number"]),
-            ("signal.volume && true ? 1 : 0", vec!["signal.volume: `&&` needs true or false, but this is a number"]),
-            ("signal.title.matches('(') ? 1 : 0", vec!["'(': this is not a regular expression: a bracket is not closed"]),
+            (
+                "size(signal.volume)",
+                vec![
+                    "signal.volume: `size` needs a list or text, but this is a number | it counts elements or characters; a number needs no `size`",
+                ],
+            ),
+            (
+                "signal.volume && true ? 1 : 0",
+                vec!["signal.volume: `&&` needs true or false, but this is a number | compare it, as in `… > 0`"],
+            ),
+            (
+                "signal.title.matches('(') ? 1 : 0",
+                vec![
+                    "'(': this is not a regular expression: a bracket is not closed | write a sign that is meant itself as in `[(]`; `contains` looks for plain text",
+                ],
+            ),
             (
                 "signal.evidence.map(e, percentile(signal.volume)).size()",
                 vec![

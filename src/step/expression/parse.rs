@@ -242,7 +242,8 @@ fn plain(text: &str, at: usize, message: &str) -> ExpressionProblem {
             .help("write it as in `signal.evidence.exists(e, e.source == \"press\")`");
     }
     if message.contains("literal") {
-        return ExpressionProblem::new(range, format!("`{found}` cannot be read as a value"));
+        return ExpressionProblem::new(range, format!("`{found}` cannot be read as a value"))
+            .help("write a number such as `0.5`, or a text in quotation marks");
     }
     let help = match found {
         "=" => "use `==` to compare".to_owned(),
