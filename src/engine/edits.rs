@@ -4,15 +4,20 @@
 //! in a later cycle. Then the person's edit is merged into the new text: what they changed is kept word for word, what they left
 //! alone becomes what the new text says. Where both differ the person wins, and a finding shows what the new text says instead.
 //!
+//! A version of a piece (`vary`, `personalize`, `adapt`) is a text of its own: its edits are kept under its topic and its name, which
+//! is the same in every cycle.
+//!
 //! Which edit counts follows from the task's own ancestors and from what the cycle was opened with, so the order of answers
 //! cannot matter.
 
 use super::cycle::{Cycle, counted};
 use crate::base::{ItemId, Shared, StepId, Timestamp};
+use crate::builtin::production::checks::platform::check_text;
 use crate::builtin::production::writing::title_of;
-use crate::model::goods::{Draft, Finding, Outline, Revision, TextEdit};
+use crate::client_os::Snapshot;
+use crate::model::goods::{Asset, Draft, Finding, Outline, Revision, TextEdit};
 use crate::model::{Good, GoodKind, Item};
-use crate::stats::merge::{Conflict, merge};
+use crate::stats::merge::{Conflict, Merged, merge};
 use crate::step::{Note, NoteLevel};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +28,7 @@ const KEPT: usize = 1_000;
 /// So much of a passage stands in a finding, in characters.
 const SHOWN: usize = 160;
 
-/// Edits by the step that writes and the topic.
+/// Edits by the step that writes and the text: see [`text_name`].
 pub type Edits = BTreeMap<StepId, BTreeMap<String, TextEdit>>;
 
 /// Title, text, revision, findings and brief of a text, whichever kind it is.
@@ -37,44 +42,70 @@ struct Text<'g> {
 fn text_of(good: &mut Good) -> Option<Text<'_>> {
     match good {
         Good::Outline(Outline { title, text, revision, findings, .. })
-        | Good::Draft(Draft { title, text, revision, findings, .. }) => Some(Text { title, text, revision, findings }),
+        | Good::Draft(Draft { title, text, revision, findings, .. })
+        | Good::Asset(Asset { draft: Draft { title, text, revision, findings, .. }, .. }) => {
+            Some(Text { title, text, revision, findings })
+        }
+        _ => None,
+    }
+}
+
+/// The text of a good that a step writes, and what people did to it.
+fn written(good: &Good) -> Option<(&str, &Revision)> {
+    match good {
+        Good::Outline(Outline { text, revision, .. })
+        | Good::Draft(Draft { text, revision, .. })
+        | Good::Asset(Asset { draft: Draft { text, revision, .. }, .. }) => Some((text, revision)),
         _ => None,
     }
 }
 
 /// The edit that a text carries.
 fn edit_of(good: &Good) -> Option<TextEdit> {
-    let (Good::Outline(Outline { text, revision, .. }) | Good::Draft(Draft { text, revision, .. })) = good else { return None };
+    let (text, revision) = written(good)?;
     match revision {
         Revision::Edited { by, at, before, .. } => {
-            Some(TextEdit { of: good.kind(), by: by.clone(), at: *at, before: before.clone(), after: text.clone() })
+            Some(TextEdit { of: good.kind(), by: by.clone(), at: *at, before: before.clone(), after: text.to_owned() })
         }
         Revision::Generated => None,
     }
 }
 
-fn topic_of(good: &Good) -> Option<&str> {
+/// What an edit of this text is kept under: its topic, and for a version of a piece its name on a second line.
+pub(super) fn text_name(good: &Good) -> Option<String> {
     match good {
-        Good::Outline(outline) => Some(&outline.brief.topic),
-        Good::Draft(draft) => Some(&draft.brief.topic),
+        Good::Outline(outline) => Some(outline.brief.topic.clone()),
+        Good::Draft(draft) => Some(draft.brief.topic.clone()),
+        Good::Asset(asset) => Some(format!("{}\n{}", asset.draft.brief.topic, asset.version.name)),
         _ => None,
     }
 }
 
 /// Puts an edit into what was generated. `None` when nothing of it is left to keep.
-fn kept(good: &Good, edit: &TextEdit) -> Option<(Good, Vec<Conflict>)> {
+fn kept(good: &Good, edit: &TextEdit, client_os: &Snapshot) -> Option<(Good, Vec<Conflict>)> {
     let mut good = good.clone();
+    let platform = good.version().and_then(|version| version.platform.clone());
+    let too_much = |text: &str| platform.as_deref().map_or_else(Vec::new, |platform| check_text(text, platform, client_os));
     let text = text_of(&mut good)?;
     let generated = std::mem::take(text.text);
-    let merged = merge(&edit.before, &generated, &edit.after);
+    let mut merged = merge(&edit.before, &generated, &edit.after);
     if merged.text == generated.trim_end() {
         return None;
+    }
+    let mut over = too_much(&merged.text);
+    // What both say is more than the platform takes; then the person's words stand alone.
+    if !over.is_empty() && too_much(edit.after.trim_end()).is_empty() {
+        let ours = edit.after.trim_end().to_owned();
+        let conflict = Conflict { ours: ours.clone(), theirs: generated.clone() };
+        (merged, over) = (Merged { text: ours, conflicts: vec![conflict] }, Vec::new());
     }
     if let Some(title) = title_of(&merged.text) {
         *text.title = title;
     }
     *text.findings = moved(text.findings, &generated, &merged.text);
     text.findings.extend(merged.conflicts.iter().map(|conflict| finding(conflict, &edit.by, &merged.text)));
+    text.findings.retain(|finding| !over.contains(finding));
+    text.findings.extend(over);
     *text.text = merged.text;
     *text.revision = Revision::Edited { by: edit.by.clone(), at: edit.at, before: generated, kept: true };
     Some((good, merged.conflicts))
@@ -129,17 +160,13 @@ fn finding(conflict: &Conflict, by: &str, text: &str) -> Finding {
 impl Cycle {
     /// What a step generated, with the words that people wrote into an earlier version of it.
     pub(super) fn keep_edits(&self, task: usize, good: Good, notes: &mut Vec<Note>) -> Good {
-        let is_new = matches!(
-            &good,
-            Good::Outline(Outline { revision: Revision::Generated, .. })
-                | Good::Draft(Draft { revision: Revision::Generated, .. })
-        );
+        let is_new = matches!(written(&good), Some((_, Revision::Generated)));
         let step = self.fold.tasks.get(task).step;
         if !is_new || !self.fold.shape.steps[step].spec().generates {
             return good;
         }
         let Some(edit) = self.edit_for(task, &good) else { return good };
-        let Some((good, conflicts)) = kept(&good, &edit) else { return good };
+        let Some((good, conflicts)) = kept(&good, &edit, self.client_os()) else { return good };
         let (level, differs) = match conflicts.len() {
             0 => (NoteLevel::Info, String::new()),
             n => (NoteLevel::Warning, format!("; the new text differs in {}, which stand with the piece", counted(n, "place"))),
@@ -166,7 +193,7 @@ impl Cycle {
                 *text.text = before;
                 text.findings.clear();
             }
-            let (good, _) = kept(&good, &edit)?;
+            let (good, _) = kept(&good, &edit, self.client_os())?;
             let text = format!("“{}” keeps the words of {}.", good.title(), edit.by);
             Some((
                 Shared::new(Item::new(good, item.parents.clone(), item.made_by.clone())),
@@ -196,28 +223,30 @@ impl Cycle {
                 last = Some(edit);
             }
         };
-        let carried = self.fold.carry.edits.get(&record.id.step).and_then(|topics| topics.get(topic_of(good)?));
+        let name = text_name(good);
+        let carried = self.fold.carry.edits.get(&record.id.step).and_then(|texts| texts.get(name.as_ref()?));
         carried.cloned().into_iter().for_each(&mut take);
         let before = self.fold.items.ancestors(record.inputs.iter().map(|item| &**item));
         for item in before.iter().chain(&record.inputs) {
-            // An outline that a draft is written from is no earlier version of the draft.
-            if self.writer_of(item).as_ref() == Some(&record.id.step) {
+            // An outline that a draft is written from is no earlier version of the draft, and a version of a piece none of its sibling.
+            if text_name(&item.good) == name && self.writer_of(item).as_ref() == Some(&record.id.step) {
                 edit_of(&item.good).into_iter().for_each(&mut take);
             }
         }
         let wishes = match good {
             Good::Outline(outline) => &outline.brief.wishes,
-            Good::Draft(draft) => &draft.brief.wishes,
-            _ => return last,
+            good => good.piece().map_or(&[][..], |draft| &draft.brief.wishes),
         };
-        wishes.iter().filter_map(|wish| wish.edit.clone()).for_each(&mut take);
+        let version = good.version().map(|version| version.name.as_str());
+        let about_it = wishes.iter().filter(|wish| wish.version.as_deref() == version);
+        about_it.filter_map(|wish| wish.edit.clone()).for_each(&mut take);
         last
     }
 
     /// The step that wrote a text, behind the gates that it passed.
     pub(super) fn writer_of(&self, item: &Item) -> Option<StepId> {
         let kind = item.kind();
-        if !matches!(kind, GoodKind::Outline | GoodKind::Draft) {
+        if !matches!(kind, GoodKind::Outline | GoodKind::Draft | GoodKind::Asset) {
             return None;
         }
         let generates = |id: &StepId| self.fold.shape.plan.index(id).is_some_and(|at| self.fold.shape.steps[at].spec().generates);
@@ -233,20 +262,20 @@ impl Cycle {
     pub(super) fn edits_out(&self) -> Edits {
         let mut edits = self.fold.carry.edits.clone();
         for item in self.fold.items.iter() {
-            let (Some(edit), Some(topic)) = (edit_of(&item.good), topic_of(&item.good)) else { continue };
+            let (Some(edit), Some(name)) = (edit_of(&item.good), text_name(&item.good)) else { continue };
             let Some(writer) = self.writer_of(item) else { continue };
-            let topics = edits.entry(writer).or_default();
-            // Of two versions with one edit the later one is behind the other: it has the newer text below it.
-            if topics.get(topic).is_none_or(|known| edit.at >= known.at) {
-                topics.insert(topic.to_owned(), edit);
+            let texts = edits.entry(writer).or_default();
+            // Of two states with one edit the later one is behind the other: it has the newer text below it.
+            if texts.get(&name).is_none_or(|known| edit.at >= known.at) {
+                texts.insert(name, edit);
             }
         }
         let mut times: Vec<Timestamp> = edits.values().flat_map(BTreeMap::values).map(|edit| edit.at).collect();
         if times.len() > KEPT {
             times.sort_unstable();
             let oldest = times[times.len() - KEPT];
-            edits.values_mut().for_each(|topics| topics.retain(|_, edit| edit.at >= oldest));
-            edits.retain(|_, topics| !topics.is_empty());
+            edits.values_mut().for_each(|texts| texts.retain(|_, edit| edit.at >= oldest));
+            edits.retain(|_, texts| !texts.is_empty());
         }
         edits
     }

@@ -6,6 +6,7 @@
 
 use super::carry::Carry;
 use super::cycle::Cycle;
+use super::edits::text_name;
 use super::entry::Entry;
 use crate::base::{CycleNo, Digest, ItemId, StepId, Timestamp};
 use crate::builtin::common::channels::READABLE;
@@ -43,8 +44,9 @@ impl Stands {
 pub struct Out {
     pub channel: String,
     pub title: String,
+    /// What an edit of it is kept under: its topic, and for a version of a piece its name on a second line.
     pub topic: String,
-    /// The step that wrote it; none for a version of a piece.
+    /// The step that wrote it; none for a version of a piece that an earlier version of loopctl sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer: Option<StepId>,
     /// The cycle whose journal has its text.
@@ -175,11 +177,12 @@ impl Cycle {
             if !channel.is_some_and(|channel| READABLE.contains(&channel.kind.as_str())) {
                 continue;
             }
+            let (writer, name) = self.written_behind(item);
             let out = Out {
                 channel: sent.channel.clone(),
                 title: placement.draft.title.clone(),
-                topic: placement.draft.brief.topic.clone(),
-                writer: placement.version.is_none().then(|| self.writer_behind(item)).flatten(),
+                topic: name.unwrap_or_else(|| placement.draft.brief.topic.clone()),
+                writer,
                 cycle: fold.pins.cycle,
                 placement: item.id,
                 location: sent.location.clone(),
@@ -199,18 +202,18 @@ impl Cycle {
         outs
     }
 
-    /// The step that wrote the draft of a placement.
-    fn writer_behind(&self, placed: &Item) -> Option<StepId> {
+    /// The step that wrote what a placement sends, and what an edit of that is kept under.
+    fn written_behind(&self, placed: &Item) -> (Option<StepId>, Option<String>) {
         let (mut waiting, mut seen) = (placed.parents.clone(), BTreeSet::new());
         while let Some(id) = waiting.pop() {
             let Some(item) = self.fold.items.get(&id).filter(|_| seen.insert(id)) else { continue };
             match item.kind() {
-                GoodKind::Draft => return self.writer_of(item),
-                GoodKind::Asset | GoodKind::Placement => waiting.extend(&item.parents),
+                GoodKind::Draft | GoodKind::Asset => return (self.writer_of(item), text_name(&item.good)),
+                GoodKind::Placement => waiting.extend(&item.parents),
                 _ => {}
             }
         }
-        None
+        (None, None)
     }
 }
 

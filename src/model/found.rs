@@ -37,9 +37,10 @@ pub enum Change {
 /// A changed text, as an edit of what a step wrote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Words {
-    /// The step that wrote the piece; none for a version of a piece, which is made from another one each time.
+    /// The step that wrote it; none where that is not known any more, and then it is only told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepId>,
+    /// What it is about, and for a version of a piece its name on a second line.
     pub topic: String,
     /// From what was generated to what stands in the channel.
     pub edit: TextEdit,

@@ -657,7 +657,13 @@ mod tests {
             volume: None,
             growth: None,
             intent: None,
-            wishes: vec![crate::model::goods::Wish { reason: "thin".into(), by: "ann".into(), at: Timestamp(0), edit: None }],
+            wishes: vec![crate::model::goods::Wish {
+                reason: "thin".into(),
+                by: "ann".into(),
+                at: Timestamp(0),
+                edit: None,
+                version: None,
+            }],
         }
     }
 

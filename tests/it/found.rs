@@ -151,3 +151,36 @@ fn an_outcome_weeks_later_comes_home_to_its_piece() {
         view["cycle"]["insights"].as_array().expect("a list").iter().any(|insight| insight.to_string().contains("blog"));
     assert!(credited, "the channel is credited: {}", view["cycle"]["insights"]);
 }
+
+#[test]
+fn what_a_person_writes_into_a_published_version_stays_in_that_version() {
+    use crate::cli::place::Place;
+    use crate::cli::versions::{FILE, FOLDER, place, versions};
+    let through = |place: &Place| {
+        versions(place);
+        place.run(&format!("gate approve {FILE} --all")).exit(0);
+        place.run(&format!("run {FILE}")).exit(0);
+    };
+    let place = place();
+    through(&place);
+    let social = format!("{FOLDER}/out/social");
+    let before = place.files(&social);
+    let (name, page) = before
+        .iter()
+        .find(|(_, page)| page.contains("platform: \"linkedin\"") || page.contains("platform: linkedin"))
+        .expect("a post");
+    let mine = "Ann's own words, written where it stands.";
+    let (head, body) = page.split_once("---\n\n").expect("front matter");
+    let first = body.split("\n\n").find(|part| part.len() > 20).expect("a paragraph");
+    place.write(&format!("{social}/{name}"), format!("{head}---\n\n{}", body.replacen(first, mine, 1)));
+    // The forms are made again, in other words for a call.
+    place.run(&format!("retry {FILE} --from forms:forms --as ana")).exit(0);
+    place.run(&format!("run {FILE} --approve-all")).exit(0);
+    let after = place.files(&social);
+    assert!(after[name].contains(mine), "the person wins\n{}", after[name]);
+    for (other, page) in after.iter().filter(|(other, _)| *other != name) {
+        assert!(!page.contains(mine), "a version keeps the words that are about it: {other}\n{page}");
+    }
+    place.run(&format!("log {FILE} --what edited-in-channel --json")).exit(0);
+    place.run(&format!("status {FILE}")).exit(0).says("their words are kept when it is written again");
+}

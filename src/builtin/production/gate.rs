@@ -347,7 +347,8 @@ impl StepKind for Gate {
                     before: previous_text(&item.good),
                     after: text.to_owned(),
                 });
-                let wish = Wish { reason: reason.trim().to_owned(), by: decision.by.clone(), at: decision.at, edit };
+                let version = item.good.version().map(|version| version.name.clone());
+                let wish = Wish { reason: reason.trim().to_owned(), by: decision.by.clone(), at: decision.at, edit, version };
                 let (good, parents) = made_from(cx, item, to, wish).ok_or_else(|| {
                     StepError::new(format!("“{title}” was not made by `{to}`, so it cannot make it again"))
                         .help("send it back to a step that writes and that this gate takes from")

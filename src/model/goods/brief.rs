@@ -57,4 +57,7 @@ pub struct Wish {
     /// What somebody had changed about it before it was sent back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edit: Option<TextEdit>,
+    /// The name of the version that was sent back, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }

@@ -9,9 +9,9 @@ use super::html;
 use super::pieces::{BLOCKS, DEEPEST, Piece};
 use crate::builtin::common::depth::bounded;
 use crate::runtime::SentText;
+use crate::stats::difference::{DiffOp, Difference};
 use pulldown_cmark::{Event, Options, Parser, html as to_html};
 use scraper::{ElementRef, Html, Node};
-use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 /// Elements that say nothing about what is in them.
 const FRAMES: [&str; 9] = ["div", "section", "article", "figure", "main", "span", "font", "header", "footer"];
@@ -47,7 +47,7 @@ pub fn from_html(sent: &SentText, location: &str, title: &str, found: &str) -> B
     if ours == theirs {
         parts.push(body.trim().to_owned());
     } else {
-        for change in changes(&ours, &theirs) {
+        for change in changes(ours, theirs) {
             if let DiffOp::Equal { old_index, len, .. } = change {
                 parts.extend(own[old_index..old_index + len].iter().map(|own| own.markdown.clone()));
                 continue;
@@ -65,11 +65,11 @@ pub fn from_html(sent: &SentText, location: &str, title: &str, found: &str) -> B
     Back { title: title.to_owned(), text: format!("{}\n", parts.join("\n\n")), html: kept }
 }
 
-fn changes(ours: &[&str], theirs: &[&str]) -> Vec<DiffOp> {
+fn changes(ours: Vec<&str>, theirs: Vec<&str>) -> Vec<DiffOp> {
     if ours.len().max(theirs.len()) > MOST {
         return vec![DiffOp::Replace { old_index: 0, old_len: ours.len(), new_index: 0, new_len: theirs.len() }];
     }
-    capture_diff_slices(Algorithm::Myers, ours, theirs)
+    Difference::between(ours, theirs, None).steps
 }
 
 /// Ghost's longest title.

@@ -40,4 +40,4 @@ mod trust;
 mod tune;
 mod validate;
 mod validate_fix;
-mod versions;
+pub mod versions;

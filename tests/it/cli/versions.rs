@@ -4,12 +4,12 @@ use super::place::{FIRST, Place, copy, list, text};
 use crate::wire::{Mood, Wire};
 use std::path::Path;
 
-const FOLDER: &str = "stdlib/production/versions";
-const FILE: &str = "stdlib/production/versions/example.kdl";
+pub const FOLDER: &str = "stdlib/production/versions";
+pub const FILE: &str = "stdlib/production/versions/example.kdl";
 const WORDS: &str = "The lighthouse keeper of Whitby read this before you.";
 
 /// The example of `std/versions` where a user would have it, on recorded data.
-fn place() -> Place {
+pub fn place() -> Place {
     let place = Place::empty();
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib");
     for folder in ["production/versions", "shared"] {
@@ -20,7 +20,7 @@ fn place() -> Place {
 }
 
 /// Runs and approves until versions wait.
-fn versions(place: &Place) -> Vec<serde_json::Value> {
+pub fn versions(place: &Place) -> Vec<serde_json::Value> {
     for _ in 0..2 {
         place.run(&format!("run {FILE}")).exit(4);
         place.run(&format!("gate approve {FILE} --all")).exit(0);
