@@ -131,6 +131,7 @@ pub const LOOP: &[Entry] = &[
     entry("loop::unknown-step", "a step that does not exist"),
     entry("loop::unknown-zone", "a time zone that does not exist"),
     entry("loop::unlocked-module", "a module whose version is not locked"),
+    entry("loop::unpriced-model", "a budget in money does not count a model without a price"),
     entry("loop::unreachable-cap", "a cap that can never be reached"),
     entry("loop::unreachable-step", "nothing flows into a step"),
     entry("loop::unread-source", "nobody reads a source"),

@@ -6,8 +6,8 @@ use super::cycle::{Cycle, counted, tell};
 use super::entry::Entry;
 use super::tasks::TaskState;
 use crate::base::Money;
-use crate::builtin::common::prices;
 use crate::model::{Cap, CapUnit, Provider};
+use crate::step::prices;
 use crate::step::{Failure, Generate, Generated, Reply, Request};
 
 /// What a request for text is expected to use at most.

@@ -9,12 +9,12 @@
 //! what can come through to it.
 
 use crate::base::{CycleNo, Money, StepId, TaskId};
-use crate::builtin::common::prices;
 use crate::builtin::production::writing;
 use crate::engine::{Carry, Entry, Reruns};
 use crate::model::{CapUnit, Provider, Scalar, Step, Workflow};
 use crate::plan::CyclePlan;
 use crate::report::view::CapView;
+use crate::step::prices;
 use crate::step::{Effort, KindSpec, Mode, Registry, Reply};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};

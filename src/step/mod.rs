@@ -5,6 +5,7 @@ pub mod expression;
 pub mod fields;
 pub mod kind;
 pub mod people;
+pub mod prices;
 pub mod reference;
 pub mod registry;
 pub mod reply;

@@ -12,7 +12,6 @@ pub mod limits;
 pub mod links;
 pub mod number;
 pub mod pdf;
-pub mod prices;
 pub mod table;
 pub mod topic;
 

@@ -155,7 +155,7 @@ const OPENAI_RESPONSES: ConnectorSpec = ConnectorSpec {
     summary: "Asks a model over OpenAI's newer responses interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The server is told not to keep the answers.",
     nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, RETRIES, AT_ONCE, RATE, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
-    example: "provider \"drafter\" kind=\"openai-responses\" {\n    model \"llama3.2\"\n    key (env)\"OPENAI_API_KEY\"\n}",
+    example: "provider \"drafter\" kind=\"openai-responses\" {\n    model \"gpt-5-mini\"\n    key (env)\"OPENAI_API_KEY\"\n}",
 };
 
 const ANTHROPIC_MESSAGES: ConnectorSpec = ConnectorSpec {
@@ -164,7 +164,7 @@ const ANTHROPIC_MESSAGES: ConnectorSpec = ConnectorSpec {
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The standing instructions (voice, rules, Client OS) \
           are marked for the prompt cache, so that a second piece does not pay for them in full.",
     nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, RETRIES, AT_ONCE, RATE, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
-    example: "provider \"drafter\" kind=\"anthropic-messages\" {\n    model \"llama3.2\"\n    key (env)\"ANTHROPIC_API_KEY\"\n}",
+    example: "provider \"drafter\" kind=\"anthropic-messages\" {\n    model \"claude-sonnet-4-5\"\n    key (env)\"ANTHROPIC_API_KEY\"\n}",
 };
 
 const GEMINI: ConnectorSpec = ConnectorSpec {
@@ -172,7 +172,7 @@ const GEMINI: ConnectorSpec = ConnectorSpec {
     summary: "Asks a model over Google's Gemini interface.",
     doc: "As `openai-chat` in all that concerns retries, limits, prices and answers. The key travels as a header and stands in no address.",
     nodes: &[MODEL, KEY, OWN_BASE_URL, MAX_TOKENS, TIMEOUT, RETRIES, AT_ONCE, RATE, STREAM, PRICE, PERSONAL, FALLBACK, CASSETTE],
-    example: "provider \"drafter\" kind=\"gemini\" {\n    model \"llama3.2\"\n    key (env)\"GEMINI_API_KEY\"\n}",
+    example: "provider \"drafter\" kind=\"gemini\" {\n    model \"gemini-2.5-flash\"\n    key (env)\"GEMINI_API_KEY\"\n}",
 };
 
 const EXEC: ConnectorSpec = ConnectorSpec {

@@ -5,9 +5,9 @@
 
 use super::personal;
 use crate::base::{Digest, Hasher, Money};
-use crate::builtin::common::prices;
 use crate::model::goods::{Asset, Brief, Draft, Finding, Version, Writer};
 use crate::model::{Config, Good, Provider, Untrusted};
+use crate::step::prices;
 use crate::step::{FailureKind, Generate, Generated, LeastSpend, Reply, Request, StepContext, StepError, fields, template};
 use serde_json::Value;
 

@@ -21,6 +21,7 @@ mod uncapped_generator;
 mod uncounted_sends;
 mod undecidable_gate;
 mod ungated_publish;
+mod unpriced_model;
 mod unreachable_cap;
 mod unreachable_step;
 mod unread_source;
@@ -66,6 +67,7 @@ const RULES: &[Rule] = &[
     exceeded_cap::rule,
     budget::rule,
     mixed_currencies::rule,
+    unpriced_model::rule,
     idle_feedback::rule,
     unbounded_feedback::rule,
     duplicate_channel::rule,

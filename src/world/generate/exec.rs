@@ -6,8 +6,8 @@
 
 use super::server::MAX_TOKENS;
 use super::{Provider, Replying};
-use crate::builtin::common::prices::{self, Price};
 use crate::model::{self, Scalar};
+use crate::step::prices::{self, Price};
 use crate::step::{Generate, Generated, Reply};
 use crate::world::tries::Door;
 use crate::world::trouble::{Trouble, excerpt, plain_io};

@@ -49,11 +49,15 @@ const LIST: &[(&str, &str, f64, f64, f64)] = &[
 
 /// The price of a provider's model; `None` when nobody has stated one.
 pub fn of(provider: &Provider) -> Option<Price> {
-    let config = &provider.config;
+    of_model(&provider.kind, &provider.config)
+}
+
+/// The same for a kind of provider with its settings.
+pub fn of_model(kind: &str, config: &Config) -> Option<Price> {
     if let Some(stated) = config.child("price") {
         return stated_price(stated);
     }
-    let base = config.text("base-url").or(match provider.kind.as_str() {
+    let base = config.text("base-url").or(match kind {
         "openai-responses" => Some("https://api.openai.com/"),
         "anthropic-messages" => Some("https://api.anthropic.com/"),
         "gemini" => Some("https://generativelanguage.googleapis.com/"),
@@ -65,6 +69,16 @@ pub fn of(provider: &Provider) -> Option<Price> {
     // The longest beginning is the model itself: `gpt-4o-mini` is no `gpt-4o`.
     let (.., input, cached, output) = listed.max_by_key(|(_, name, ..)| name.len())?;
     Some(Price { input: *input, cached: *cached, output: *output })
+}
+
+/// Whether its answers cost money and nobody has said how much. What runs on this machine costs none, and a command may be anything.
+pub fn is_wanted(kind: &str, config: &Config) -> bool {
+    let here = config.text("base-url").is_some_and(|base| {
+        let host = base.split_once("://").map_or(base, |(_, rest)| rest).split('/').next().unwrap_or_default();
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        matches!(name, "localhost" | "[::1]") || name.starts_with("127.")
+    });
+    !matches!(kind, "template" | "exec") && !here && of_model(kind, config).is_none()
 }
 
 /// `claude-sonnet-4-20250514` and `claude-sonnet-4` are one model; `gpt-5.1` is not `gpt-5`.
@@ -101,6 +115,21 @@ mod tests {
         let price = of(&provider("openai-chat", Some("https://api.openai.com/v1"), "gpt-4o", Some(stated))).unwrap();
         assert_eq!(price.of(1_000, 400, 500).micros, 300 + 40 + 1_000);
         assert_eq!(price.of(10, 20, 0).micros, 1, "never more remembered than sent; rounded up");
+    }
+
+    #[test]
+    fn a_price_table_without_the_model_is_told_unless_it_runs_here() {
+        let wanted = |kind, base, model| {
+            let provider = provider(kind, base, model, None);
+            is_wanted(&provider.kind, &provider.config)
+        };
+        assert!(wanted("openai-chat", Some("https://llm.acme.example/v1"), "llama3.2"));
+        assert!(wanted("anthropic-messages", None, "claude-next"));
+        assert!(!wanted("anthropic-messages", None, "claude-sonnet-4-5"));
+        for here in ["http://127.0.0.1:11434/v1", "http://localhost:8080/v1", "http://[::1]:8080/v1"] {
+            assert!(!wanted("openai-chat", Some(here), "llama3.2"), "{here}");
+        }
+        assert!(!wanted("template", None, "any") && !wanted("exec", None, "any"));
     }
 
     #[test]
