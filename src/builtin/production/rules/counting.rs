@@ -26,12 +26,14 @@ impl Occurrence {
         Ok(Occurrence { regex: compile(token, ignore_case)?, least, most })
     }
 
-    /// Tells the part and the count.
+    /// Tells the part, from the first that was counted, and the count.
     pub fn find(&self, document: &Document<'_>, scope: Scope, hit: &mut dyn FnMut(Range<usize>, usize)) {
         for (start, part) in document.parts(scope) {
             let count = self.regex.find_iter(part).count();
             if self.least.is_some_and(|least| count < least) || self.most.is_some_and(|most| count > most) {
-                hit(trimmed(start, part), count);
+                let whole = trimmed(start, part);
+                let first = self.regex.find(part).map_or(whole.start, |found| start + found.start());
+                hit(first.min(whole.end)..whole.end, count);
             }
         }
     }
@@ -74,6 +76,8 @@ impl Consistency {
 pub struct Capitalization {
     style: Style,
     exceptions: BTreeSet<String>,
+    /// The share of words that must be as the style says.
+    threshold: f64,
 }
 
 #[derive(Debug)]
@@ -94,7 +98,7 @@ const SMALL: &[&str] = &[
 impl Capitalization {
     /// # Errors
     /// When the style is neither one of ours nor an expression.
-    pub fn new(style: &str, exceptions: &[String]) -> Result<Capitalization, RuleError> {
+    pub fn new(style: &str, exceptions: &[String], threshold: Option<f64>) -> Result<Capitalization, RuleError> {
         let style = match style {
             "$sentence" => Style::Sentence,
             "$title" => Style::Title,
@@ -102,7 +106,9 @@ impl Capitalization {
             "$upper" => Style::Upper,
             other => Style::Like(compile(other, false)?),
         };
-        Ok(Capitalization { style, exceptions: exceptions.iter().cloned().collect() })
+        // Four of five, as in Vale.
+        let threshold = threshold.filter(|share| *share > 0.0).unwrap_or(0.8);
+        Ok(Capitalization { style, exceptions: exceptions.iter().cloned().collect(), threshold })
     }
 
     pub fn find(&self, document: &Document<'_>, scope: Scope, hit: &mut dyn FnMut(Range<usize>)) {
@@ -125,7 +131,7 @@ impl Capitalization {
         let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
         let last = words.len().saturating_sub(1);
         let mut fresh = true;
-        words.iter().enumerate().all(|(at, word)| {
+        let mut as_it_says = |at: usize, word: &&str| {
             let first = fresh;
             // After a colon a sentence may begin again.
             fresh = text.contains(&format!("{word}:"));
@@ -146,7 +152,16 @@ impl Capitalization {
                 Style::Upper => !word.chars().any(char::is_lowercase),
                 Style::Like(_) => true,
             }
-        })
+        };
+        let fine: Vec<bool> = words.iter().enumerate().map(|(at, word)| as_it_says(at, word)).collect();
+        match self.style {
+            // A sentence begins with a capital, whatever comes after it.
+            Style::Sentence if fine.first() == Some(&false) => false,
+            Style::Sentence | Style::Title => {
+                fine.iter().filter(|fine| **fine).count() as f64 >= self.threshold * fine.len() as f64
+            }
+            _ => fine.iter().all(|fine| *fine),
+        }
     }
 }
 
@@ -222,15 +237,18 @@ mod tests {
 
     #[test]
     fn headings_follow_their_style() {
-        let holds = |style: &str, text: &str| Capitalization::new(style, &["Kubernetes".to_owned()]).unwrap().holds(text);
+        let holds = |style: &str, text: &str| Capitalization::new(style, &["Kubernetes".to_owned()], None).unwrap().holds(text);
         for good in ["What changed on Kubernetes", "3 things to do", "API prices in the US", "Prices: What changed", "I think so"]
         {
             assert!(holds("$sentence", good), "{good}");
         }
-        for bad in ["What Changed Today", "what changed"] {
+        for bad in ["What Changed Today", "what changed", "what we found out on it today"] {
             assert!(!holds("$sentence", bad), "{bad}");
         }
         assert!(holds("$title", "What Changed in the Market") && !holds("$title", "What changed In the market"));
+        assert!(holds("$sentence", "What we found out on the Market"), "one of seven is no style");
+        let strict = Capitalization::new("$sentence", &[], Some(1.0)).unwrap();
+        assert!(!strict.holds("What we found out on the Market"));
         assert!(holds("$lower", "all small") && !holds("$lower", "Not small"));
         assert!(holds("$upper", "ALL BIG") && !holds("$upper", "NOT big"));
         assert!(holds("^[A-Z]", "Any way") && !holds("^[A-Z]", "any way"));

@@ -9,14 +9,36 @@ use std::ops::Range;
 #[derive(Debug)]
 pub struct Pattern {
     regex: Regex,
-    /// Expressions that are fine although they match.
-    exceptions: Option<Regex>,
+    exceptions: Exceptions,
     /// Whether a match must be whole words.
     words: bool,
 }
 
+/// What is fine although it matches. As in Vale, each is whole words in their own case, and a match that has one in it is let through.
+#[derive(Debug, Default)]
+struct Exceptions(Option<Regex>);
+
+impl Exceptions {
+    fn new(texts: &[String]) -> Result<Exceptions, RuleError> {
+        let texts: Vec<String> = longest_first(texts.iter().map(|text| curly(text)));
+        let source = (!texts.is_empty()).then(|| format!(r"\b(?:{})\b", texts.join("|")));
+        Ok(Exceptions(source.map(|source| compile(&source, false)).transpose()?))
+    }
+
+    fn has(&self, found: &str) -> bool {
+        self.0.as_ref().is_some_and(|fine| fine.is_match(found.trim()))
+    }
+}
+
+/// An alternation takes the first that fits, so the longer one stands before what it begins with.
+fn longest_first(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts
+}
+
 impl Pattern {
-    /// `raw` stands before the tokens, as in Vale; without tokens it stands alone.
+    /// `raw` stands before the tokens, as in Vale, or with `append` behind them; without tokens it stands alone.
     ///
     /// # Errors
     /// When an expression cannot be read, or needs what the `regex` crate leaves out for the sake of linear time.
@@ -25,6 +47,7 @@ impl Pattern {
         tokens: &[String],
         ignore_case: bool,
         nonword: bool,
+        append: bool,
         exceptions: &[String],
     ) -> Result<Pattern, RuleError> {
         let tokens: Vec<String> = tokens.iter().filter(|token| !token.trim().is_empty()).map(|token| curly(token)).collect();
@@ -33,24 +56,17 @@ impl Pattern {
         let source = match (tokens.is_empty(), words) {
             (true, _) => raw,
             // Bounds of ASCII words keep the fast engine in use; the rest is looked at match by match.
-            (false, true) => format!("{raw}(?-u:\\b)(?:{})(?-u:\\b)", tokens.join("|")),
-            (false, false) => format!("{raw}(?:{})", tokens.join("|")),
+            (false, true) => around(&raw, append, &format!("(?-u:\\b)(?:{})(?-u:\\b)", tokens.join("|"))),
+            (false, false) => around(&raw, append, &format!("(?:{})", tokens.join("|"))),
         };
-        let exceptions = match exceptions {
-            [] => None,
-            some => Some(compile(
-                &format!("^(?:{})$", some.iter().map(|text| curly(text)).collect::<Vec<_>>().join("|")),
-                ignore_case,
-            )?),
-        };
-        Ok(Pattern { regex: compile(&source, ignore_case)?, exceptions, words })
+        Ok(Pattern { regex: compile(&source, ignore_case)?, exceptions: Exceptions::new(exceptions)?, words })
     }
 
     pub fn find(&self, document: &Document<'_>, scope: Scope, hit: &mut dyn FnMut(Range<usize>)) {
         for (start, part) in document.parts(scope) {
             for found in self.regex.find_iter(part) {
-                let excepted = self.exceptions.as_ref().is_some_and(|fine| fine.is_match(found.as_str()));
-                if !found.is_empty() && !excepted && (!self.words || stands_alone(part, found.range())) {
+                if !found.is_empty() && !self.exceptions.has(found.as_str()) && (!self.words || stands_alone(part, found.range()))
+                {
                     hit(start + found.start()..start + found.end());
                 }
             }
@@ -64,13 +80,17 @@ pub struct Swaps {
     regex: Regex,
     /// What to write, by the number of the group that matched.
     better: Vec<String>,
+    exceptions: Exceptions,
     words: bool,
 }
 
 impl Swaps {
     /// # Errors
     /// As [`Pattern::new`].
-    pub fn new(swaps: &[(String, String)], ignore_case: bool, nonword: bool) -> Result<Swaps, RuleError> {
+    pub fn new(swaps: &[(String, String)], ignore_case: bool, nonword: bool, exceptions: &[String]) -> Result<Swaps, RuleError> {
+        // `a number of` stands before `a number`.
+        let mut swaps: Vec<&(String, String)> = swaps.iter().collect();
+        swaps.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
         let groups: Vec<String> = swaps.iter().map(|(from, _)| format!("({})", without_groups(&curly(from)))).collect();
         let source = match nonword {
             true => groups.join("|"),
@@ -79,6 +99,7 @@ impl Swaps {
         Ok(Swaps {
             regex: compile(&source, ignore_case)?,
             better: swaps.iter().map(|(_, to)| to.clone()).collect(),
+            exceptions: Exceptions::new(exceptions)?,
             words: !nonword,
         })
     }
@@ -86,7 +107,7 @@ impl Swaps {
     pub fn find(&self, document: &Document<'_>, scope: Scope, hit: &mut dyn FnMut(Range<usize>, &str)) {
         for (start, part) in document.parts(scope) {
             for found in self.regex.find_iter(part) {
-                if found.is_empty() || (self.words && !stands_alone(part, found.range())) {
+                if found.is_empty() || self.exceptions.has(found.as_str()) || (self.words && !stands_alone(part, found.range())) {
                     continue;
                 }
                 let Some(captures) = self.regex.captures_at(part, found.start()) else { continue };
@@ -104,11 +125,14 @@ impl Swaps {
     }
 }
 
-/// The same word twice in a row.
+/// The same thing twice in a row: a word with words, or what a pattern names with nothing else of it between.
 #[derive(Debug)]
 pub struct Repetition {
     regex: Regex,
     ignore_case: bool,
+    /// So often it may be.
+    most: usize,
+    exceptions: Exceptions,
     /// Only words with letters count.
     alpha: bool,
 }
@@ -116,28 +140,42 @@ pub struct Repetition {
 impl Repetition {
     /// # Errors
     /// As [`Pattern::new`].
-    pub fn new(tokens: &[String], ignore_case: bool, alpha: bool) -> Result<Repetition, RuleError> {
+    pub fn new(
+        tokens: &[String],
+        ignore_case: bool,
+        alpha: bool,
+        most: usize,
+        exceptions: &[String],
+    ) -> Result<Repetition, RuleError> {
         let source = if tokens.is_empty() { r"[^\s]+".to_owned() } else { tokens.join("|") };
-        Ok(Repetition { regex: compile(&source, ignore_case)?, ignore_case, alpha })
+        Ok(Repetition {
+            regex: compile(&source, ignore_case)?,
+            ignore_case,
+            most,
+            exceptions: Exceptions::new(exceptions)?,
+            alpha,
+        })
     }
 
     /// Tells the range of both, and that of the second.
     pub fn find(&self, document: &Document<'_>, scope: Scope, hit: &mut dyn FnMut(Range<usize>, Range<usize>)) {
         for (start, part) in document.parts(scope) {
-            let mut last: Option<Range<usize>> = None;
+            let (mut last, mut times): (Option<Range<usize>>, usize) = (None, 0);
             for found in self.regex.find_iter(part) {
                 let (range, word) = (found.range(), found.as_str());
                 if let Some(before) = last.take() {
-                    let between = &part[before.end..range.start];
-                    // What was blanked out, and the end of a paragraph, stand between two words.
-                    let next = between.chars().all(char::is_whitespace)
-                        && !between.contains("\n\n")
-                        && !document.text(&(start + before.end..start + range.start)).chars().any(|c| !c.is_whitespace());
+                    // What was blanked out stands between two words all the same.
+                    let between = document.text(&(start + before.end..start + range.start));
+                    let next = !self.regex.is_match(between);
                     let same = match self.ignore_case {
                         true => part[before.clone()].to_lowercase() == word.to_lowercase(),
                         false => part[before.clone()] == *word,
                     };
-                    if next && same && (!self.alpha || word.chars().all(char::is_alphabetic)) {
+                    times += usize::from(next && same && (!self.alpha || word.chars().all(char::is_alphabetic)));
+                    // As in Vale, a repetition over the end of a line is none.
+                    let found = &part[before.start..range.end];
+                    if next && same && times > self.most && !found.contains('\n') && !self.exceptions.has(found) {
+                        times = 0;
                         hit(start + before.start..start + range.end, start + range.start..start + range.end);
                     }
                 }
@@ -145,6 +183,10 @@ impl Repetition {
             }
         }
     }
+}
+
+fn around(raw: &str, append: bool, tokens: &str) -> String {
+    if append { format!("{tokens}{raw}") } else { format!("{raw}{tokens}") }
 }
 
 /// Compiles an expression, with a plain word about what it may not use.
@@ -237,27 +279,29 @@ mod tests {
 
     #[test]
     fn whole_words_are_found_in_any_case_and_with_either_apostrophe() {
-        let pattern = Pattern::new(&[], &strings(&["very", "it's", "caf"]), true, false, &[]).unwrap();
+        let pattern = Pattern::new(&[], &strings(&["very", "it's", "caf"]), true, false, false, &[]).unwrap();
         assert_eq!(found("Very every it’s café it's VERY", &pattern), ["Very", "it’s", "it's", "VERY"]);
-        let part = Pattern::new(&[], &strings(&["ver"]), false, true, &[]).unwrap();
+        let part = Pattern::new(&[], &strings(&["ver"]), false, true, false, &[]).unwrap();
         assert_eq!(found("every", &part), ["ver"]);
-        let excepted = Pattern::new(&[], &strings(&["ver[a-z]+"]), true, false, &strings(&["verse"])).unwrap();
-        assert_eq!(found("verse Verse verb", &excepted), ["verb"]);
+        let excepted = Pattern::new(&[], &strings(&["ver[a-z]+"]), true, false, false, &strings(&["verse"])).unwrap();
+        assert_eq!(found("verse Verse verb", &excepted), ["Verse", "verb"], "an exception has its own case");
+        let appended = Pattern::new(&strings(&[" much"]), &strings(&["very"]), true, false, true, &[]).unwrap();
+        assert_eq!(found("very much very", &appended), ["very much"]);
     }
 
     #[test]
     fn what_linear_time_cannot_do_is_said() {
-        let error = Pattern::new(&strings(&["a(?=b)"]), &[], true, false, &[]).unwrap_err();
+        let error = Pattern::new(&strings(&["a(?=b)"]), &[], true, false, false, &[]).unwrap_err();
         assert!(error.message.contains("look-around"), "{error:?}");
-        assert!(Pattern::new(&strings(&["a("]), &[], true, false, &[]).unwrap_err().message.contains("cannot be read"));
+        assert!(Pattern::new(&strings(&["a("]), &[], true, false, false, &[]).unwrap_err().message.contains("cannot be read"));
     }
 
     #[test]
     fn the_better_word_is_that_of_the_pattern_that_matched() {
-        let pairs =
-            [("utili[sz]e(d)?", "use"), ("e-?mail", "email"), ("in order to", "to")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        let swaps = Swaps::new(&pairs, true, false).unwrap();
-        let text = "Utilize email and e-mail in order to win.";
+        let pairs = [("utili[sz]e(d)?", "use"), ("e-?mail", "email"), ("in order", "so"), ("in order to", "to")]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let swaps = Swaps::new(&pairs, true, false, &strings(&["E-mail"])).unwrap();
+        let text = "Utilize email and e-mail in order to win E-mail.";
         let document = Document::new(text);
         let mut hits = Vec::new();
         swaps.find(&document, Scope::Text, &mut |range, better| hits.push((text[range].to_owned(), better.to_owned())));
@@ -268,12 +312,18 @@ mod tests {
     }
 
     #[test]
-    fn a_word_twice_is_found_across_a_line_and_not_across_paragraphs_or_code() {
-        let repetition = Repetition::new(&[], true, true).unwrap();
-        let text = "The the end\nend of it\n\nit is `a` a 5 5 code.\n";
-        let document = Document::new(text);
-        let mut hits = Vec::new();
-        repetition.find(&document, Scope::Text, &mut |range, _| hits.push(text[range].to_owned()));
-        assert_eq!(hits, ["The the", "end\nend"]);
+    fn a_word_twice_is_found_in_a_line_and_not_across_lines_or_code() {
+        let told = |ignore_case: bool, most: usize, tokens: &[&str], text: &str| {
+            let repetition = Repetition::new(&strings(tokens), ignore_case, true, most, &[]).unwrap();
+            let document = Document::new(text);
+            let mut hits = Vec::new();
+            repetition.find(&document, Scope::Text, &mut |range, _| hits.push(text[range].to_owned()));
+            hits
+        };
+        let text = "The the end\nend of of it\n\nit is `a` a 5 5 code.\n";
+        assert_eq!(told(true, 0, &[], text), ["The the", "of of"]);
+        assert_eq!(told(false, 0, &[], text), ["of of"], "two cases are two words");
+        assert_eq!(told(false, 1, &[], "so so it is so so"), ["so so"], "once is fine");
+        assert_eq!(told(false, 0, &["very"], "very big and very small"), ["very big and very"]);
     }
 }

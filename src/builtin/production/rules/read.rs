@@ -47,6 +47,9 @@ struct Written {
     swap: BTreeMap<String, String>,
     #[serde(default)]
     alpha: bool,
+    #[serde(default)]
+    append: bool,
+    threshold: Option<f64>,
     token: Option<String>,
     min: Option<usize>,
     max: Option<usize>,
@@ -115,20 +118,26 @@ fn kind(written: &Written) -> Result<Kind, RuleError> {
             &written.tokens,
             written.ignorecase,
             written.nonword,
+            written.append,
             &written.exceptions,
         )?),
         "substitution" if written.swap.is_empty() => return Err(needs("swap")),
-        "substitution" => Kind::Substitution(Swaps::new(&pairs(&written.swap), written.ignorecase, written.nonword)?),
-        "repetition" => Kind::Repetition(Repetition::new(&written.tokens, written.ignorecase || written.alpha, written.alpha)?),
+        "substitution" => {
+            Kind::Substitution(Swaps::new(&pairs(&written.swap), written.ignorecase, written.nonword, &written.exceptions)?)
+        }
+        "repetition" => {
+            let most = written.max.unwrap_or(0);
+            Kind::Repetition(Repetition::new(&written.tokens, written.ignorecase, written.alpha, most, &written.exceptions)?)
+        }
         "occurrence" => {
             let token = written.token.as_deref().ok_or_else(|| needs("token"))?;
-            Kind::Occurrence(Occurrence::new(token, written.min, written.max, written.ignorecase)?)
+            Kind::Occurrence(Occurrence::new(token, bound(written.min), bound(written.max), written.ignorecase)?)
         }
         "consistency" if written.either.is_empty() => return Err(needs("either")),
         "consistency" => Kind::Consistency(Consistency::new(&pairs(&written.either), written.ignorecase, written.nonword)?),
         "capitalization" => {
             let style = written.style.as_deref().ok_or_else(|| needs("match"))?;
-            Kind::Capitalization(Capitalization::new(style, &written.exceptions)?)
+            Kind::Capitalization(Capitalization::new(style, &written.exceptions, written.threshold)?)
         }
         "conditional" => {
             let first = written.first.as_deref().ok_or_else(|| needs("first"))?;
@@ -142,6 +151,11 @@ fn kind(written: &Written) -> Result<Kind, RuleError> {
             ));
         }
     })
+}
+
+/// As in Vale, zero is no bound.
+fn bound(count: Option<usize>) -> Option<usize> {
+    count.filter(|count| *count > 0)
 }
 
 /// The part a rule looks at. Of several the first counts.
@@ -218,7 +232,12 @@ mod tests {
                 Some("Use"),
             ),
             ("extends: substitution\nmessage: x\nswap:\n  big: large|huge\n", "A big one.", "big", None),
-            ("extends: repetition\nmessage: x\nalpha: true\ntokens: ['[^\\s]+']\n", "It is is so.", "is is", Some("is")),
+            (
+                "extends: repetition\nmessage: x\nalpha: true\nignorecase: true\ntokens: ['[^\\s]+']\n",
+                "It is is so.",
+                "is is",
+                Some("is"),
+            ),
             (
                 "extends: occurrence\nmessage: '%s words'\nscope: sentence\nmax: 3\ntoken: \\b\\w+\\b\n",
                 "One two three four.",
@@ -257,7 +276,7 @@ mod tests {
         assert_eq!(faults, []);
         assert_eq!(pack.rules.len(), 8);
         // What write-good's own page gives as examples, and our words around them.
-        let text = "So the cat was stolen. There are some very obvious changes. Many readers are not aware that the the brain skips. \
+        let text = "So the cat was stolen. There are some very obvious changes. Many readers are not aware that the the brain skips. The the is no repetition to Vale. \
                     They add insult to injury, and it is an acid test. We utilise a number of methods.";
         let hits = pack.hits(&Document::new(text), Level::Warning);
         let found: Vec<(&str, &str)> = hits.iter().map(|hit| (hit.rule.as_str(), &text[hit.range.clone()])).collect();
@@ -273,6 +292,7 @@ mod tests {
         ] {
             assert!(found.contains(&expected), "{expected:?} in {found:?}");
         }
+        assert_eq!(hits.iter().filter(|hit| hit.rule == "write-good.Illusions").count(), 1);
         let message = &hits.iter().find(|hit| hit.rule == "write-good.Weasel").unwrap().message;
         assert_eq!(message, "'very' is a weasel word!");
     }
