@@ -4,7 +4,7 @@
 //! to type, what went out, what was learned and what that changes, what is missing.
 
 use super::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, grouped, paint, plain};
-use super::view::{CycleState, CycleView, StepView};
+use super::view::{CycleState, CycleView, FailureView, StepView};
 use crate::base::{StepId, Timestamp};
 use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{CapUnit, Layer};
@@ -323,8 +323,21 @@ fn missing(out: &mut String, view: &CycleView, width: usize) {
         return;
     }
     section(out, "What was missing");
+    // What went wrong the same way several times is said once.
+    let mut said: Vec<(&FailureView, usize)> = Vec::new();
     for failure in &view.failures {
-        writeln!(out, "  {} {}: {}", paint(BAD, "✗"), failure.task.step, plain(&failure.message)).expect("writing to a string");
+        let same = |other: &&mut (&FailureView, usize)| {
+            (&other.0.task.step, &other.0.message, &other.0.then) == (&failure.task.step, &failure.message, &failure.then)
+        };
+        match said.iter_mut().find(same) {
+            Some((_, times)) => *times += 1,
+            None => said.push((failure, 1)),
+        }
+    }
+    for (failure, times) in said {
+        let of = if times > 1 { format!(" ({})", count(times, "item")) } else { String::new() };
+        writeln!(out, "  {} {}{of}: {}", paint(BAD, "✗"), failure.task.step, plain(&failure.message))
+            .expect("writing to a string");
         if let Some(help) = &failure.help {
             writeln!(out, "    help: {}", fit(help, width.saturating_sub(10))).expect("writing to a string");
         }

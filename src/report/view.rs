@@ -182,6 +182,16 @@ impl CapView {
         }
     }
 
+    /// The window in words: `a week`, `in this cycle`.
+    pub fn every(&self) -> String {
+        if self.per == "cycle" { "in this cycle".to_owned() } else { format!("a {}", self.per) }
+    }
+
+    /// Whether nothing more goes through in this window.
+    pub fn is_reached(&self) -> bool {
+        self.most > 0 && self.used >= self.most
+    }
+
     /// What stands behind an amount: ` pieces`, ` tokens`, or nothing behind money.
     pub fn unit_word(&self) -> &'static str {
         match &self.unit {

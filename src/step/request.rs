@@ -188,6 +188,9 @@ pub enum ExpiryAction {
     Reject,
 }
 
+/// The field of a [`Publish`] that is no piece but something people are told: the names of what happened.
+pub const NOTICE: &str = "notice";
+
 /// Sends a piece to a channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Publish {

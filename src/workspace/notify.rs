@@ -8,8 +8,11 @@ use crate::base::{Digest, Timestamp};
 use crate::engine::Nudge;
 use crate::model::{Notify, Workflow};
 use crate::report::CycleView;
+use crate::report::style::count;
 use crate::runtime::World;
+use crate::step::request::NOTICE;
 use crate::step::{FailureKind, Publish, Reply, Request};
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -43,8 +46,10 @@ pub struct Piece {
     pub expires: Option<Timestamp>,
 }
 
-/// Everything in a cycle that somebody may want to be told.
-pub fn facts(view: &CycleView, now: Timestamp) -> Vec<Fact> {
+/// Everything in a cycle that somebody may want to be told. Times are those of the workflow's `zone`.
+pub fn facts(view: &CycleView, zone: &TimeZone, now: Timestamp) -> Vec<Fact> {
+    // A recording has a clock of its own, and its gates expire by that one.
+    let now = if view.recorded { view.now } else { now };
     let mut facts = Vec::new();
     let mut put = |event: &'static str, key: String, line: String, piece: Option<Piece>| {
         facts.push(Fact { key: format!("{event} {} {} {key}", view.workflow, view.cycle), event, line, piece });
@@ -54,31 +59,30 @@ pub fn facts(view: &CycleView, now: Timestamp) -> Vec<Fact> {
         let expires = gate.approve.expires.filter(|_| !view.recorded);
         let piece = Some(Piece { id: gate.id.clone(), pins: gate.approve.pins, expires });
         let mut add = |event: &'static str, key: String, line: String| put(event, key, line, piece.clone());
-        add("gate-opened", gate.id.clone(), format!("{} waits for {by}: “{}”", gate.step, gate.approve.title));
+        let (title, since) = (&gate.approve.title, gate.since.friendly(zone));
+        add("gate-opened", gate.id.clone(), format!("“{title}” waits for {by} at {}", gate.step));
         for nudged in &gate.nudged {
             let (event, what) = match nudged.nudge {
-                Nudge::Reminded => ("gate-reminder", format!("still waits for {by}, since {}", gate.since)),
+                Nudge::Reminded => ("gate-reminder", format!("still waits for {by}, since {since}")),
                 Nudge::Escalated => (
                     "gate-escalated",
-                    format!(
-                        "has waited since {}; now it is also for {}",
-                        gate.since,
-                        gate.approve.nudging.escalate_to.join(", ")
-                    ),
+                    format!("has waited since {since}; now it is also for {}", gate.approve.nudging.escalate_to.join(", ")),
                 ),
             };
-            add(event, format!("{} {}", gate.id, nudged.at), format!("{}: “{}” {what}", gate.step, gate.approve.title));
+            add(event, format!("{} {}", gate.id, nudged.at), format!("“{title}” {what} at {}", gate.step));
         }
         if let Some(expires) = gate.approve.expires.filter(|expires| expires.since(now) <= SOON) {
-            add("gate-expiring", gate.id.clone(), format!("“{}” waits for {by} and expires at {expires}", gate.approve.title));
+            add("gate-expiring", gate.id.clone(), format!("“{title}” waits for {by} and expires on {}", expires.friendly(zone)));
         }
     }
     let mut add = |event: &'static str, key: String, line: String| put(event, key, line, None);
     for failure in &view.failures {
         add("cycle-failed", failure.task.to_string(), format!("{} failed: {}", failure.task.step, failure.message));
     }
-    for cap in view.caps.iter().filter(|cap| cap.used >= cap.most && cap.most > 0) {
-        add("cap-reached", format!("{} {}", cap.cap, cap.window), format!("the cap of {} a {} is reached", cap.cap, cap.per));
+    for cap in view.caps.iter().filter(|cap| cap.is_reached()) {
+        let (used, most, unit) = (cap.amount(cap.used), cap.amount(cap.most), cap.unit_word());
+        let line = format!("the cap of {} is reached: {used} of {most}{unit} {}", cap.cap, cap.every());
+        add("cap-reached", format!("{} {}", cap.cap, cap.window), line);
     }
     for step in view.steps.iter().filter(|step| step.verb == "anomaly" && step.items > 0) {
         add("anomaly", step.step.to_string(), format!("{}: {}", step.step, step.headline.as_deref().unwrap_or("an alarm")));
@@ -129,7 +133,7 @@ fn mark(to: &str, fact: &Fact) -> String {
 pub async fn tell(workflow: &Workflow, views: &[CycleView], told: &mut Told, world: &dyn World, now: Timestamp) -> Vec<String> {
     let mut troubles = Vec::new();
     for (to, (on, link)) in places(&workflow.notify) {
-        let all = views.iter().flat_map(|view| facts(view, now));
+        let all = views.iter().flat_map(|view| facts(view, &workflow.zone, now));
         let news: Vec<Fact> = all.filter(|fact| on.contains(fact.event) && !told.has(to, fact)).collect();
         if news.is_empty() {
             continue;
@@ -173,6 +177,27 @@ fn places(notify: &[Notify]) -> BTreeMap<&str, (BTreeSet<&str>, Option<&str>)> {
     places
 }
 
+/// How much of what there is, for the subject of a message: `3 pieces wait, 1 failure`.
+fn in_short(news: &[Fact]) -> String {
+    let pieces: BTreeSet<&str> = news.iter().filter_map(|fact| fact.piece.as_ref()).map(|piece| piece.id.as_str()).collect();
+    let waiting = match pieces.len() {
+        0 => None,
+        1 => Some("1 piece waits".to_owned()),
+        several => Some(format!("{} wait", count(several, "piece"))),
+    };
+    let others = [
+        ("cycle-failed", "failure", ""),
+        ("cap-reached", "cap", " reached"),
+        ("anomaly", "anomaly", ""),
+        ("in-doubt", "piece", " in doubt"),
+    ];
+    let said = others.iter().filter_map(|(event, word, what)| {
+        let of_these = news.iter().filter(|fact| fact.event == *event).count();
+        (of_these > 0).then(|| format!("{}{what}", count(of_these, word)))
+    });
+    waiting.into_iter().chain(said).collect::<Vec<_>>().join(", ")
+}
+
 fn message(
     workflow: &Workflow,
     to: &str,
@@ -182,7 +207,7 @@ fn message(
 ) -> Publish {
     let title = match news {
         [one] => format!("{}: {}", workflow.id, one.line),
-        several => format!("{}: {} things", workflow.id, several.len()),
+        several => format!("{}: {}", workflow.id, in_short(several)),
     };
     // An address of its own for each piece, good for that piece alone.
     let address = |fact: &Fact| {
@@ -191,10 +216,14 @@ fn message(
         let target = Target { workflow, id: piece.id.clone(), pins: piece.pins, until };
         Some(format!("  {}/go/{}\n", link.trim_end_matches('/'), signer.sign(&target)))
     };
-    let one = |fact: &Fact| format!("- {}\n{}", fact.line, address(fact).unwrap_or_default());
-    let mut text: String = news.iter().take(SHOWN).map(one).collect();
-    if news.len() > SHOWN {
-        text.push_str(&format!("- and {} more\n", news.len() - SHOWN));
+    let one = |fact: &&Fact| format!("- {}\n{}", fact.line, address(fact).unwrap_or_default());
+    // A piece that waits and is about to expire is told once, with its end.
+    let ends = |piece: &Piece| news.iter().any(|other| other.event == "gate-expiring" && other.piece.as_ref() == Some(piece));
+    let told: Vec<&Fact> =
+        news.iter().filter(|fact| fact.event != "gate-opened" || !fact.piece.as_ref().is_some_and(ends)).collect();
+    let mut text: String = told.iter().take(SHOWN).map(one).collect();
+    if told.len() > SHOWN {
+        text.push_str(&format!("- and {} more\n", told.len() - SHOWN));
     }
     match link {
         Some(link) => text.push_str(&format!("\nDecide at {link}\n")),
@@ -203,13 +232,14 @@ fn message(
         }
         None => {}
     }
+    let events: BTreeSet<&str> = news.iter().map(|fact| fact.event).collect();
     let keys: Vec<&str> = news.iter().map(|fact| fact.key.as_str()).collect();
     Publish {
         channel: to.to_owned(),
         key: Digest::of_json(&(to, keys)).short(32),
         title,
         text,
-        fields: BTreeMap::new(),
+        fields: [(NOTICE.to_owned(), serde_json::json!(events))].into(),
         at: now,
         update: false,
         over: None,

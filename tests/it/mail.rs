@@ -223,7 +223,7 @@ fn people_are_told_by_mail_once_in_one_letter() {
     run(&place, &server, &format!("run {FIRST}")).exit(4);
     let letters = server.letters();
     assert_eq!(letters.len(), 1, "several things, one letter");
-    assert!(header(&letters[0], "subject").contains("first-loop: 3 things"), "{letters:?}");
+    assert!(header(&letters[0], "subject").contains("first-loop: 3 pieces wait"), "{letters:?}");
     assert_eq!(header(&letters[0], "auto-submitted"), "auto-generated");
     assert!(letters[0].contains("https://loop.acme.example"), "{letters:?}");
     run(&place, &server, &format!("run {FIRST}")).exit(4);

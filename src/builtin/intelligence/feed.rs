@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_characters_do_not_reach_a_signal() {
+    fn bidi_and_invisible_characters_do_not_reach_a_signal() {
         let mut bench =
             Bench::new(&Feed, r#"source "press" kind="feed" { path "f.xml" }"#).file("f.xml", rss(&[("o\u{202e}ne", FIRST)]));
         assert_eq!(titles(&bench.run("2026-11-03T00:00:00Z").unwrap()), ["one"]);

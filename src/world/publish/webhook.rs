@@ -7,6 +7,7 @@
 use super::Channel;
 use crate::base::{Digest, Timestamp};
 use crate::model::{self, Scalar, SecretRef};
+use crate::step::request::NOTICE;
 use crate::step::{Publish, Published, Reply};
 use crate::world::generate::Replying;
 use crate::world::secrets::{Secret, Secrets};
@@ -148,7 +149,7 @@ fn receipt(url: &Url, response: &Response, at: Timestamp) -> Published {
 /// The message: `type`, `timestamp` and `data`, as the specification advises.
 fn body(request: &Publish) -> String {
     json!({
-        "type": if request.update { "piece.updated" } else { "piece.published" },
+        "type": kind(request),
         "timestamp": request.at.to_string(),
         "data": {
             "key": request.key,
@@ -159,6 +160,15 @@ fn body(request: &Publish) -> String {
         },
     })
     .to_string()
+}
+
+/// What has happened. What people are told is no piece.
+fn kind(request: &Publish) -> &'static str {
+    match (request.fields.contains_key(NOTICE), request.update) {
+        (true, _) => "notice",
+        (false, true) => "piece.updated",
+        (false, false) => "piece.published",
+    }
 }
 
 /// The same in every attempt. A new text is another message about the piece, so that a receiver that keeps ids takes it too.
@@ -243,6 +253,8 @@ mod tests {
         assert_eq!(asked.header("webhook-signature"), signature.as_deref());
         let body = asked.json();
         assert_eq!((&body["type"], &body["data"]["title"]), (&json!("piece.published"), &json!("Prices")));
+        let notice = Publish { fields: [(NOTICE.to_owned(), json!(["cap-reached"]))].into(), ..piece.clone() };
+        assert_eq!(kind(&notice), "notice");
     }
 
     #[tokio::test]
