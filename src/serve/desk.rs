@@ -117,6 +117,9 @@ pub struct Waiting {
     /// The steps that may be asked to make it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub back: Vec<StepId>,
+    /// Whether nobody may decide about their own work here, so that whoever decides must be known.
+    #[serde(skip)]
+    pub by_others: bool,
     /// The digest of what is shown; a decision names it.
     pub pins: Digest,
     #[serde(skip)]
@@ -452,6 +455,7 @@ fn to_waiting(seen: &Seen, gate: &GateView) -> Waiting {
         nudges: gate.nudges(),
         again: gate.approve.again.clone(),
         back: gate.approve.rules.back.clone(),
+        by_others: gate.approve.rules.no_self_approval,
         pins: gate.approve.pins,
         key: gate.key.clone(),
     }

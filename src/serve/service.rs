@@ -39,6 +39,8 @@ pub struct HttpOptions {
     pub token_file: Option<PathBuf>,
     /// A proxy in front speaks TLS, so an address that others can reach is meant.
     pub behind_proxy: bool,
+    /// The path below which that proxy shows this service.
+    pub under: Option<String>,
 }
 
 /// The service, ready to run.
@@ -244,7 +246,8 @@ async fn listen(
     started.token_file = Some(token_file);
     started.token = token;
     let front = Front { desk: desk.clone(), guard: Arc::new(guard), metrics };
-    Ok((listener, http::app(front, pages)))
+    let app = http::app(front, pages);
+    Ok((listener, options.under.as_deref().map_or_else(|| app.clone(), |path| http::under::below(path, app.clone()))))
 }
 
 #[cfg(test)]
@@ -263,6 +266,7 @@ mod tests {
             hosts: Vec::new(),
             token_file: None,
             behind_proxy,
+            under: None,
         };
         for (listen, behind_proxy, fine) in [
             ("127.0.0.1:7878", false, true),

@@ -32,6 +32,7 @@ mod model;
 mod modules;
 mod outages;
 mod peers;
+mod production_input;
 mod rehearsal;
 mod serve;
 mod serve_pages;

@@ -19,7 +19,7 @@ pub struct Service {
     events: Receiver<Value>,
     address: String,
     pub token: String,
-    client: reqwest::Client,
+    pub client: reqwest::Client,
     reactor: tokio::runtime::Runtime,
     /// All that it wrote.
     log: std::sync::Arc<std::sync::Mutex<String>>,
@@ -33,26 +33,26 @@ impl Drop for Service {
     }
 }
 
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
 }
 
 impl Answer {
-    fn goes_to(&self) -> &str {
+    pub fn goes_to(&self) -> &str {
         self.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default()
     }
 
     #[track_caller]
-    fn says(&self, part: &str) -> &Answer {
+    pub fn says(&self, part: &str) -> &Answer {
         assert!(self.body.contains(part), "`{part}` is not said ({})\n{}", self.status, self.body);
         self
     }
 
     /// The hidden fields of the form with this verdict.
     #[track_caller]
-    fn form(&self, verdict: &str) -> BTreeMap<String, String> {
+    pub fn form(&self, verdict: &str) -> BTreeMap<String, String> {
         let mark = format!("name=\"verdict\" value=\"{verdict}\"");
         let forms = self.body.split("<form").find(|form| form.contains(&mark));
         let form =
@@ -63,9 +63,9 @@ impl Answer {
 }
 
 /// A browser that is signed in.
-struct Browser<'a> {
-    service: &'a Service,
-    cookie: String,
+pub struct Browser<'a> {
+    pub service: &'a Service,
+    pub cookie: String,
 }
 
 impl Service {
@@ -117,7 +117,7 @@ impl Service {
         format!("http://{}{path}", self.address)
     }
 
-    fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         self.reactor.block_on(async {
             let response = request.send().await.expect("the service answers");
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -125,20 +125,20 @@ impl Service {
         })
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(self.at(path)))
     }
 
-    fn post(&self, path: &str, fields: &BTreeMap<String, String>) -> reqwest::RequestBuilder {
+    pub fn post(&self, path: &str, fields: &BTreeMap<String, String>) -> reqwest::RequestBuilder {
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
         let form = self.client.post(self.at(path)).header("content-type", "application/x-www-form-urlencoded");
         form.header("origin", format!("http://{}", self.address)).body(body.join("&"))
     }
 
     #[track_caller]
-    fn sign_in(&self, name: &str) -> Browser<'_> {
+    pub fn sign_in(&self, name: &str) -> Browser<'_> {
         let answer = self.send(self.post("/login", &fields(&[("token", &self.token), ("name", name)])));
-        assert_eq!((answer.status, answer.goes_to()), (303, "/queue"), "{}", answer.body);
+        assert!(answer.status == 303 && answer.goes_to().ends_with("/queue"), "{}", answer.body);
         let cookie = answer.headers[SET_COOKIE].to_str().expect("text");
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Max-Age="), "{cookie}");
         Browser { service: self, cookie: cookie.split(';').next().expect("a pair").to_owned() }
@@ -146,30 +146,30 @@ impl Service {
 }
 
 impl Browser<'_> {
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.service.send(self.service.client.get(self.service.at(path)).header("cookie", &self.cookie))
     }
 
-    fn post(&self, path: &str, fields: &BTreeMap<String, String>) -> Answer {
+    pub fn post(&self, path: &str, fields: &BTreeMap<String, String>) -> Answer {
         self.service.send(self.service.post(path, fields).header("cookie", &self.cookie))
     }
 
     /// The addresses of all pieces in the queue.
-    fn pieces(&self) -> Vec<String> {
+    pub fn pieces(&self) -> Vec<String> {
         let link = Regex::new(r#"<a class="piece" href="([^"]+)""#).expect("valid");
         link.captures_iter(&self.get("/queue").body).map(|found| found[1].to_owned()).collect()
     }
 
     /// Sends the form with this verdict from a page that was opened before.
     #[track_caller]
-    fn decide(&self, path: &str, seen: &Answer, verdict: &str, typed: &[(&str, &str)]) -> Answer {
+    pub fn decide(&self, path: &str, seen: &Answer, verdict: &str, typed: &[(&str, &str)]) -> Answer {
         let mut all = seen.form(verdict);
         all.extend(fields(typed));
         self.post(&format!("{path}/decide"), &all)
     }
 }
 
-fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub fn fields(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -340,7 +340,7 @@ fn nobody_gets_in_without_a_token_and_nothing_is_done_from_elsewhere() {
 }
 
 #[test]
-fn what_would_act_in_a_text_is_shown_and_does_nothing() {
+fn a_script_in_a_draft_is_shown_and_does_nothing() {
     let place = Place::at(Stage::Parked);
     let service = Service::start(&place, FIRST);
     let ann = service.sign_in("<script>alert(1)</script>");
@@ -368,7 +368,7 @@ fn what_would_act_in_a_text_is_shown_and_does_nothing() {
 }
 
 /// The links in the notices that a workflow wrote into files.
-fn links(place: &Place) -> Vec<String> {
+pub fn links(place: &Place) -> Vec<String> {
     let told: String = place.files("workflows/first-loop/told").into_values().collect();
     let link = Regex::new(r"https://loop\.acme\.example(/go/\S+)").expect("valid");
     link.captures_iter(&told).map(|found| found[1].to_owned()).collect()
@@ -398,21 +398,6 @@ fn a_signed_link_shows_a_piece_and_only_a_button_on_it_decides() {
     let mut headers = HeaderMap::new();
     headers.insert("origin", "https://evil.example".parse().expect("a value"));
     assert_eq!(service.send(service.post(&links[0], &named).headers(headers)).status, 403);
-    let stolen = format!("{}x", links[0]);
-    for page in [service.get(&stolen), service.send(service.post(&stolen, &named)), service.get("/go/AAAA.AAAA")] {
-        assert_eq!(page.status, 404);
-        page.says("This link does not work").says("Nothing was decided");
-    }
-    let state = place.path("workflows/.loopctl");
-    let signer = loopctl::workspace::links::Signer::open(&state).expect("the service's own key");
-    let token = links[0].trim_start_matches("/go/");
-    let mut target = signer.check(token, loopctl::base::Timestamp(0)).expect("it is ours");
-    target.until = loopctl::base::Timestamp(1);
-    let expired = service.get(&format!("/go/{}", signer.sign(&target)));
-    assert_eq!(expired.status, 410);
-    expired.says("This link has expired");
-    assert_eq!(service.sign_in("Cleo").pieces().len(), 3, "nothing was decided");
-
     let done = service.send(service.post(&links[0], &named));
     assert_eq!(done.status, 200, "{}", done.body);
     done.says("Approved");

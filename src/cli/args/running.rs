@@ -72,6 +72,10 @@ pub struct Serve {
     #[arg(long, requires = "host")]
     pub behind_proxy: bool,
 
+    /// The path below which a proxy in front shows it, such as `/loop`
+    #[arg(long, value_name = "PATH", value_parser = crate::serve::http::under::parse)]
+    pub under: Option<String>,
+
     /// Tokens that open it, one a line; made on the first start
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,

@@ -18,6 +18,7 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
         hosts: args.host.clone(),
         token_file: args.token_file.clone(),
         behind_proxy: args.behind_proxy,
+        under: args.under.clone(),
     });
     let options = Options { paths: args.paths.clone(), place: place.clone(), http };
     let reactor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
@@ -28,8 +29,8 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
         let stop = StopSignal::on_interrupt();
         let said = Mutex::new(Said::default());
         let log = move |happened: &Happened| write(happened, format, &said);
-        let service = Service::start(&options, stop, pages::routes(args.behind_proxy), log).await?;
-        told(&service.started, format, output);
+        let service = Service::start(&options, stop, pages::routes(args.behind_proxy, args.under.as_deref()), log).await?;
+        told(&service.started, args.under.as_deref().unwrap_or_default(), format, output);
         service.run().await
     });
     // Threads that wait for the disk or the network are not waited for: what counts is on the disk.
@@ -47,7 +48,7 @@ fn line(document: &serde_json::Value) {
     anstream::eprintln!("{document}");
 }
 
-fn told(started: &Started, format: LogFormat, output: &Output) {
+fn told(started: &Started, under: &str, format: LogFormat, output: &Output) {
     for wrong in &started.wrong {
         output.findings(wrong);
     }
@@ -64,7 +65,7 @@ fn told(started: &Started, format: LogFormat, output: &Output) {
             anstream::eprintln!("Serving {} {}", paint(GOOD, name), paint(DIM, file));
         }
         if let (Some(address), Some(file)) = (started.address, &started.token_file) {
-            anstream::eprintln!("Listening at http://{address}; the token is in `{}`.", file.display());
+            anstream::eprintln!("Listening at http://{address}{under}; the token is in `{}`.", file.display());
             anstream::eprintln!("The review page is there too: open it in a browser.");
         }
     }
@@ -72,7 +73,7 @@ fn told(started: &Started, format: LogFormat, output: &Output) {
     if let (Some(token), true) = (&started.token, std::io::stdout().is_terminal()) {
         output.text(&format!("A token was made, and is shown this once: {token}"));
         if let Some(address) = started.address {
-            output.text(&format!("Sign in with it: http://{address}/login?token={token}"));
+            output.text(&format!("Sign in with it: http://{address}{under}/login?token={token}"));
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod api;
 pub mod auth;
 pub mod hooks;
 pub mod metrics;
+pub mod under;
 pub mod wire;
 
 use super::desk::Desk;

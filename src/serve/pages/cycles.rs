@@ -61,7 +61,7 @@ pub async fn all(State(front): State<Front>, visitor: Visitor) -> Response {
                     Some(seen) => {
                         div.round {
                             div data-live={ "circle-" (served.id.as_str()) } { (circle::draw(&seen.view)) }
-                            div { (standing(&seen.view)) }
+                            div data-live={ "standing-" (served.id.as_str()) } { (standing(&seen.view)) }
                         }
                         (list(&front, cycles))
                     },
@@ -81,6 +81,9 @@ fn standing(view: &CycleView) -> Markup {
         }
         (circle::table(view))
         (caps(&view.caps, &view.people_caps))
+        @if !view.deferred.is_empty() {
+            p.dim { (count(view.deferred.len(), "piece")) " over a cap: first in line when there is room again." }
+        }
         (spend(view))
     }
 }
@@ -94,9 +97,8 @@ fn caps(caps: &[CapView], people: &[PeopleCapView]) -> Markup {
         ul.caps {
             @for cap in caps {
                 li {
-                    @let named = format!("{} a {}", cap.cap, cap.per);
-                    label { (shown(&named)) " "
-                        span.dim { (cap.amount(cap.used)) " of " (cap.amount(cap.most)) (cap.unit_word()) }
+                    label { (shown(&cap.cap)) " "
+                        span.dim { (cap.amount(cap.used)) " of " (cap.amount(cap.most)) (cap.unit_word()) " " (cap.every()) @if cap.is_reached() { ", reached" } }
                         meter min="0" max=(cap.most.max(1)) value=(cap.used.clamp(0, cap.most.max(1))) {}
                     }
                 }
@@ -117,9 +119,13 @@ fn spend(view: &CycleView) -> Markup {
     html! {
         h3 { "Spent in this cycle" }
         p {
-            (grouped(usize::try_from(tokens).unwrap_or(usize::MAX))) " tokens"
-            @for (currency, micros) in money { ", " (Money { currency: currency.to_owned(), micros }) }
-            " for " (count(view.written.len(), "text")) "."
+            @if tokens == 0 && money.is_empty() {
+                "Nothing: no model was asked" @if !view.written.is_empty() { " for " (count(view.written.len(), "text")) } "."
+            } @else {
+                (grouped(usize::try_from(tokens).unwrap_or(usize::MAX))) " tokens"
+                @for (currency, micros) in money { ", " (Money { currency: currency.to_owned(), micros }) }
+                " for " (count(view.written.len(), "text")) "."
+            }
         }
     }
 }
@@ -164,7 +170,7 @@ pub async fn one(State(front): State<Front>, visitor: Visitor, Path((workflow, c
         p.dim { (view.now.friendly(&zone)) " " (view.zone) ", " (circle::state(view.state)) }
         div.round {
             div data-live="circle" { (circle::draw(view)) }
-            div { h2.sr { "How it stands" } (standing(view)) }
+            div data-live="standing" { h2.sr { "How it stands" } (standing(view)) }
         }
         (out(view))
         div.reports {

@@ -1,7 +1,8 @@
 //! A piece behind a signed link from a notice: to read, and to decide about without signing in.
 //!
 //! Programs that look at mail open every link in it, so opening one does nothing: it shows the piece and two buttons. Whoever holds the link
-//! may decide about this one piece, once, while it waits and is what the notice was about. What needs several people wants them signed in.
+//! may decide about this one piece, once, while it waits and is what the notice was about. The name is what they typed, so the log says that
+//! it came by a link. What needs several people, or somebody else than its author, wants them signed in.
 
 use super::frame::{of_piece, plain, secretless, trouble};
 use super::prose::{cleaned, markdown, shown};
@@ -90,7 +91,6 @@ async fn draw(status: StatusCode, front: &Front, link: &str, waiting: &Waiting, 
         Err(failure) => return super::frame::failed(&failure),
     };
     let (text, _) = cleaned(facts.text.as_deref().unwrap_or_default());
-    let several = waiting.missing > 1 || !waiting.approved_by.is_empty();
     let body = html! {
         article.card {
             h1 dir="auto" { (shown(&facts.title)) }
@@ -102,14 +102,21 @@ async fn draw(status: StatusCode, front: &Front, link: &str, waiting: &Waiting, 
             }
             @if let Some(wrong) = wrong { p.wrong role="alert" { (shown(wrong)) } }
             div.prose dir="auto" { (markdown(super::piece::without_title(&text, &facts.title), &[])) }
-            @if several {
-                p { "Several people have to approve this piece, so please sign in to decide." }
-            } @else {
-                (forms(link))
+            @match wants_known(waiting) {
+                Some(why) => p { (why) ", so please sign in to decide." },
+                None => (forms(link)),
             }
         }
     };
     plain(status, &facts.title, &body)
+}
+
+/// Why a name that was typed is not enough here.
+fn wants_known(waiting: &Waiting) -> Option<&'static str> {
+    if waiting.missing > 1 || !waiting.approved_by.is_empty() {
+        return Some("Several people have to approve this piece");
+    }
+    waiting.by_others.then_some("Nobody decides about their own work here")
 }
 
 fn forms(link: &str) -> Markup {
@@ -157,7 +164,7 @@ pub async fn decide(
     if name.is_empty() {
         return draw(StatusCode::OK, &front, &link, &waiting, Some("Say who you are.")).await;
     }
-    if waiting.missing > 1 || !waiting.approved_by.is_empty() {
+    if wants_known(&waiting).is_some() {
         return draw(StatusCode::CONFLICT, &front, &link, &waiting, Some("Nothing was decided.")).await;
     }
     let verdict = match field("verdict").as_str() {
@@ -166,7 +173,9 @@ pub async fn decide(
         _ => return refused(),
     };
     let done = if verdict == Verdict::Approve { "Approved" } else { "Rejected" };
-    let order = Order { workflow: Some(target.workflow.clone()), item: target.id.clone(), seen: target.pins, verdict, by: name };
+    // Whoever holds the link could have typed any name.
+    let by = format!("{name} (by link)");
+    let order = Order { workflow: Some(target.workflow.clone()), item: target.id.clone(), seen: target.pins, verdict, by };
     match front.desk.decide(order).await {
         Ok(_) => {
             let body = html! {

@@ -40,9 +40,9 @@ use std::sync::Arc;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
 form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// All pages. `secure`: people reach us over TLS, so the cookie travels over nothing else.
-pub fn routes(secure: bool) -> Router<Front> {
-    let sessions = Arc::new(Sessions::new(secure, Arc::new(SystemClock)));
+/// All pages. `secure`: people reach us over TLS, so the cookie travels over nothing else. `under`: the path that a proxy shows us below.
+pub fn routes(secure: bool, under: Option<&str>) -> Router<Front> {
+    let sessions = Arc::new(Sessions::new(secure, under, Arc::new(SystemClock)));
     Router::new()
         .route("/", get(|| async { Redirect::to("/queue") }))
         .route("/login", get(login::show).post(login::enter))

@@ -3,7 +3,7 @@
 (() => {
   document.documentElement.classList.add("js");
   // The token has been read; it need not stay in the address bar and the history.
-  if (location.pathname === "/login" && location.search.includes("token=")) history.replaceState(null, "", "/login");
+  if (location.pathname.endsWith("/login") && location.search.includes("token=")) history.replaceState(null, "", location.pathname);
 
   const typing = (element) => element && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
   const pieces = () => [...document.querySelectorAll("ol.queue a.piece")];

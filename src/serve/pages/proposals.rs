@@ -2,7 +2,7 @@
 //! a diff. Accepting changes the file; the next cycle reads it.
 
 use super::frame::{self, Place, encoded, failed, page, secret};
-use super::prose::{cleaned, file_changes, shown};
+use super::prose::{cleaned, file_changes, in_words, shown};
 use super::session::{Sent, Visitor};
 use crate::base::Timestamp;
 use crate::client_os::Patched;
@@ -65,7 +65,7 @@ pub async fn all(State(front): State<Front>, visitor: Visitor) -> Response {
                 @for (workflow, proposed) in &found {
                     li {
                         a.piece href={ "/proposals/" (encoded(workflow)) "/" (handle(&proposed.item)) } {
-                            span.title { (shown(&proposed.amendment.title)) }
+                            span.title { (in_words(&proposed.amendment.title)) }
                             span.facts {
                                 span.kind { (proposed.decided.as_ref().map_or_else(|| "open".to_owned(), decided)) }
                                 span { (target(&proposed.amendment.change)) }
@@ -143,23 +143,23 @@ async fn draw(
                     @if !typed.is_empty() { label for="kept" { "What you typed, to copy" } textarea #kept readonly rows="3" { "\n" (cleaned(typed).0) } }
                 }
             }
-            h1 { (shown(&amendment.title)) }
+            h1 { (in_words(&amendment.title)) }
             p.facts {
                 span.kind { (proposed.decided.as_ref().map_or_else(|| "open".to_owned(), decided)) }
                 span { (target(&amendment.change)) } span { (workflow) ", report of cycle " (proposed.cycle) }
             }
             h2 { "Why" }
-            p { (shown(&amendment.reason)) }
-            @if let Change::Question { asks, .. } = &amendment.change { h2 { "The question" } p { (shown(asks)) } }
+            p { (in_words(&amendment.reason)) }
+            @if let Change::Question { asks, .. } = &amendment.change { h2 { "The question" } p { (in_words(asks)) } }
             h2 { "What it should bring" }
             p {
-                (shown(&effect.says))
+                (in_words(&effect.says))
                 @if let Some(value) = effect.value {
                     " Expected change: " (number(value))
                     @if let Some((low, high)) = effect.interval { " (between " (number(low)) " and " (number(high)) ")" }
                     "."
                 }
-                " Judged by: " (shown(&effect.measure.name())) "."
+                " Judged by: " (in_words(&effect.measure.name())) "."
             }
             @match &patch {
                 Ok(Some(patched)) => {

@@ -32,6 +32,14 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// One line of ours in which names stand between backticks.
+pub fn in_words(text: &str) -> Markup {
+    let text = shown(text);
+    // Without its partner a backtick is one.
+    let parts: Vec<&str> = if text.matches('`').count() % 2 == 0 { text.split('`').collect() } else { vec![&*text] };
+    html! { @for (at, part) in parts.iter().enumerate() { @if at % 2 == 1 { code { (part) } } @else { (part) } } }
+}
+
 /// Without them, and how many there were: what a person edits is what a person sees.
 pub fn cleaned(text: &str) -> (String, usize) {
     let clean: String = text.chars().filter(|c| !is_hidden(*c)).collect();
@@ -285,6 +293,12 @@ mod tests {
         assert!(page("## One\n\n### Two").contains("<h2>One</h2>\n<h3>Two</h3>"));
         assert!(page("# One\n\n## Two").contains("<h2>One</h2>\n<h3>Two</h3>"));
         assert!(page("###### Six").contains("<h2>Six</h2>"));
+    }
+
+    #[test]
+    fn names_between_backticks_are_set_apart_and_nothing_else_is() {
+        assert_eq!(in_words("Who counts `a<b` for it?").into_string(), "Who counts <code>a&lt;b</code> for it?");
+        assert_eq!(in_words("One ` alone").into_string(), "One ` alone");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::serve::http::auth::{Caller, Guard, fresh, same};
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,7 @@ const MOST: usize = 1000;
 /// All sessions.
 pub struct Sessions {
     secure: bool,
+    cookie: String,
     clock: Arc<dyn Clock>,
     /// By the digest of their name.
     open: Mutex<BTreeMap<Digest, Session>>,
@@ -62,8 +63,13 @@ pub struct Sent {
 }
 
 impl Sessions {
-    pub fn new(secure: bool, clock: Arc<dyn Clock>) -> Sessions {
-        Sessions { secure, clock, open: Mutex::new(BTreeMap::new()) }
+    /// `under`: the path that a proxy shows us below. Its cookie has a name of its own, so that two services behind one name do not take
+    /// each other's sessions away.
+    pub fn new(secure: bool, under: Option<&str>, clock: Arc<dyn Clock>) -> Sessions {
+        // With the prefix, browsers take it from nobody but this very host, over TLS.
+        let mut cookie = if secure { "__Host-loopctl" } else { "loopctl" }.to_owned();
+        cookie.extend(under.into_iter().flat_map(str::chars).map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }));
+        Sessions { secure, cookie, clock, open: Mutex::new(BTreeMap::new()) }
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<Digest, Session>> {
@@ -97,19 +103,14 @@ impl Sessions {
 
     fn cookie(&self, value: &str, lasts: Duration) -> String {
         let secure = if self.secure { "; Secure" } else { "" };
-        format!("{}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", self.cookie_name(), lasts.as_secs())
-    }
-
-    /// With the prefix, browsers take it from nobody but this very host, over TLS.
-    fn cookie_name(&self) -> &'static str {
-        if self.secure { "__Host-loopctl" } else { "loopctl" }
+        format!("{}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{secure}", self.cookie, lasts.as_secs())
     }
 
     /// Who sends these headers, if their session still counts.
     fn visitor(self: &Arc<Sessions>, headers: &HeaderMap, guard: &Guard) -> Option<Visitor> {
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let (_, name) = pairs.find(|(name, _)| *name == self.cookie_name())?;
+        let (_, name) = pairs.find(|(name, _)| *name == self.cookie)?;
         let key = Digest::of(name);
         let mut open = self.open();
         let session = open.get(&key)?;
@@ -167,11 +168,13 @@ impl FromRequestParts<Front> for Visitor {
 
 /// Whether a request that changes something comes from a page of ours, as far as the browser says.
 pub fn is_from_us(headers: &HeaderMap, guard: &Guard) -> bool {
-    if let Some(origin) = headers.get(header::ORIGIN) {
+    let from_our_host = |origin: &HeaderValue| {
         let host = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok()).and_then(|uri| uri.authority().cloned());
-        return host.is_some_and(|host| guard.is_our_host(host.as_str()));
-    }
-    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+        host.is_some_and(|host| guard.is_our_host(host.as_str()))
+    };
+    // Whatever says that it is not, is believed.
+    headers.get(header::ORIGIN).is_none_or(from_our_host)
+        && headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
 }
 
 /// What a form from another site gets.
@@ -227,7 +230,7 @@ mod tests {
     }
 
     fn sessions(now: &str) -> Arc<Sessions> {
-        Arc::new(Sessions::new(false, Arc::new(FixedClock::new(Timestamp::parse(now).expect("a time")))))
+        Arc::new(Sessions::new(false, None, Arc::new(FixedClock::new(Timestamp::parse(now).expect("a time")))))
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -251,8 +254,11 @@ mod tests {
         assert_eq!(visitor.notice(), None, "it is said once");
         assert!(early.visitor(&headers(&[("cookie", "loopctl=guessed")]), &guard).is_none());
 
-        let late =
-            Arc::new(Sessions::new(true, Arc::new(FixedClock::new(Timestamp::parse("2026-11-22T20:00:00Z").expect("a time")))));
+        let late = Arc::new(Sessions::new(
+            true,
+            None,
+            Arc::new(FixedClock::new(Timestamp::parse("2026-11-22T20:00:00Z").expect("a time"))),
+        ));
         std::mem::swap(&mut *late.open(), &mut *early.open());
         let secure = headers(&[("cookie", &sent["cookie"].to_str().expect("text").replace("loopctl=", "__Host-loopctl="))]);
         assert!(late.visitor(&secure, &guard).is_none(), "twelve hours later it is over");

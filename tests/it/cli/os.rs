@@ -16,7 +16,7 @@ fn the_bundled_client_os_is_in_order() {
 }
 
 #[test]
-fn what_is_missing_or_contradicts_is_named() {
+fn what_is_missing_or_contradictory_in_a_client_os_is_named() {
     let place = Place::new();
     std::fs::remove_file(place.path("workflows/first-loop/client-os/brand.md")).expect("it is there");
     let ran = place.run(&format!("os check {FIRST}"));
