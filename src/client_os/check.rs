@@ -7,6 +7,7 @@ use super::context::{READING_SECONDS, pack};
 use super::finding::Finding;
 use super::limits::LIMITS;
 use super::snapshot::Snapshot;
+use crate::base::Timestamp;
 use crate::diag::{Severity, nearest};
 use std::collections::BTreeMap;
 
@@ -43,6 +44,22 @@ pub fn check(snapshot: &Snapshot) -> Vec<Finding> {
     limits(snapshot, &mut findings);
     findings.sort_by(|a, b| (&a.path, a.line, &a.message).cmp(&(&b.path, b.line, &b.message)));
     findings
+}
+
+/// What was true once: goals whose last day is over.
+pub fn stale(snapshot: &Snapshot, now: Timestamp) -> Vec<Finding> {
+    let text = snapshot.files.get("strategy.kdl").map_or("", String::as_str);
+    let over = snapshot.goals.iter().filter_map(|goal| {
+        let until = goal.until.as_deref()?;
+        // The day itself counts, wherever it ends last.
+        let days = now.days_since(Timestamp::parse(until)?);
+        (days >= 1.5).then(|| {
+            let message = format!("the goal `{}` was for the time until {until}, and that is over", goal.name);
+            let help = "set a new `target=` and `until=`, or take the goal out: every step reads it as if it held";
+            Finding::new(Severity::Warning, "strategy.kdl", line_of(text, &format!("\"{}\"", goal.name)), message, help)
+        })
+    });
+    over.collect()
 }
 
 fn missing(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
@@ -303,6 +320,7 @@ fn line_of(text: &str, part: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::snapshot::Goal;
     use super::*;
     use crate::base::files::MemoryFiles;
     use crate::client_os::read;
@@ -317,6 +335,25 @@ mod tests {
     const BRAND: &str = "# Us\n## Company\nWe help.\n## Voice\nPlain.\n## Audience\nEngineers.\n## Services\n- Reviews\n## Calls to action\n- Book a time, it is better than waiting\n## Forbidden phrases\n- game changer\n- today's world\n## Approved samples\n- It is short.\n- A real\n  GAME  changer.\n- In today’s world.\n## Pages\n- [Book](https://us.example/)\n";
     const PILLARS: &str =
         "pillar \"A\" weight=0.5 { about \"a\"; topics \"x\" \"y\" }\npillar \"B\" weight=0.5 { about \"b\"; topics \"z\" }\n";
+
+    #[test]
+    fn a_goal_whose_time_is_over_is_stale_and_others_are_not() {
+        let goal = |name: &str, until: Option<&str>| Goal {
+            name: name.into(),
+            target: 10.0,
+            per: "month".into(),
+            metric: "qualified".into(),
+            until: until.map(str::to_owned),
+        };
+        let goals = vec![goal("old", Some("2026-06-30")), goal("now", Some("2026-12-31")), goal("always", None)];
+        let text = "goal \"always\" target=10\ngoal \"old\" target=10 until=\"2026-06-30\"\n";
+        let snapshot = Snapshot { goals, files: [("strategy.kdl".to_owned(), text.to_owned())].into(), ..Snapshot::default() };
+        let at = |day: &str| stale(&snapshot, Timestamp::parse(day).expect("a day"));
+        assert_eq!(at("2026-06-30"), []);
+        let found = at("2026-07-02");
+        assert_eq!((found.len(), found[0].line), (1, 2));
+        assert!(found[0].message.contains("`old`"), "{found:?}");
+    }
 
     #[test]
     fn contradictions_name_the_part_that_should_give_way() {

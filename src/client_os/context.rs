@@ -136,7 +136,10 @@ fn parts(snapshot: &Snapshot, verb: &str, platform: Option<&str>) -> Vec<Part> {
     let forbidden = if snapshot.forbidden.is_empty() { Vec::new() } else { vec![quoted(&snapshot.forbidden)] };
     let pillars =
         snapshot.pillars.iter().map(|pillar| format!("- {} ({:.0} %): {}", pillar.name, pillar.weight * 100.0, pillar.about));
-    let goals = snapshot.goals.iter().map(|goal| format!("- {}: {} per {}", goal.name, goal.target, goal.per));
+    let goals = snapshot.goals.iter().map(|goal| {
+        let until = goal.until.as_deref().map_or_else(String::new, |until| format!(", until {until}"));
+        format!("- {}: {} per {}{until}", goal.name, goal.target, goal.per)
+    });
     let pages = snapshot.pages.iter().map(|(title, url)| format!("- [{title}]({url})"));
     // Without a platform, a single style guide is the one that is meant.
     let style = match platform {

@@ -16,7 +16,7 @@ pub mod snapshot;
 mod tables;
 
 pub use amend::{Patched, Refusal, amended, taken_back};
-pub use check::check;
+pub use check::{check, stale};
 pub use context::{Pack, READING_SECONDS, context_about, context_for, pack, pack_about, reading_seconds, token_estimate};
 pub use finding::Finding;
 pub use limits::{LIMITS, style_limits};

@@ -26,6 +26,9 @@ pub struct Goal {
     pub per: String,
     /// The metric that counts towards it.
     pub metric: String,
+    /// The last day on which it counts, such as `2026-12-31`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// Something the team has decided for good: a proposal may question it, never edit it.

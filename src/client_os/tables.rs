@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::snapshot::{Goal, Pillar, Snapshot};
+use crate::base::Timestamp;
 use crate::diag::{Severity, Sources, Span, nearest};
 use crate::syntax::{self, Entry, Node};
 
@@ -181,9 +182,9 @@ pub(super) fn read_strategy(path: &str, text: &str, snapshot: &mut Snapshot, fin
         if node.name() != "goal" {
             return reader.unknown("node", node.name(), node.name_span(), &["goal"]);
         }
-        reader.properties(node, &["target", "per", "metric"]);
+        reader.properties(node, &["target", "per", "metric", "until"]);
         for child in node.children() {
-            reader.unknown("node", child.name(), child.name_span(), &["target=", "per=", "metric="]);
+            reader.unknown("node", child.name(), child.name_span(), &["target=", "per=", "metric=", "until="]);
         }
         let Some(name) = reader.text(node.arg(0), node, "name", GOAL) else { return };
         let Some(target) = reader.number(node.prop("target"), node, "target", GOAL) else { return };
@@ -205,7 +206,18 @@ pub(super) fn read_strategy(path: &str, text: &str, snapshot: &mut Snapshot, fin
             None => name.clone(),
             some => reader.text(some, node, "metric", GOAL).unwrap_or_else(|| name.clone()),
         };
-        goals.push(Goal { name, target, per, metric });
+        let until = match node.prop("until") {
+            None => None,
+            Some(entry) => {
+                let Some(until) = reader.text(Some(entry), node, "day", GOAL) else { return };
+                if Timestamp::parse(&until).is_none() {
+                    let help = "write the last day on which it counts, such as `until=\"2026-12-31\"`";
+                    reader.error(entry.span(), format!("`{until}` is not a day"), help);
+                }
+                Some(until)
+            }
+        };
+        goals.push(Goal { name, target, per, metric, until });
     });
     snapshot.goals = goals;
 }
@@ -261,12 +273,13 @@ mod tests {
     #[test]
     fn goals_are_read_and_checked() {
         let (mut snapshot, mut findings) = (Snapshot::default(), Vec::new());
-        let text = "goal \"visits\" target=120 per=\"mont\" metric=\"qualified\"\ngoal \"posts\" target=0\ngoal \"x\" {\n";
+        let text = "goal \"visits\" target=120 per=\"mont\" metric=\"qualified\" until=\"soon\"\ngoal \"posts\" target=0\ngoal \"x\" {\n";
         read_strategy("strategy.kdl", text, &mut snapshot, &mut findings);
         assert_eq!(snapshot.goals.len(), 2);
         assert_eq!(snapshot.goals[1].metric, "posts");
         assert!(findings.iter().any(|finding| finding.help == "did you mean `month`?"));
         assert!(findings.iter().any(|finding| finding.message.contains("not above zero")));
+        assert!(findings.iter().any(|finding| finding.message == "`soon` is not a day"));
         assert!(findings.iter().any(|finding| finding.line == 3 && finding.is_error()));
     }
 }

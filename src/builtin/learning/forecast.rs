@@ -816,7 +816,7 @@ mod tests {
     fn a_goal_of_the_client_os_is_the_plan_and_values_add_up() {
         let rows = weeks("purchase", "mail", &around(3, |_| 30.0, 30));
         let mut bench = bench(r#"metric "purchase" as="value"; horizon 2"#, rows);
-        let goal = Goal { name: "revenue".into(), target: 300.0, per: "week".into(), metric: "purchase".into() };
+        let goal = Goal { name: "revenue".into(), target: 300.0, per: "week".into(), metric: "purchase".into(), until: None };
         bench.client_os.goals.push(goal);
         let output = bench.run(&after(30)).unwrap();
         let found = insights(&output);

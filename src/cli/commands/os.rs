@@ -9,7 +9,8 @@ use crate::client_os;
 use crate::diag::nearest;
 use crate::engine::Entry;
 use crate::report::style::{BAD, DIM, GOOD, TITLE, WAIT, count, paint, plain};
-use crate::world::DiskFiles;
+use crate::runtime::Clock as _;
+use crate::world::{DiskFiles, SystemClock};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,7 +122,10 @@ fn check(file: &WorkflowFile, output: &Output) -> Result<Exit, Failure> {
         return Err(no_client_os(&path.display().to_string()));
     };
     let (snapshot, findings) = client_os::read(&files, folder);
-    let findings: Vec<_> = findings.into_iter().chain(client_os::check(&snapshot)).collect();
+    // A recording has a time of its own.
+    let now = workflow.recorded_from.unwrap_or_else(|| SystemClock.now());
+    let findings: Vec<_> =
+        findings.into_iter().chain(client_os::check(&snapshot)).chain(client_os::stale(&snapshot, now)).collect();
     let packs: Vec<_> = workflow
         .steps
         .iter()

@@ -5,8 +5,8 @@ use super::prose::{changes, cleaned, markdown, shown, web_address};
 use super::queue;
 use super::session::Visitor;
 use crate::base::Timestamp;
-use crate::model::Good;
 use crate::model::goods::{Brief, Claim, Evidence, Finding, Revision, Writer};
+use crate::model::{Good, Step};
 use crate::report::lineage::Node;
 use crate::report::style::{count, grouped};
 use crate::runtime::Clock as _;
@@ -87,7 +87,7 @@ pub async fn draw(status: StatusCode, front: &Front, visitor: &Visitor, facts: &
                     @if text.is_empty() { p.dim { "This has no text of its own." } } @else { (markdown(without_title(text, &facts.title), claims)) }
                 }
                 @if let Some(piece) = &piece { (edited(piece, text, &facts.decisions)) }
-                @if let Some(waiting) = &facts.waiting { (actions(visitor, facts, waiting, text, kept)) }
+                @if let Some(waiting) = &facts.waiting { (actions(visitor, facts, waiting, text, kept, &behind(front, waiting))) }
             }
             aside aria-label="Evidence and history" {
                 (evidence(claims, &facts.evidence, &zone))
@@ -184,7 +184,14 @@ fn edited(piece: &Piece<'_>, text: &str, decisions: &[Past]) -> Markup {
     }
 }
 
-fn actions(visitor: &Visitor, facts: &ItemFacts, waiting: &Waiting, text: &str, kept: &Kept) -> Markup {
+/// The steps that take what a gate lets through.
+fn behind(front: &Front, waiting: &Waiting) -> Vec<String> {
+    let Ok(served) = front.desk.find(Some(&waiting.workflow)) else { return Vec::new() };
+    let takes = |step: &&Step| step.from.iter().any(|wire| wire.from.as_str() == waiting.step);
+    served.project().workflow.steps.iter().filter(takes).map(|step| step.id.to_string()).collect()
+}
+
+fn actions(visitor: &Visitor, facts: &ItemFacts, waiting: &Waiting, text: &str, kept: &Kept, behind: &[String]) -> Markup {
     let to = format!("{}/decide", of_piece(&facts.workflow, &facts.id));
     let hidden = |verdict: &str| {
         html! {
@@ -216,6 +223,7 @@ fn actions(visitor: &Visitor, facts: &ItemFacts, waiting: &Waiting, text: &str, 
                     kbd { "n" } " next"
                 }
             }
+            @if !behind.is_empty() { p.dim { "Approved, it goes on to " (behind.join(" and ")) "." } }
             form #edit .panel.open[open == "edit"] method="post" action=(to) {
                 (hidden("edit"))
                 label for="text" { "Your text takes the place of this one, and goes on as approved" }

@@ -184,9 +184,9 @@ pub fn changes(before: &str, after: &str) -> Markup {
     }
     html! {
         div.changes {
-            @for (tag, text) in &parts {
+            @for (at, (tag, text)) in parts.iter().enumerate() {
                 @match tag {
-                    ChangeTag::Equal => (abridged(text)),
+                    ChangeTag::Equal => (abridged(text, at > 0, at + 1 < parts.len())),
                     ChangeTag::Delete => del { (text) },
                     ChangeTag::Insert => ins { (text) },
                 }
@@ -195,17 +195,21 @@ pub fn changes(before: &str, after: &str) -> Markup {
     }
 }
 
-/// A long stretch that did not change, by its ends.
-fn abridged(text: &str) -> Cow<'_, str> {
+/// A long stretch that did not change, by its ends that stand beside something that did.
+fn abridged(text: &str, after_a_change: bool, before_a_change: bool) -> Cow<'_, str> {
     const END: usize = 160;
     let length = text.chars().count();
-    if length <= 3 * END {
+    if length <= 3 * END || !(after_a_change || before_a_change) {
         return Cow::Borrowed(text);
     }
     let (head, tail): (String, String) = (text.chars().take(END).collect(), text.chars().skip(length - END).collect());
     let head = head.rsplit_once(' ').map_or(head.as_str(), |(head, _)| head);
     let tail = tail.split_once(' ').map_or(tail.as_str(), |(_, tail)| tail);
-    Cow::Owned(format!("{head} ⋯\n⋯ {tail}"))
+    Cow::Owned(match (after_a_change, before_a_change) {
+        (true, true) => format!("{head} ⋯\n⋯ {tail}"),
+        (true, false) => format!("{head} ⋯"),
+        _ => format!("⋯ {tail}"),
+    })
 }
 
 /// What changed in a file, line by line with a little around it.

@@ -26,6 +26,20 @@ fn what_is_missing_or_contradictory_in_a_client_os_is_named() {
 }
 
 #[test]
+fn a_sample_against_the_forbidden_phrases_and_a_goal_whose_time_is_over_are_named_with_their_lines() {
+    let place = Place::new();
+    let brand = "workflows/first-loop/client-os/brand.md";
+    place.edit(brand, "## Approved samples\n", "## Approved samples\n- A seamless start for everyone.\n");
+    let goal = "goal \"spring\" target=3 per=\"month\" metric=\"published\" until=\"2024-05-31\"\n";
+    let strategy = "workflows/first-loop/client-os/strategy.kdl";
+    place.write(strategy, place.read(strategy) + goal);
+    let ran = place.run(&format!("os check {FIRST}")).exit(1).says("the goal `spring` was for the time until 2024-05-31");
+    assert!(ran.out.contains("seamless") && ran.out.contains("brand.md:"), "{}", ran.told());
+    let last = place.read(strategy).lines().count();
+    assert!(ran.out.contains(&format!("strategy.kdl:{last}")), "{}", ran.told());
+}
+
+#[test]
 fn a_workflow_without_one_is_told_how_to_get_one() {
     let place = Place::empty();
     place.run("init bare --phase 1").exit(0);

@@ -440,7 +440,7 @@ mod tests {
         let (title, by) = ("Set the goal".to_owned(), "Ada".to_owned());
         history.accepted.push(Accepted { key, title, by, at: Timestamp(30 * DAY), measure: Measure::Person });
         let says = |target: f64, day: i64| {
-            let goal = Goal { name: "posts".into(), target, per: "month".into(), metric: "published".into() };
+            let goal = Goal { name: "posts".into(), target, per: "month".into(), metric: "published".into(), until: None };
             helped(&history, &[goal], Timestamp(day * DAY)).expect("something was accepted").says[0].clone()
         };
         assert!(says(30.0, 36).ends_with("too early to say; it takes 8 more days to tell the course."), "{}", says(30.0, 36));

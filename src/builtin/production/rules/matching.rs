@@ -171,10 +171,11 @@ impl Repetition {
                         true => part[before.clone()].to_lowercase() == word.to_lowercase(),
                         false => part[before.clone()] == *word,
                     };
-                    times += usize::from(next && same && (!self.alpha || word.chars().all(char::is_alphabetic)));
+                    let again = next && same && (!self.alpha || word.chars().all(char::is_alphabetic));
+                    times += usize::from(again);
                     // As in Vale, a repetition over the end of a line is none.
                     let found = &part[before.start..range.end];
-                    if next && same && times > self.most && !found.contains('\n') && !self.exceptions.has(found) {
+                    if again && times > self.most && !found.contains('\n') && !self.exceptions.has(found) {
                         times = 0;
                         hit(start + before.start..start + range.end, start + range.start..start + range.end);
                     }
