@@ -201,9 +201,7 @@ fn give_wide(
         let content = Digest::of_json(&(&found.name, &found.values));
         let series = wide.starts.iter().zip(&found.values).map(|(at, value)| Point { at: *at, value: *value }).collect();
         let signal = query(cx, &found.name, wide.end, content);
-        // A period ends where the next one begins: its last day is the one before.
-        let last = Timestamp(wide.end.0 - 1).in_zone(&cx.workflow.zone).date();
-        let quote = Untrusted::new(format!("{}: {volume} in the period that ended on {last}", found.name));
+        let quote = Untrusted::new(format!("{}: {volume} in the period that ended {}", found.name, wide.end));
         output.give(
             Signal {
                 growth: series::growth(&found.values, &wide.exposure),
