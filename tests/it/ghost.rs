@@ -5,6 +5,7 @@
 #![expect(clippy::await_holding_lock, reason = "one test at a time has the server, from its beginning to its end")]
 
 use crate::cli::place::{FIRST, Place, Ran, list, text};
+use crate::content_server::ContentServer;
 use crate::skip::skipped;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,23 +19,13 @@ use loopctl::world::web::Web;
 use loopctl::world::{Secrets, SystemClock, WebSettings};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tempfile::TempDir;
 
 const BLOG: &str = r#"channel "blog" kind="files" { dir "first-loop/out/blog" }"#;
 
-struct Site {
-    port: u16,
-    key: String,
-    /// The script ends with its standard input, and that with the test run.
-    _running: Mutex<Child>,
-    _folder: TempDir,
-}
+struct Site(ContentServer);
 
 /// The site, for one test at a time; `None` where there is none on this machine.
 fn site() -> Option<(&'static Site, MutexGuard<'static, ()>)> {
@@ -46,30 +37,14 @@ fn site() -> Option<(&'static Site, MutexGuard<'static, ()>)> {
         skipped(Path::new("a Ghost, named by LOOPCTL_TEST_GHOST"));
         return None;
     }
-    let site = SITE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
-        let mut running = Command::new("sh")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/servers/ghost.sh"))
-            .arg(&installed)
-            .arg(folder.path())
-            .arg(port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        let mut said = String::new();
-        BufReader::new(running.stdout.take().expect("it is piped")).read_line(&mut said).expect("it says something");
-        let key = said.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("Ghost did not start: {said}")).to_owned();
-        Some(Site { port, key, _running: Mutex::new(running), _folder: folder })
-    });
+    let site = SITE.get_or_init(|| Some(Site(ContentServer::start("ghost.sh", &[installed.as_os_str()]))));
     site.as_ref().map(|site| (site, turn))
 }
 
 impl Site {
     /// One question to the Admin API, as a person's program asks it.
     fn ask(&self, method: &str, route: &str, body: Option<&Value>) -> Value {
-        let (id, secret) = self.key.split_once(':').expect("an Admin API key");
+        let (id, secret) = self.0.secret.split_once(':').expect("an Admin API key");
         let bytes: Vec<u8> =
             (0..secret.len()).step_by(2).map(|at| u8::from_str_radix(&secret[at..at + 2], 16).expect("hex")).collect();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_secs();
@@ -79,23 +54,8 @@ impl Site {
         let mut mac = Hmac::<Sha256>::new_from_slice(&bytes).expect("any length");
         mac.update(signed.as_bytes());
         let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let head = format!(
-            "{method} /ghost/api/admin{route} HTTP/1.0\r\nhost: 127.0.0.1:{}\r\nauthorization: Ghost {token}\r\naccept-version: v5.0\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-            self.port,
-            body.len()
-        );
-        stream.write_all(format!("{head}{body}").as_bytes()).expect("it listens");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let (_, json) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        if json.trim().is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {answer}"))
-        }
+        let headers = format!("authorization: Ghost {token}\r\naccept-version: v5.0\r\n");
+        self.0.ask(method, &format!("/ghost/api/admin{route}"), &headers, body)
     }
 
     /// The posts with this key, or all of ours.
@@ -116,12 +76,12 @@ impl Site {
     fn channel(&self, key: &'static str) -> Ghost {
         let node = |name: &str, arg: Scalar| Config { name: name.to_owned().into(), args: [arg].into(), ..Config::default() };
         let children = vec![
-            node("url", Scalar::Text(format!("http://127.0.0.1:{}", self.port))),
+            node("url", Scalar::Text(format!("http://127.0.0.1:{}", self.0.port))),
             node("key", Scalar::Secret(SecretRef::Env("GHOST".into()))),
         ];
         let channel = ChannelOf { name: "site".into(), kind: "ghost".into(), config: Config { children, ..Config::default() } };
         let settings = WebSettings { proxy: false, gap: Duration::ZERO, ..WebSettings::default() };
-        let real = self.key.clone();
+        let real = self.0.secret.clone();
         let secrets =
             Secrets::new("").with_environment(move |_| Some(if key.is_empty() { real.clone() } else { key.to_owned() }));
         Ghost::new(&channel, Arc::new(Web::new(settings, Arc::new(SystemClock))), secrets)
@@ -240,14 +200,15 @@ async fn a_piece_becomes_one_post_and_what_people_make_of_it_comes_back() {
 fn a_loop_that_is_killed_while_it_posts_posts_each_piece_once_and_an_edit_comes_back() {
     let Some((site, _turn)) = site() else { return };
     let place = Place::new();
-    let channel = format!("channel \"blog\" kind=\"ghost\" {{ url \"http://127.0.0.1:{}\"; key (env)\"GHOST_KEY\" }}", site.port);
+    let channel =
+        format!("channel \"blog\" kind=\"ghost\" {{ url \"http://127.0.0.1:{}\"; key (env)\"GHOST_KEY\" }}", site.0.port);
     place.edit(FIRST, BLOG, &channel);
     // It takes most of a cycle's time, and learning is not what is tried here.
     place.edit(FIRST, "backtest horizon=\"30d\"", "");
     place.run(&format!("validate {FIRST}")).exit(0);
     let command = |words: &str| {
         let mut command = place.command(words);
-        command.env("GHOST_KEY", &site.key);
+        command.env("GHOST_KEY", &site.0.secret);
         command
     };
     let run = format!("run {FIRST} --approve-all");

@@ -5,6 +5,7 @@ mod bad_input;
 mod browser;
 mod budget;
 mod cli;
+mod content_server;
 mod crash;
 mod damage;
 mod desk;

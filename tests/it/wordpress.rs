@@ -5,6 +5,7 @@
 #![expect(clippy::await_holding_lock, reason = "one test at a time has the server, from its beginning to its end")]
 
 use crate::cli::place::{FIRST, Place, Ran, list, text};
+use crate::content_server::ContentServer;
 use crate::skip::skipped;
 use base64::Engine as _;
 use loopctl::base::Timestamp;
@@ -15,23 +16,14 @@ use loopctl::world::publish::{Channel as _, wordpress::WordPress};
 use loopctl::world::web::Web;
 use loopctl::world::{Secrets, SystemClock, WebSettings};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const BLOG: &str = r#"channel "blog" kind="files" { dir "first-loop/out/blog" }"#;
 
-struct Site {
-    port: u16,
-    password: String,
-    /// The script ends with its standard input, and that with the test run.
-    _running: Mutex<Child>,
-    _folder: TempDir,
-}
+struct Site(ContentServer);
 
 /// The site, for one test at a time; `None` where there is none on this machine.
 fn site() -> Option<(&'static Site, MutexGuard<'static, ()>)> {
@@ -44,42 +36,27 @@ fn site() -> Option<(&'static Site, MutexGuard<'static, ()>)> {
         skipped(installed);
         return None;
     }
-    let site = SITE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
-        let mut running = Command::new("sh")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/servers/wordpress.sh"))
-            .arg(folder.path())
-            .arg(port.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        let mut said = String::new();
-        BufReader::new(running.stdout.take().expect("it is piped")).read_line(&mut said).expect("it says something");
-        let password = said.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("WordPress did not start: {said}")).to_owned();
-        Some(Site { port, password, _running: Mutex::new(running), _folder: folder })
-    });
+    let site = SITE.get_or_init(|| Some(Site(ContentServer::start("wordpress.sh", &[]))));
     site.as_ref().map(|site| (site, turn))
 }
 
 impl Site {
     /// One question to the API, as a person's program asks it.
     fn ask(&self, method: &str, route: &str, body: Option<&Value>) -> Value {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let login = base64::engine::general_purpose::STANDARD.encode(format!("editor:{}", self.password));
-        let head = format!(
-            "{method} /?rest_route={route} HTTP/1.0\r\nhost: 127.0.0.1:{}\r\nauthorization: Basic {login}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            self.port,
-            body.len()
+        let login = base64::engine::general_purpose::STANDARD.encode(format!("editor:{}", self.0.secret));
+        self.0.ask(method, &format!("/?rest_route={route}"), &format!("authorization: Basic {login}\r\n"), body)
+    }
+
+    /// The first loop with this site for its blog. Learning takes most of a cycle's time and is not what is tried here.
+    fn place(&self) -> Place {
+        let place = Place::new();
+        let channel = format!(
+            "channel \"blog\" kind=\"wordpress\" {{ url \"http://127.0.0.1:{}\"; user \"editor\"; password (env)\"WORDPRESS_PASSWORD\" }}",
+            self.0.port
         );
-        stream.write_all(format!("{head}{body}").as_bytes()).expect("it listens");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let (_, json) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {answer}"))
+        place.edit(FIRST, BLOG, &channel);
+        place.edit(FIRST, "backtest horizon=\"30d\"", "");
+        place
     }
 
     fn posts(&self, search: &str) -> Vec<Value> {
@@ -90,14 +67,14 @@ impl Site {
     fn channel(&self, password: &'static str) -> WordPress {
         let node = |name: &str, arg: Scalar| Config { name: name.to_owned().into(), args: [arg].into(), ..Config::default() };
         let children = vec![
-            node("url", Scalar::Text(format!("http://127.0.0.1:{}", self.port))),
+            node("url", Scalar::Text(format!("http://127.0.0.1:{}", self.0.port))),
             node("user", Scalar::Text("editor".into())),
             node("password", Scalar::Secret(SecretRef::Env("WORDPRESS".into()))),
         ];
         let channel =
             ChannelOf { name: "site".into(), kind: "wordpress".into(), config: Config { children, ..Config::default() } };
         let settings = WebSettings { proxy: false, gap: Duration::ZERO, ..WebSettings::default() };
-        let real = self.password.clone();
+        let real = self.0.secret.clone();
         let secrets = Secrets::new("")
             .with_environment(move |_| Some(if password.is_empty() { real.clone() } else { password.to_owned() }));
         WordPress::new(&channel, Arc::new(Web::new(settings, Arc::new(SystemClock))), secrets)
@@ -190,17 +167,10 @@ async fn what_a_person_writes_in_wordpress_comes_back_as_markdown() {
 #[test]
 fn an_edit_in_wordpress_is_in_the_next_text() {
     let Some((site, _turn)) = site() else { return };
-    let place = Place::new();
-    let channel = format!(
-        "channel \"blog\" kind=\"wordpress\" {{ url \"http://127.0.0.1:{}\"; user \"editor\"; password (env)\"WORDPRESS_PASSWORD\" }}",
-        site.port
-    );
-    place.edit(FIRST, BLOG, &channel);
-    // It takes most of a cycle's time, and learning is not what is tried here.
-    place.edit(FIRST, "backtest horizon=\"30d\"", "");
+    let place = site.place();
     let run = |words: &str| {
         let mut command = place.command(words);
-        command.env("WORDPRESS_PASSWORD", &site.password);
+        command.env("WORDPRESS_PASSWORD", &site.0.secret);
         Ran::of(&mut command)
     };
     run(&format!("run {FIRST} --approve-all")).exit(0);
@@ -252,7 +222,7 @@ async fn a_piece_becomes_one_post_and_what_people_make_of_it_stays() {
     let channel = site.channel("");
     assert_eq!(channel.placed("key-1").await, Reply::Placed(None));
     let Reply::Published(first) = channel.publish(&piece("key-1")).await else { panic!("it goes out") };
-    assert!(first.location.starts_with(&format!("http://127.0.0.1:{}/?p=", site.port)), "{first:?}");
+    assert!(first.location.starts_with(&format!("http://127.0.0.1:{}/?p=", site.0.port)), "{first:?}");
     assert_eq!(channel.publish(&piece("key-1")).await, Reply::Published(first.clone()), "the same piece is the same post");
     let posts = site.posts("key%3Dkey-1");
     assert_eq!(posts.len(), 1);
@@ -298,18 +268,11 @@ async fn a_piece_becomes_one_post_and_what_people_make_of_it_stays() {
 #[test]
 fn a_loop_that_is_killed_while_it_posts_posts_each_piece_once() {
     let Some((site, _turn)) = site() else { return };
-    let place = Place::new();
-    let channel = format!(
-        "channel \"blog\" kind=\"wordpress\" {{ url \"http://127.0.0.1:{}\"; user \"editor\"; password (env)\"WORDPRESS_PASSWORD\" }}",
-        site.port
-    );
-    place.edit(FIRST, BLOG, &channel);
-    // It takes most of a cycle's time, and learning is not what is tried here.
-    place.edit(FIRST, "backtest horizon=\"30d\"", "");
+    let place = site.place();
     place.run(&format!("validate {FIRST}")).exit(0);
     let command = || {
         let mut command = place.command(&format!("run {FIRST} --approve-all"));
-        command.env("WORDPRESS_PASSWORD", &site.password);
+        command.env("WORDPRESS_PASSWORD", &site.0.secret);
         command
     };
     let before = site.posts("loopctl").len();

@@ -36,7 +36,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 pub fn in_words(text: &str) -> Markup {
     let text = shown(text);
     // Without its partner a backtick is one.
-    let parts: Vec<&str> = if text.matches('`').count() % 2 == 0 { text.split('`').collect() } else { vec![&*text] };
+    let parts: Vec<&str> = if text.matches('`').count().is_multiple_of(2) { text.split('`').collect() } else { vec![&*text] };
     html! { @for (at, part) in parts.iter().enumerate() { @if at % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
