@@ -82,7 +82,8 @@ impl<S: CheckpointStore> LogJournal<S> {
     /// Puts the pieces back where they belong, when there are any.
     pub(super) fn with_pieces(&self, workflow: &WorkflowId, cycle: CycleNo, mut carry: Carry) -> Result<Carry, JournalError> {
         let pieces: u32 = self.value(&keys::remembered(workflow, cycle))?.unwrap_or(0);
-        let (mut memory, mut parts): (Vec<(Digest, Memory)>, Vec<(StepId, Parts)>) = Default::default();
+        let mut memory: Vec<(Digest, Memory)> = Vec::new();
+        let mut parts: Vec<(StepId, Parts)> = Vec::new();
         for index in 0..pieces {
             let gone = || error::damaged(format!("a part of what cycle {cycle} of `{workflow}` handed on is missing"), None);
             let piece: Read = self.value(&keys::piece(workflow, cycle, index))?.ok_or_else(gone)?;

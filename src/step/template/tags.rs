@@ -205,7 +205,8 @@ impl Block {
     /// What must go when the block cannot stand: its tags where what is inside means the same without them, else everything in it.
     fn places(self, end: Option<Range<usize>>, length: usize) -> Vec<Range<usize>> {
         if matches!(self.name.as_str(), "each" | "with") {
-            return vec![self.range.start..end.map_or(length, |end| end.end)];
+            let whole = self.range.start..end.map_or(length, |end| end.end);
+            return [whole].into();
         }
         [self.range].into_iter().chain(self.turns).chain(end).collect()
     }
