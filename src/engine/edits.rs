@@ -28,7 +28,7 @@ const KEPT: usize = 1_000;
 /// So much of a passage stands in a finding, in characters.
 const SHOWN: usize = 160;
 
-/// Edits by the step that writes and the text: see [`text_name`].
+/// Edits by the step that writes, and the text: its topic, and for a version of a piece its name on a second line.
 pub type Edits = BTreeMap<StepId, BTreeMap<String, TextEdit>>;
 
 /// Title, text, revision, findings and brief of a text, whichever kind it is.
