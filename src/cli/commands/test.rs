@@ -61,7 +61,7 @@ pub fn run(args: &Test, output: &Output) -> Result<Exit, Failure> {
     // A thread that broke off has told its panic; what it left out has not passed.
     let unheard = found.len() - verdicts.len();
     if let Some(path) = &args.junit {
-        write_junit(path, &found, &verdicts)?;
+        write_junit(path, &found, &verdicts, &files)?;
     }
     if output.json {
         output.facts("tests", &facts(&found, &verdicts, &files, failed));
@@ -215,13 +215,12 @@ fn line_of(found: &Found<'_>) -> usize {
     found.file.sources.get(span.file).map_or(1, |file| file.position(span.start as usize).0)
 }
 
-fn write_junit(path: &Path, found: &[Found<'_>], verdicts: &[Verdict]) -> Result<(), Failure> {
+fn write_junit(path: &Path, found: &[Found<'_>], verdicts: &[Verdict], files: &[(String, TestFile)]) -> Result<(), Failure> {
     let cases: Vec<junit::Case<'_>> = found
         .iter()
         .zip(verdicts)
         .map(|(found, verdict)| junit::Case {
             file: found.path,
-            line: line_of(found),
             name: &found.test.name,
             verdict,
             told: told(verdict, &found.file.sources, 100, false),
@@ -231,6 +230,15 @@ fn write_junit(path: &Path, found: &[Found<'_>], verdicts: &[Verdict]) -> Result
         Failure::new("cli::cannot-write", format!("cannot write `{}`: {error}", path.display()))
             .help("name a file in a folder that exists and is yours")
     };
-    let text = junit::render(&cases).map_err(unwritten)?;
+    let style = diag::Style { width: 100, color: false, unicode: true };
+    let mistakes: Vec<junit::Mistake<'_>> = files
+        .iter()
+        .filter_map(|(path, file)| {
+            let first = file.diagnostics.iter().find(|finding| finding.is_error())?;
+            let told = diag::render(&file.diagnostics, &file.sources, &style);
+            Some(junit::Mistake { file: path, message: &first.message, told })
+        })
+        .collect();
+    let text = junit::render(&cases, &mistakes).map_err(unwritten)?;
     std::fs::write(path, text).map_err(unwritten)
 }

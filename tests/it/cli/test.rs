@@ -187,7 +187,13 @@ fn a_decision_about_nothing_fails_the_test() {
 fn a_file_with_a_mistake_is_told_by_test_and_by_validate_and_the_others_run() {
     let place = small();
     place.write("loops/tests/wrong.test.kdl", "test \"x\" { workflow \"../small.kdl\"; at \"2024-07-01\"; expect \"demnad\" }\n");
-    place.run("test loops --filter topics").exit(3).says("1 passed, 1 failed, 1 file not valid").warns("did you mean `demand`?");
+    place
+        .run("test loops --filter topics --junit report.xml")
+        .exit(3)
+        .says("1 passed, 1 failed, 1 file not valid")
+        .warns("did you mean `demand`?");
+    let report = place.read("report.xml");
+    assert!(report.contains("tests=\"3\" failures=\"1\" errors=\"1\"") && report.contains("<error message="), "{report}");
     place.run("validate loops/tests/wrong.test.kdl").exit(3).warns("error[loop::unknown-step]");
     place.run("validate loops/tests/small.test.kdl").exit(0).says("is valid: 3 tests.");
 }
