@@ -75,6 +75,13 @@ impl Diagnostic {
         self.fix.iter_mut().for_each(|fix| fix.span.follow(from, by));
     }
 
+    /// Every place in it keeps to its text when the texts before it have become `by` more.
+    pub fn renumbered(mut self, by: u32) -> Diagnostic {
+        self.labels.iter_mut().for_each(|label| label.span.file.0 += by);
+        self.fix.iter_mut().for_each(|fix| fix.span.file.0 += by);
+        self
+    }
+
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

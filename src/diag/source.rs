@@ -134,6 +134,13 @@ impl Sources {
         FileId(self.0.len() as u32 - 1)
     }
 
+    /// Adds all texts of others; their numbers go up by what is returned.
+    pub fn append(&mut self, others: Sources) -> u32 {
+        let by = self.0.len() as u32;
+        self.0.extend(others.0);
+        by
+    }
+
     /// How many texts there are.
     pub fn len(&self) -> usize {
         self.0.len()

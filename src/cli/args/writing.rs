@@ -53,17 +53,19 @@ pub enum CheckLevel {
     Error,
 }
 
-/// Check a workflow, its templates and its Client OS
+/// Check workflows with their templates and Client OS, and modules, tests and worlds
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   loopctl validate workflows/first-loop.kdl
+  loopctl validate workflows/*.kdl          several at once; the worst one makes the exit code
   loopctl validate --format github          annotations in a pull request
   loopctl validate --deny warnings          for CI
   loopctl validate --fix                    mend what is certain, then tell what is left
   loopctl validate --fix --diff             show what would be mended")]
 pub struct Validate {
-    #[command(flatten)]
-    pub workflow: WorkflowFile,
+    /// The files; left out, the only workflow here or in `workflows/`
+    #[arg(value_name = "FILES")]
+    pub files: Vec<PathBuf>,
 
     /// How to print findings
     #[arg(long, value_enum, default_value = "human")]

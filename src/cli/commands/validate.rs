@@ -12,45 +12,72 @@ use crate::diag::{Diagnostic, Severity, Sources, catalog, render_github, render_
 use crate::report::style::{DIM, GOOD, count, paint};
 use crate::world::DiskFiles;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub fn run(args: &Validate, output: &Output) -> Result<Exit, Failure> {
-    let path = project::find(args.workflow.file.as_deref())?;
     known_codes(args)?;
+    let paths = if args.files.is_empty() { vec![project::find(None)?] } else { args.files.clone() };
+    let mut checked = Vec::with_capacity(paths.len());
+    for path in &paths {
+        checked.push(check(path, args, output)?);
+    }
+    let exit = match checked.iter().any(|checked| checked.diagnostics.iter().any(Diagnostic::is_error)) {
+        true => Exit::InvalidWorkflow,
+        false => Exit::Ok,
+    };
+    match format(args, output) {
+        Format::Human => checked.iter().for_each(|checked| tell(checked, args, output)),
+        other => tell_machines(other, together(checked), args, output),
+    }
+    Ok(exit)
+}
+
+/// What was found in one file.
+struct Checked {
+    path: PathBuf,
+    /// What it holds, for when nothing is wrong: `14 steps`.
+    holds: String,
+    diagnostics: Vec<Diagnostic>,
+    sources: Sources,
+    fixed: Vec<Fixed>,
+}
+
+/// Checks a file of any kind, and mends it when that is wanted.
+fn check(path: &Path, args: &Validate, output: &Output) -> Result<Checked, Failure> {
     if test_file::is_test_file(&path.to_string_lossy()) {
-        return tests(&path, args, output);
+        return tests(path, args, output);
     }
     if world_file::is_world_file(&path.to_string_lossy()) {
-        return worlds(&path, args, output);
+        return worlds(path, args, output);
     }
-    let (files, mut compiled) = project::compile(&path)?;
-    let (folder, name) = project::split_path(&path);
+    let (files, mut compiled) = project::compile(path)?;
+    let (folder, name) = project::split_path(path);
     let mut fixed = Vec::new();
     // What is shown with `--diff` is not done, so the findings stay those of the file as it is.
     if args.fix {
         let mended = mended(&files, &name, crate::builtin::registry(), |finding| wanted(finding, args));
         write(&mended.changes, &folder, args, output)?;
-        let typed = |fix: Fixed| Fixed { file: project::typed_name(&fix.file, &path), ..fix };
+        let typed = |fix: Fixed| Fixed { file: project::typed_name(&fix.file, path), ..fix };
         fixed = mended.fixed.into_iter().map(typed).collect();
         if !args.diff {
             compiled = mended.compiled;
         }
     }
-    let sources = project::as_typed(&compiled.sources, &path);
+    let sources = project::as_typed(&compiled.sources, path);
     let steps = match &compiled.module {
         Some(module) => module.steps.len(),
         None => compiled.workflow.as_ref().map_or(0, |workflow| workflow.steps.len()),
     };
-    let exit = tell(judged(compiled.diagnostics, args), &sources, &fixed, (&path, count(steps, "step")), args, output);
     // The program is about to end, which gives back the memory of a large workflow at once instead of piece by piece.
     std::mem::forget(compiled.workflow);
-    Ok(exit)
+    let diagnostics = judged(compiled.diagnostics, args);
+    Ok(Checked { path: path.to_owned(), holds: count(steps, "step"), diagnostics, sources, fixed })
 }
 
 /// The same for a file of tests, which is checked against the workflows it names.
-fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure> {
+fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Checked, Failure> {
     let name = path.display().to_string();
     let (files, registry) = (DiskFiles::new(""), crate::builtin::registry());
     let mut file = test_file::read(&files, &name, registry);
@@ -63,12 +90,13 @@ fn tests(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure>
             file = mended.compiled;
         }
     }
-    let found = count(file.tests.len(), "test");
-    Ok(tell(judged(file.diagnostics, args), &file.sources, &fixed, (path, found), args, output))
+    let holds = count(file.tests.len(), "test");
+    let diagnostics = judged(file.diagnostics, args);
+    Ok(Checked { path: path.to_owned(), holds, diagnostics, sources: file.sources, fixed })
 }
 
 /// The same for a file of worlds.
-fn worlds(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure> {
+fn worlds(path: &Path, args: &Validate, output: &Output) -> Result<Checked, Failure> {
     let name = path.display().to_string();
     let (files, registry) = (DiskFiles::new(""), crate::builtin::registry());
     let mut file = world_file::read(&files, &name, registry);
@@ -81,8 +109,33 @@ fn worlds(path: &Path, args: &Validate, output: &Output) -> Result<Exit, Failure
             file = mended.compiled;
         }
     }
-    let found = count(file.worlds.len(), "world");
-    Ok(tell(judged(file.diagnostics, args), &file.sources, &fixed, (path, found), args, output))
+    let holds = count(file.worlds.len(), "world");
+    let diagnostics = judged(file.diagnostics, args);
+    Ok(Checked { path: path.to_owned(), holds, diagnostics, sources: file.sources, fixed })
+}
+
+/// All findings as those of one reading, in the order of the files. What two files share, such as a template, is told once.
+fn together(checked: Vec<Checked>) -> (Vec<Diagnostic>, Sources, Vec<Fixed>) {
+    let mut checked = checked.into_iter();
+    let Some(Checked { mut diagnostics, mut sources, mut fixed, .. }) = checked.next() else {
+        return (Vec::new(), Sources::default(), Vec::new());
+    };
+    let place = |sources: &Sources, finding: &Diagnostic| {
+        let span = finding.span()?;
+        Some((sources.get(span.file)?.name.clone(), span.start, finding.code, finding.message.clone()))
+    };
+    let mut told: HashSet<_> = diagnostics.iter().filter_map(|finding| place(&sources, finding)).collect();
+    for other in checked {
+        let by = sources.append(other.sources);
+        for finding in other.diagnostics {
+            let finding = finding.renumbered(by);
+            if place(&sources, &finding).is_none_or(|place| told.insert(place)) {
+                diagnostics.push(finding);
+            }
+        }
+        fixed.extend(other.fixed);
+    }
+    (diagnostics, sources, fixed)
 }
 
 /// What is allowed needs no mending.
@@ -112,26 +165,27 @@ fn write(
     Ok(())
 }
 
-/// The findings in the format that was asked for. `sound` is the file and what it holds, for when there are none.
-fn tell(
-    diagnostics: Vec<Diagnostic>,
-    sources: &Sources,
-    fixed: &[Fixed],
-    sound: (&Path, String),
+/// The findings of one file for people.
+fn tell(checked: &Checked, args: &Validate, output: &Output) {
+    if !checked.fixed.is_empty() {
+        tell_fixed(&checked.fixed, args.diff, output);
+    }
+    match checked.diagnostics.is_empty() {
+        true => output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), checked.path.display(), checked.holds)),
+        false => output.diagnostics(&checked.sources, &checked.diagnostics),
+    }
+}
+
+/// The findings of all files as one document.
+fn tell_machines(
+    format: Format,
+    (diagnostics, sources, fixed): (Vec<Diagnostic>, Sources, Vec<Fixed>),
     args: &Validate,
     output: &Output,
-) -> Exit {
-    let format = format(args, output);
-    if !fixed.is_empty() && format == Format::Human {
-        tell_fixed(fixed, args.diff, output);
-    }
+) {
     match format {
-        Format::Human if diagnostics.is_empty() => {
-            output.text(&format!("{} `{}` is valid: {}.", paint(GOOD, "✓"), sound.0.display(), sound.1));
-        }
-        Format::Human => output.diagnostics(sources, &diagnostics),
-        Format::Json => {
-            let mut document = json_value(&diagnostics, sources);
+        Format::Human | Format::Json => {
+            let mut document = json_value(&diagnostics, &sources);
             if args.fix {
                 let facts = |fix: &Fixed| {
                     let (line, column) = fix.place;
@@ -141,10 +195,9 @@ fn tell(
             }
             output.text(&harmless(document.to_string()));
         }
-        Format::Sarif => output.text(&render_sarif(&diagnostics, sources)),
-        Format::Github => output.text(&render_github(&diagnostics, sources)),
+        Format::Sarif => output.text(&render_sarif(&diagnostics, &sources)),
+        Format::Github => output.text(&render_github(&diagnostics, &sources)),
     }
-    if diagnostics.iter().any(Diagnostic::is_error) { Exit::InvalidWorkflow } else { Exit::Ok }
 }
 
 /// One line for each fix.

@@ -31,6 +31,31 @@ fn people_see_every_mistake_with_its_place_and_help() {
 }
 
 #[test]
+fn several_files_are_one_run() {
+    let place = broken();
+    place.run(&format!("validate {B2B} workflows/b2b-growth/tests/b2b-growth.test.kdl")).exit(0).says("is valid");
+    let ran = place.run(&format!("validate {B2B} {FIRST}")).exit(3).says("b2b-growth.kdl` is valid").warns("2 errors");
+    assert!(ran.err.contains("workflows/first-loop.kdl:"), "{}", ran.told());
+    // A template that both workflows write with.
+    place.write("workflows/first-loop/templates/draft.hbs", "{{outline.titel}}\n");
+    place.edit(B2B, "b2b-growth/templates/draft.hbs", "first-loop/templates/draft.hbs");
+    for format in ["json", "sarif", "github"] {
+        let out = place.run(&format!("validate {FIRST} {B2B} --format {format}")).exit(3).out;
+        assert_eq!(out.matches("unknown-node").count(), out.matches("malformed-value").count(), "{format}: {out}");
+        match format {
+            "github" => assert_eq!(out.lines().count(), 3, "{out}"),
+            _ => drop(serde_json::from_str::<Value>(&out).expect("one document")),
+        }
+    }
+    let json = place.run(&format!("validate {B2B} {FIRST} --json")).exit(3).json();
+    let findings = list(&json["diagnostics"]);
+    let files: Vec<&str> = findings.iter().filter_map(|finding| finding["labels"][0]["file"].as_str()).collect();
+    assert_eq!(files, ["workflows/first-loop/templates/draft.hbs", FIRST, FIRST], "{json}");
+    place.run(&format!("validate {FIRST} {B2B} nowhere.kdl")).fails(2, "cli::no-such-file");
+    place.run(&format!("validate {B2B} {FIRST} --fix")).exit(3).says("Fixed 1 mistake");
+}
+
+#[test]
 fn machines_get_json_sarif_and_github_annotations() {
     let place = broken();
     let json = place.run(&format!("validate {FIRST} --format json")).exit(3);
