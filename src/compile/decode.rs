@@ -17,10 +17,10 @@ pub(super) struct Reference {
     pub text: String,
     /// The value as written.
     pub span: Span,
-    /// The text between the quotation marks, when its bytes are those of the file.
-    pub inner: Option<Span>,
     /// How it is written, when its bytes are not those of the file.
     pub spelling: Option<Box<str>>,
+    /// How many bytes stand around it on either side, when they are.
+    pub marks: u8,
     /// The name of the node or property that holds the value.
     pub holder: &'static str,
     /// Whether it is an argument of a node, or else a property.
@@ -32,13 +32,15 @@ pub(super) struct Reference {
 impl Reference {
     /// The place of a byte range of the text; all of it when the spelling is broken.
     pub fn part(&self, start: usize, end: usize) -> Span {
-        match self.inner {
-            Some(inner) if start <= end && end <= inner.len() => inner.part(start, end),
-            _ => {
-                let place = self.spelling.as_ref().and_then(|spelling| place_in(spelling, start..end));
-                place.map_or(self.span, |place| self.span.part(place.start, place.end))
+        let place = match &self.spelling {
+            Some(spelling) => place_in(spelling, start..end),
+            None if start <= end && end <= self.text.len() => {
+                let before = usize::from(self.marks);
+                Some(before + start..before + end)
             }
-        }
+            None => None,
+        };
+        place.map_or(self.span, |place| self.span.part(place.start, place.end))
     }
 }
 
@@ -202,12 +204,14 @@ impl<'s> Decoder<'s> {
                     && !self.in_from
                     && let Scalar::Text(text) = &value
                 {
+                    let inner = entry.inner_span();
+                    let marks = inner.and_then(|inner| u8::try_from(inner.start - entry.value_span().start).ok());
                     self.references.push(Reference {
                         ty,
                         text: text.clone(),
                         span: entry.value_span(),
-                        inner: entry.inner_span(),
-                        spelling: entry.inner_span().is_none().then(|| entry.spelling().into()),
+                        spelling: marks.is_none().then(|| entry.spelling().into()),
+                        marks: marks.unwrap_or(0),
                         holder,
                         is_argument: entry.name().is_none(),
                         node: node.span(),

@@ -88,10 +88,7 @@ fn moved(mut step: StepSketch, node: Node<'_>) -> StepSketch {
         let wires = step.wires.iter_mut().map(|wire| &mut wire.span);
         own.into_iter().chain(caps).chain(wires).for_each(|span| span.follow(from, by));
         for reference in &mut step.references {
-            [&mut reference.span, &mut reference.node]
-                .into_iter()
-                .chain(&mut reference.inner)
-                .for_each(|span| span.follow(from, by));
+            [&mut reference.span, &mut reference.node].into_iter().for_each(|span| span.follow(from, by));
         }
     }
     if let Some(reading) = &mut step.reading {

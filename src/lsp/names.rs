@@ -306,7 +306,7 @@ mod tests {
                 "= step press `press`",
                 "= step s `s`",
                 "> step press `press`",
-                "> step press `\"pre\\u{73}s\"`",
+                "> step press `pre\\u{73}s`",
                 "= parameter s.demand `demand`",
                 "= step o `o`",
                 "> step s `s`",

@@ -145,6 +145,31 @@ fn a_word_nobody_knows_is_one_finding_whatever_hangs_on_it() {
     }
 }
 
+/// The same in module files and in workflows that use modules.
+const STRANGE_IN_MODULES: &[(&str, &str, &str, &str)] = &[
+    ("learning/weekly/module.kdl", "    about \"", "    story \"", "loop::unknown-node"),
+    ("learning/weekly/module.kdl", "        report \"", "        rport \"", "loop::unknown-node"),
+    ("learning/weekly/module.kdl", "        report \"", "        gazette \"", "loop::unknown-node"),
+    ("learning/trial/module.kdl", "        result \"", "        outcome \"", "loop::unknown-node"),
+    ("intelligence/press/module.kdl", "        about \"", "        abuot \"", "loop::unknown-node"),
+    ("intelligence/press/example.kdl", "    intelligence {", "    intellience {", "loop::unknown-node"),
+    ("intelligence/press/example.kdl", "    intelligence {", "    listening {", "loop::unknown-node"),
+    ("intelligence/press/example.kdl", "from \"", "input \"", "loop::unknown-node"),
+];
+
+#[test]
+fn a_word_nobody_knows_is_one_finding_in_modules_and_their_uses_too() {
+    let files = DiskFiles::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib"));
+    for (name, right, wrong, code) in STRANGE_IN_MODULES {
+        let text = files.text(name).expect("a built-in module");
+        assert!(text.contains(right), "{name} holds `{right}`");
+        let front = MemoryFiles::new([(*name, &*text.replacen(right, wrong, 1))]);
+        let found = compile(&Overlay { front, behind: &files }, name, builtin::registry()).diagnostics;
+        let told: Vec<_> = found.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
+        assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), [*code], "{name}: {wrong}: {told:#?}");
+    }
+}
+
 #[test]
 fn all_faults_at_once_are_each_said_with_at_most_a_tenth_more() {
     for (name, text) in texts() {

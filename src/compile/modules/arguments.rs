@@ -63,6 +63,8 @@ pub fn read(
     let names = || export.params.iter().map(|param| param.name.as_str());
     let mut first: BTreeMap<&str, Span> = BTreeMap::new();
     let mut values = Values::new();
+    // Each may have been meant for one that is missing.
+    let mut strangers = 0;
     for child in node.children() {
         let mut param = export.param(child.name());
         if param.is_none() && !child.name().is_empty() {
@@ -70,6 +72,7 @@ pub fn read(
             sink.push(unknown_node(child, near, &[], names(), verb));
             // Read on as if it had been spelled right.
             param = near.and_then(|near| export.param(near));
+            strangers += usize::from(param.is_none());
         }
         let Some(param) = param else { continue };
         if let Some(first) = first.get(param.name.as_str()) {
@@ -85,8 +88,9 @@ pub fn read(
     }
     for param in export.params.iter().filter(|param| !first.contains_key(param.name.as_str())) {
         if param.is_required() {
-            if !node.is_broken() {
-                sink.push(missing(node, module, param));
+            match strangers {
+                0 if !node.is_broken() => sink.push(missing(node, module, param)),
+                _ => strangers = strangers.saturating_sub(1),
             }
             continue;
         }

@@ -10,7 +10,7 @@ use crate::model::{Config, Layer, Scalar};
 use crate::step::{Registry, StepKind, ValueType};
 use crate::syntax::{self, Entry, Node, NodeId, Tree};
 use semver::Version;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A module file as far as it was understood.
 pub struct Module {
@@ -269,6 +269,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
     let mut settings = Vec::new();
     let mut uses = Vec::new();
     let mut steps: Vec<Export> = Vec::new();
+    let mut strangers = 0;
     let known = || MODULE_SETTINGS.iter().map(|spec| spec.name).chain([USE.name, STEP.name]);
     for child in root.children() {
         let mut word = known().find(|name| *name == child.name());
@@ -280,6 +281,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
                     .help("write `step \"name\" { … }` around it"),
                 None => unknown_node(child, word, MODULE.props, known(), MODULE.name),
             };
+            strangers += usize::from(word.is_none());
             reader.sink.push(finding);
         }
         match word {
@@ -297,7 +299,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
         }
     }
     let about = Decoder::new(reader.sink)
-        .block(root, &settings, 0, &[MODULE_SETTINGS], MODULE.name)
+        .block(root, &settings, strangers, &[MODULE_SETTINGS], MODULE.name)
         .first()
         .and_then(|about| about.arg().and_then(Scalar::text).map(str::to_owned));
     if steps.is_empty() && !root.is_broken() && !root.children().any(|child| child.name() == "step") {
@@ -418,6 +420,8 @@ impl Reader<'_> {
         let mut settings = Vec::new();
         let mut params: Vec<Param> = Vec::new();
         let mut parts: Vec<(Part, Span)> = Vec::new();
+        // What nobody knows may have been meant for a setting that is missing, or be a step.
+        let (mut strangers, mut strange_names) = (0, BTreeSet::new());
         let known = || STEP_SETTINGS.iter().map(|spec| spec.name).chain([PARAM.name]);
         for child in node.children() {
             if let Some(number) = number_of(STEP_SETTINGS, child.name()) {
@@ -439,14 +443,27 @@ impl Reader<'_> {
                 let verbs = self.registry.verbs();
                 let near = nearest(child.name(), known().chain(verbs.iter().copied()));
                 self.sink.push(unknown_node(child, near, STEP.props, known(), STEP.name));
+                match near.and_then(|near| number_of(STEP_SETTINGS, near)) {
+                    // Read on as if it had been spelled right.
+                    Some(number) => settings.push((child, number)),
+                    None if near == Some(PARAM.name) => {
+                        let param = self.param(child);
+                        params.push(param);
+                    }
+                    None => {
+                        strangers += usize::from(near.is_none());
+                        strange_names.extend(child.arg(0).and_then(|entry| Some(entry.value().text()?.to_owned())));
+                    }
+                }
             }
         }
-        let settings = Decoder::new(self.sink).block(node, &settings, 0, &[STEP_SETTINGS], STEP.name);
+        let settings = Decoder::new(self.sink).block(node, &settings, strangers, &[STEP_SETTINGS], STEP.name);
         let text = |name: &str| {
             let setting = settings.iter().find(|config| config.name == name)?;
             Some((setting.arg()?.text()?.to_owned(), setting.arg_spans.first().copied().unwrap_or(setting.span)))
         };
         let result = match (text("result"), parts.len()) {
+            (None, 0 | 1) if !strange_names.is_empty() => 0,
             (None, 0) => {
                 if !node.is_broken() {
                     self.sink.push(
@@ -458,6 +475,7 @@ impl Reader<'_> {
                 0
             }
             (None, 1) => 0,
+            (None, _) if strangers > 0 => 0,
             (None, _) => {
                 let names = one_of(parts.iter().map(|(part, _)| part.name.as_str()));
                 self.sink.push(
@@ -469,6 +487,7 @@ impl Reader<'_> {
             }
             (Some((wanted, span)), _) => match parts.iter().position(|(part, _)| part.name == wanted) {
                 Some(at) => at,
+                None if strange_names.contains(&wanted) => 0,
                 None => {
                     let names = || parts.iter().map(|(part, _)| part.name.as_str());
                     let finding = Diagnostic::error("loop::unknown-step", format!("unknown step `{wanted}`"))

@@ -107,7 +107,14 @@ impl SpanMap {
             }
             Origin::Made { hole, .. } => hole,
         };
-        let place = if start.file == end.file { start.to(end) } else { start };
+        // A value that was given elsewhere ends elsewhere: then what is copied in front of it stands for the whole.
+        let place = match start.file == end.file && start.start <= end.end {
+            true => start.to(end),
+            false => {
+                let rest = self.pieces.get(number + 1).map_or(span.end, |next| next.start) - span.start;
+                Span { end: start.end + if matches!(first.origin, Origin::Copied { .. }) { rest } else { 0 }, ..start }
+            }
+        };
         (place, first.site, false)
     }
 
@@ -183,6 +190,11 @@ mod tests {
         assert_eq!(map.back(expanded(1, 3)), span(0, 11, 13));
         assert_eq!(map.back(expanded(4, 6)), span(0, 52, 55), "a value stands where it was given");
         assert_eq!(map.back(expanded(5, 8)), span(1, 7, 102), "over several pieces it is seen from the module");
+        assert_eq!(map.back(expanded(1, 8)), span(0, 11, 14), "of what ends in another file, what stands in this one");
+        let mut given_above = SpanMap::default();
+        given_above.copied(0, FileId(1), 100, None);
+        given_above.copied(4, FileId(1), 20, None);
+        assert_eq!(given_above.back(expanded(1, 6)), span(1, 101, 104), "a value of the same file that stands further up");
         assert_eq!(map.back(span(3, 1, 2)), span(3, 1, 2));
         assert!(map.is_made(expanded(4, 6)) && !map.is_made(expanded(4, 7)) && !map.is_made(expanded(0, 1)));
     }

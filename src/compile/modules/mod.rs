@@ -27,6 +27,7 @@ pub(super) use check::check_file;
 pub(super) use map::{EXPANDED, SpanMap};
 
 use crate::base::files::Files;
+use crate::compile::language;
 use crate::diag::{Diagnostic, Sources, Span, nearest};
 use crate::model::Layer;
 use crate::step::Registry;
@@ -59,7 +60,10 @@ pub(super) fn expand(
     sink: &mut Vec<Diagnostic>,
 ) -> Option<Expanded> {
     let uses: Vec<Node<'_>> = tree.roots().flat_map(|root| root.children()).filter(|node| node.name() == "use").collect();
-    let steps = tree.roots().flat_map(|root| root.children()).filter_map(|block| Some((Layer::parse(block.name())?, block)));
+    let blocks = || tree.roots().flat_map(|root| root.children());
+    // A misspelled layer is read as the one that was meant; see `frame`.
+    let layer = |name: &str| Layer::parse(name).or_else(|| nearest(name, language::top_level()).and_then(Layer::parse));
+    let steps = blocks().filter_map(|block| Some((layer(block.name())?, block)));
     let dotted: Vec<(Layer, Node<'_>)> = steps
         .flat_map(|(layer, block)| block.children().map(move |node| (layer, node)))
         .filter(|(_, node)| node.name().contains('.'))
@@ -92,6 +96,11 @@ pub(super) fn expand(
             idle.remove(near);
         }
         sites.extend(site(layer, node, &aliases, &library, sink));
+    }
+    // What stands in a block that nobody knows may be a use as well.
+    let strange = blocks().filter(|block| layer(block.name()).is_none()).flat_map(|block| block.children());
+    for (alias, _) in strange.filter_map(|node| node.name().split_once('.')) {
+        idle.remove(alias);
     }
     for (alias, span) in idle {
         if aliases.modules.get(&alias).is_some_and(Option::is_some) {
