@@ -4,13 +4,16 @@ use super::args::ColorChoice;
 use super::exit::Failure;
 use crate::diag::formats::harmless;
 use crate::diag::{Diagnostic, Sources};
-use crate::report::style::{BAD, CODE, paint};
+use crate::report::style::{BAD, CODE, grouped, paint};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 /// The version of every JSON document that commands print.
 pub const JSON_VERSION: u32 = 1;
+
+/// So many findings are drawn for people. Nobody mends more before looking again, and a terminal forgets them.
+const DRAWN_MOST: usize = 1_000;
 
 pub struct Output {
     pub json: bool,
@@ -120,9 +123,14 @@ impl Output {
     pub fn diagnostics(&self, sources: &Sources, diagnostics: &[Diagnostic]) {
         let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         let style = crate::diag::Style { width: self.width(), color, unicode: true };
-        anstream::eprint!("{}", crate::diag::render(diagnostics, sources, &style));
+        let (drawn, rest) = diagnostics.split_at(diagnostics.len().min(DRAWN_MOST));
+        anstream::eprint!("{}", crate::diag::render(drawn, sources, &style));
         if !diagnostics.is_empty() {
             anstream::eprintln!("{}.", crate::diag::summary(diagnostics));
+        }
+        if !rest.is_empty() {
+            let most = grouped(DRAWN_MOST);
+            anstream::eprintln!("Only the first {most} are drawn; `loopctl validate --format json FILE` lists all of them.");
         }
     }
 

@@ -283,6 +283,7 @@ impl Cycle {
             now: pins.now,
             seed: seed.finish().seed(),
             client_os: &shape.client_os,
+            client_os_digest: pins.client_os_digest,
             state: self.fold.carry.states.get(&record.id.step),
             parameters: &self.fold.carry.parameters,
             lineage: &self.fold.items,

@@ -150,7 +150,7 @@ fn outline(cx: &StepContext<'_>, title: &str, text: &str, signals: Vec<ItemId>) 
             intent: None,
             wishes: Vec::new(),
         }),
-        provenance: Provenance::new(signals, cx.client_os.digest()).expect("one signal"),
+        provenance: Provenance::new(signals, cx.client_os_digest).expect("one signal"),
         writer: Box::new(Writer {
             provider: "drafter".to_owned(),
             model: "toy".to_owned(),

@@ -283,6 +283,7 @@ fn asked_again(cycle: &Cycle, registry: &Registry, step: &Step, without: &[&str]
         now: cycle.pins().now,
         seed: cycle.pins().seed,
         client_os: cycle.client_os(),
+        client_os_digest: cycle.pins().client_os_digest,
         state: None,
         parameters: &cycle.carried_in().parameters,
         lineage: cycle.items(),

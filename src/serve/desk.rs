@@ -446,7 +446,7 @@ fn to_waiting(seen: &Seen, gate: &GateView) -> Waiting {
         step: gate.step.to_string(),
         kind: seen.kinds.get(&gate.approve.item).copied().unwrap_or("item"),
         title: gate.approve.title.clone(),
-        words: gate.approve.text.split_whitespace().count(),
+        words: seen.words.get(&gate.approve.pins).copied().unwrap_or_default(),
         by: gate.approve.by.clone(),
         expires: gate.approve.expires,
         approved_by: gate.approved_by.clone(),

@@ -50,9 +50,9 @@ pub async fn keep(served: Arc<Served>, cycle: CycleNo, mut inbox: Inbox) {
             continue;
         };
         inbox = given_back;
-        served.journal.let_go(&served.id, cycle);
         match end {
             Ok(End::Closed) => {
+                served.journal.let_go(&served.id, cycle);
                 served.dismiss(cycle);
                 served.set_trouble(None);
                 served.tell(Some(cycle), What::Closed);
@@ -66,7 +66,7 @@ pub async fn keep(served: Arc<Served>, cycle: CycleNo, mut inbox: Inbox) {
                 served.set_parked(cycle, true);
                 served.tell(Some(cycle), What::Parked { waiting, until });
                 rest = SHORTEST_REST;
-                wait(&served, &mut inbox, until).await;
+                wait(&served, cycle, &mut inbox, until).await;
             }
             Err(failure) => {
                 tell(&served, cycle, failure);
@@ -88,7 +88,7 @@ fn tell(served: &Served, cycle: CycleNo, failure: Failure) {
 }
 
 /// Waits for a decision, for the time when a gate expires, or for a stop.
-async fn wait(served: &Served, inbox: &mut Inbox, until: Option<Timestamp>) {
+async fn wait(served: &Served, cycle: CycleNo, inbox: &mut Inbox, until: Option<Timestamp>) {
     let mut stop = served.stop.clone();
     // A gate whose time is over was looked at just now, so a moment passes before it is looked at again.
     let mut nap = SHORTEST_REST;
@@ -97,6 +97,10 @@ async fn wait(served: &Served, inbox: &mut Inbox, until: Option<Timestamp>) {
             () = inbox.arrival() => return,
             _ = stop.beyond(Urgency::None) => return,
             () = tokio::time::sleep(nap) => {}
+        }
+        if nap == LONGEST_NAP {
+            // A person who decides one piece after the other looks at the queue in between. Nobody does that now.
+            served.journal.let_go(&served.id, cycle);
         }
         let left = until.map(|until| until.since(SystemClock.now()));
         match left {

@@ -10,7 +10,7 @@ use crate::report::view::items;
 use crate::runtime::{self, Clock, CycleStatus, FixedClock, Journal as _, Opening, Post, SharedCaps, StopSignal, World};
 use crate::workspace::{Failure, Place, Project};
 use crate::world::{Paces, RealWorld, Secrets, SystemClock, WebSettings};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,6 +68,8 @@ pub struct Seen {
     pub entries: Vec<Entry>,
     /// What kind each item is: `outline`, `draft` …
     pub kinds: BTreeMap<ItemId, &'static str>,
+    /// How many words each piece that waits has, by the digest of what is shown. They are counted once.
+    pub words: HashMap<Digest, usize>,
 }
 
 impl Served {
@@ -285,6 +287,7 @@ impl Served {
             _ => now.views.remove(&cycle),
         };
         drop(now);
+        let counted = before.as_ref().map(|(_, seen)| seen.words.clone()).unwrap_or_default();
         let (entries, version) = match before {
             Some((Some(at), seen)) => match self.journal.since(&self.id, cycle, at) {
                 Some((more, now)) => {
@@ -302,7 +305,12 @@ impl Served {
         };
         let view = project.view(&entries)?;
         let kinds = items(&entries).into_iter().map(|(id, item)| (id, item.kind().name())).collect();
-        let seen = Arc::new(Seen { project, view, entries, kinds });
+        let words = view.waiting.iter().map(|gate| {
+            let known = counted.get(&gate.approve.pins).copied();
+            (gate.approve.pins, known.unwrap_or_else(|| gate.approve.text.split_whitespace().count()))
+        });
+        let words = words.collect();
+        let seen = Arc::new(Seen { project, view, entries, kinds, words });
         let mut now = self.now();
         if now.views.len() > OPEN_MOST {
             now.views.pop_first();

@@ -1,7 +1,7 @@
 //! All that a step may look at. What is not in here cannot influence a step.
 
 use super::Reply;
-use crate::base::{CycleNo, ItemId, Rng, StepId, Timestamp};
+use crate::base::{CycleNo, Digest, ItemId, Rng, StepId, Timestamp};
 use crate::client_os::Snapshot;
 use crate::model::{Config, Good, Item, Operation, Step, Workflow};
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,8 @@ pub struct StepContext<'a> {
     /// Differs per cycle and task; the same on replay.
     pub seed: u64,
     pub client_os: &'a Snapshot,
+    /// Its digest, taken once for the cycle.
+    pub client_os_digest: Digest,
     /// What this step kept from the last cycle.
     pub state: Option<&'a Value>,
     /// Tuned parameters in force, by path (`opportunities.demand`).

@@ -123,6 +123,7 @@ impl Bench {
                 now,
                 seed: 7,
                 client_os: &client_os,
+                client_os_digest: client_os.digest(),
                 state: self.state.as_ref(),
                 parameters: &parameters,
                 lineage: &lineage,

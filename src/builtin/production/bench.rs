@@ -149,6 +149,7 @@ pub fn run(
             now: Timestamp::parse("2026-06-10").expect("a time"),
             seed: 7,
             client_os,
+            client_os_digest: client_os.digest(),
             state: None,
             parameters: &BTreeMap::new(),
             lineage: &NoLineage,

@@ -142,7 +142,7 @@ what they are asked, and the new piece comes to the gate again.",
 /// goes from here, which is the settings of every step behind this one and the channels.
 pub fn pins(cx: &StepContext<'_>, item: &Item) -> Digest {
     let mut hasher = Hasher::new();
-    hasher.json(&item.id).part(cx.client_os.digest().bytes());
+    hasher.json(&item.id).part(cx.client_os_digest.bytes());
     add_target(&mut hasher, cx.workflow, &cx.step.id);
     hasher.finish()
 }

@@ -74,7 +74,7 @@ impl StepKind for OutlineKind {
         let [item] = cx.inputs else { return Err(StepError::new("an outline is planned from one brief")) };
         let Good::Brief(brief) = &item.good else { return Err(StepError::new(format!("cannot outline a {}", item.kind()))) };
         let signals = brief.claims.iter().map(|claim| claim.signal).collect();
-        let provenance = Provenance::new(signals, cx.client_os.digest()).ok_or_else(|| {
+        let provenance = Provenance::new(signals, cx.client_os_digest).ok_or_else(|| {
             StepError::new(format!("“{}” has no source signal, so no piece is made of it", brief.title))
                 .help("every claim of a brief must cite a signal; `loopctl trace` shows what it came from")
         })?;

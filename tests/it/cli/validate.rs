@@ -56,6 +56,18 @@ fn several_files_are_one_run() {
 }
 
 #[test]
+fn people_see_the_first_thousand_and_how_many_there_are() {
+    let place = Place::empty();
+    let steps: String = (0..1_200).map(|n| format!("    source \"s{n}\" kind=\"feed\"\n")).collect();
+    place.write("many.kdl", &format!("workflow \"many\" {{\n  intelligence {{\n{steps}  }}\n}}\n"));
+    let all = list(&place.run("validate many.kdl --format json").exit(3).json()["diagnostics"]).len();
+    assert!(all >= 1_200, "{all}");
+    let ran = place.run("validate many.kdl").exit(3);
+    assert_eq!(ran.err.matches("many.kdl:").count(), 1_000, "{}", &ran.err[..2_000]);
+    assert!(ran.err.contains("Only the first 1,000 are drawn; `loopctl validate --format json FILE`"), "and it says so");
+}
+
+#[test]
 fn machines_get_json_sarif_and_github_annotations() {
     let place = broken();
     let json = place.run(&format!("validate {FIRST} --format json")).exit(3);

@@ -64,7 +64,7 @@ pub fn proposals(cx: &StepContext<'_>, history: &History, insights: &[(ItemId, &
             evidence,
             expects,
             by: by.to_vec(),
-            client_os: cx.client_os.digest(),
+            client_os: cx.client_os_digest,
             at: cx.now,
         });
         if proposals.len() == MOST {
