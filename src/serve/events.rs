@@ -22,6 +22,9 @@ impl Bus {
 
     pub fn tell(&self, happened: Happened) {
         (self.writer)(&happened);
+        if matches!(happened.what, What::TaskStarted { .. }) {
+            return;
+        }
         // Nobody may be listening.
         let _ = self.listeners.send(happened);
     }
@@ -52,6 +55,10 @@ pub enum What {
     },
     /// A cycle that was open when the service started is taken up.
     TakenUp,
+    /// Told to the writer only: listeners ask what there is, and nothing is there yet.
+    TaskStarted {
+        step: String,
+    },
     TaskFinished {
         step: String,
         items: usize,
@@ -113,7 +120,8 @@ impl What {
             Notice::Nudged { key, nudge, .. } => {
                 What::Nudged { step: key.task.step.to_string(), escalated: *nudge == Nudge::Escalated }
             }
-            Notice::Started(_) | Notice::StepDone(_) | Notice::Void { .. } => return None,
+            Notice::Started(task) => What::TaskStarted { step: task.step.to_string() },
+            Notice::StepDone(_) | Notice::Void { .. } => return None,
         })
     }
 }

@@ -23,6 +23,7 @@ pub mod service;
 pub mod shared;
 #[cfg(unix)]
 pub mod socket;
+pub mod traces;
 
 pub use desk::{CycleFacts, Decided, Desk, ItemFacts, Order, Refused, Waiting, WorkflowFacts};
 pub use events::{Bus, Happened, What};

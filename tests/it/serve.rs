@@ -31,7 +31,12 @@ impl Drop for Service {
 
 impl Service {
     fn start(place: &Place, words: &str) -> Service {
-        let mut child = place.command(&format!("serve {words} --listen 127.0.0.1:0 --log json")).spawn().expect("loopctl starts");
+        Service::start_with(place, words, &[])
+    }
+
+    fn start_with(place: &Place, words: &str, variables: &[(&str, &str)]) -> Service {
+        let mut command = place.command(&format!("serve {words} --listen 127.0.0.1:0 --log json"));
+        let mut child = command.envs(variables.iter().copied()).spawn().expect("loopctl starts");
         let lines = BufReader::new(child.stderr.take().expect("it is piped"));
         let (sender, events) = channel();
         std::thread::spawn(move || {
@@ -317,4 +322,84 @@ fn a_signed_message_is_kept_once_and_reaches_the_next_cycle() {
     service.wait_for("closed");
     let cycle = place.cycle("hooks.kdl", 1);
     assert_eq!(cycle["steps"][0]["items"], 1, "{cycle}");
+}
+
+/// A collector for traces that answers every request and keeps what it was sent.
+#[cfg(feature = "otel")]
+fn collector() -> (String, Receiver<Value>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("it listens"));
+    let (sender, received) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let sender = sender.clone();
+            // A client may keep its connection for the next batch.
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream);
+                loop {
+                    let (mut line, mut length) = (String::new(), 0);
+                    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                        if let Some(found) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                            length = found.trim().parse().expect("a number");
+                        }
+                        line.clear();
+                    }
+                    let mut body = vec![0; length];
+                    if length == 0 || reader.read_exact(&mut body).is_err() {
+                        return;
+                    }
+                    let _ = sender.send(serde_json::from_slice(&body).expect("JSON, as the variable says"));
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+                    let _ = reader.get_mut().write_all(head.as_bytes());
+                }
+            });
+        }
+    });
+    (address, received)
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn traces_of_a_cycle_reach_a_collector_with_a_span_for_each_step_and_no_texts() {
+    let place = Place::new();
+    let (address, received) = collector();
+    let variables =
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", &*address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"), ("OTEL_SERVICE_NAME", "ours")];
+    let service = Service::start_with(&place, FIRST, &variables);
+    assert_eq!(service.post("/v1/run", &json!({"workflow": "first-loop"})).0, 202);
+    service.wait_for("parked");
+    let waiting = service.queue();
+    assert_eq!(service.stop(), 0);
+    let sent: Vec<Value> = std::iter::from_fn(|| received.recv_timeout(Duration::from_secs(1)).ok()).collect();
+    let all = serde_json::to_string(&sent).expect("JSON");
+    let scopes = sent.iter().flat_map(|batch| list(&batch["resourceSpans"])).flat_map(|resource| {
+        assert!(resource["resource"].to_string().contains("ours"), "{resource:#}");
+        list(&resource["scopeSpans"])
+    });
+    let spans: Vec<Value> = scopes.flat_map(|scope| list(&scope["spans"])).collect();
+    let root = spans.iter().find(|span| span["name"] == "cycle first-loop").unwrap_or_else(|| panic!("{all}"));
+    let steps: Vec<&Value> = spans.iter().filter(|span| span["parentSpanId"] == root["spanId"]).collect();
+    assert!(steps.len() >= 5, "{all}");
+    let nanos = |span: &Value, name: &str| text(&span[name]).parse::<u64>().expect("nanoseconds as a text");
+    for step in steps {
+        assert_eq!(step["traceId"], root["traceId"]);
+        assert!(nanos(step, "startTimeUnixNano") >= nanos(root, "startTimeUnixNano"), "{step:#}");
+        assert!(nanos(step, "endTimeUnixNano") <= nanos(root, "endTimeUnixNano"), "{step:#}");
+    }
+    assert!(waiting.len() >= 3 && waiting.iter().all(|piece| !all.contains(&text(&piece["title"]))), "no titles leave the house");
+}
+
+/// The plain build says that it sends none, instead of sending nothing.
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_build_without_traces_says_so_to_whoever_asks_for_them() {
+    let place = Place::empty();
+    let told = |endpoint: &str| {
+        let mut command = place.command("serve nowhere.kdl");
+        let ran = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().expect("it starts");
+        String::from_utf8_lossy(&ran.stderr).into_owned()
+    };
+    assert!(told("http://127.0.0.1:9").contains("this build sends no traces"));
+    assert!(!told("").contains("traces"), "nobody asked");
 }

@@ -6,11 +6,11 @@ use crate::cli::output::Output;
 use crate::cli::project::Place;
 use crate::report::style::{BAD, DIM, GOOD, WAIT, count, paint};
 use crate::runtime::StopSignal;
-use crate::serve::{Happened, HttpOptions, Options, Service, Started, What, pages};
+use crate::serve::{Happened, HttpOptions, Options, Service, Started, What, pages, traces};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::io::IsTerminal as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure> {
     let http = (!args.no_http).then(|| HttpOptions {
@@ -25,22 +25,70 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
         Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
     })?;
     let format = args.log;
+    let traces = traces()?.map(Arc::new);
+    let listening = traces.clone();
     let served = reactor.block_on(async {
         let stop = StopSignal::on_interrupt();
         let said = Mutex::new(Said::default());
-        let log = move |happened: &Happened| write(happened, format, &said);
+        let log = move |happened: &Happened| {
+            if let Some(traces) = &listening {
+                traces.take(happened);
+            }
+            write(happened, format, &said);
+        };
         let service = Service::start(&options, stop, pages::routes(args.behind_proxy, args.under.as_deref()), log).await?;
         told(&service.started, args.under.as_deref().unwrap_or_default(), format, output);
         service.run().await
     });
     // Threads that wait for the disk or the network are not waited for: what counts is on the disk.
     reactor.shutdown_background();
+    if let Some(traces) = traces {
+        traces.finish();
+    }
     served?;
     match format {
         LogFormat::Text => anstream::eprintln!("Stopped. Nothing is lost; the next start goes on from here."),
         LogFormat::Json => line(&json!({"event": "stopped"})),
     }
     Ok(Exit::Ok)
+}
+
+/// Where traces go, when the environment asks for them.
+#[cfg(feature = "otel")]
+fn traces() -> Result<Option<traces::Traces>, Failure> {
+    if !traces::are_wanted() {
+        return Ok(None);
+    }
+    traces::Traces::from_env().map(Some).map_err(|message| {
+        Failure::new("serve::no-traces", format!("traces cannot be sent as the environment says: {message}"))
+            .help("mend the variables `OTEL_EXPORTER_OTLP_…`, or unset them to go without")
+    })
+}
+
+/// This build has none, and says so to whoever asks for them.
+#[cfg(not(feature = "otel"))]
+fn traces() -> Result<Option<NoTraces>, Failure> {
+    if traces::are_wanted() {
+        anstream::eprintln!(
+            "{}: this build sends no traces; `cargo build --release --features otel` makes one that does",
+            paint(WAIT, "note")
+        );
+    }
+    Ok(None)
+}
+
+#[cfg(not(feature = "otel"))]
+enum NoTraces {}
+
+#[cfg(not(feature = "otel"))]
+impl NoTraces {
+    fn take(&self, _: &Happened) {
+        match *self {}
+    }
+
+    fn finish(&self) {
+        match *self {}
+    }
 }
 
 /// One line of JSON. A log that cannot be written stops nothing.
@@ -101,6 +149,8 @@ impl Said {
 
 fn write(happened: &Happened, format: LogFormat, said: &Mutex<Said>) {
     match format {
+        // What began is told when it ends.
+        _ if matches!(happened.what, What::TaskStarted { .. }) => {}
         LogFormat::Json => line(&json!(happened)),
         LogFormat::Text => {
             let at = happened.at.in_zone(&TimeZone::system()).strftime("%H:%M:%S").to_string();
@@ -118,6 +168,7 @@ fn in_words(what: &What) -> String {
         What::Opened { missed: 0 } => "opened".to_owned(),
         What::Opened { missed } => format!("opened, and stands for {} that was missed", count(*missed, "more opening")),
         What::TakenUp => "taken up where it stood".to_owned(),
+        What::TaskStarted { step } => format!("{step} has begun"),
         What::TaskFinished { step, items, recalled } => {
             let how = if *recalled { ", from memory" } else { "" };
             format!("{step} gave {}{how}", count(*items, "item"))

@@ -107,6 +107,7 @@ impl Metrics {
             What::Trouble { .. } => drop(self.troubles.get_or_create(&of()).inc()),
             What::Received { .. } => drop(self.received.get_or_create(&of()).inc()),
             What::TakenUp
+            | What::TaskStarted { .. }
             | What::Nudged { .. }
             | What::Waiting { .. }
             | What::Parked { .. }
