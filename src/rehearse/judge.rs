@@ -7,6 +7,7 @@ use crate::client_os::Snapshot;
 use crate::compile::test_file::{Expectation, Expected, Items, Range, Test};
 use crate::diag::{Diagnostic, Span};
 use crate::engine::Entry;
+use crate::model::goods::Row;
 use crate::model::{Good, GoodKind, Item};
 use crate::report::style::count;
 use crate::step::expression::{self, Program, Scope};
@@ -270,13 +271,13 @@ fn holds(program: &Program, scope: &Scope) -> bool {
 fn given<'g>(item: &'g Item, pillars: &Pillars<'_>, client_os: &Snapshot, now: crate::base::Timestamp) -> Vec<Given<'g>> {
     let good = &item.good;
     if let Good::Events(events) = good {
-        let one = |event| Given {
-            scope: Scope::new(now).with("event", fields::event(event)),
+        let one = |row: Row<'g>| Given {
+            scope: Scope::new(now).with("event", fields::event(&row.to_event())),
             kind: GoodKind::Events,
-            title: format!("{} {}", event.name, event.who),
-            texts: event.fields.values().map(String::as_str).chain([event.name.as_str(), event.who.as_str()]).collect(),
+            title: format!("{} {}", row.name(), row.who()),
+            texts: row.fields().map(|(_, value)| value).chain([row.name(), row.who()]).collect(),
         };
-        return events.rows.iter().map(one).collect();
+        return events.rows().map(one).collect();
     }
     let pillar = match good {
         Good::Signal(signal) => Some(pillars.of(&signal.topic, signal.title.as_data())),

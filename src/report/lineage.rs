@@ -60,8 +60,8 @@ fn outcomes(items: &BTreeMap<ItemId, Item>, key: &str) -> BTreeMap<String, usize
     for item in items.values() {
         let Good::Events(events) = &item.good else { continue };
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for event in events.rows.iter().filter(|event| event.piece.as_deref() == Some(key)) {
-            *counts.entry(&event.name).or_default() += 1;
+        for event in events.rows().filter(|event| event.piece() == Some(key)) {
+            *counts.entry(event.name()).or_default() += 1;
         }
         for (name, count) in counts {
             let known = most.entry(name.to_owned()).or_default();
@@ -112,7 +112,7 @@ fn facts(good: &Good) -> Vec<String> {
             facts.extend(signal.url.clone());
             facts.push(format!("content {}", signal.content.short(12)));
         }
-        Good::Events(events) => facts.push(format!("{} rows from {}", events.rows.len(), events.source)),
+        Good::Events(events) => facts.push(format!("{} rows from {}", events.len(), events.source)),
         Good::Opportunity(opportunity) => {
             facts.push(format!(
                 "score {:.3}, confidence {:.2}, place {}",

@@ -49,6 +49,17 @@ pub struct Table {
 /// # Errors
 /// A sentence without a period when there is no header or the encoding is unknown.
 pub fn read(bytes: &[u8], layout: &Layout) -> Result<Table, String> {
+    let mut whole = Table::default();
+    in_parts(bytes, layout, usize::MAX, |table| whole = std::mem::take(table))?;
+    Ok(whole)
+}
+
+/// The same for large tables: so many rows at a time, and the last ones, which may be none. What was put aside stays in the table,
+/// which always has its header; `take` may take the rows out.
+///
+/// # Errors
+/// As [`read`].
+pub fn in_parts(bytes: &[u8], layout: &Layout, rows: usize, mut take: impl FnMut(&mut Table)) -> Result<(), String> {
     let (text, damaged) = bytes::decode(bytes, layout.encoding.as_deref())
         .map_err(|label| format!("`{label}` is not the name of an encoding; try `utf-8` or `windows-1250`"))?;
     let mut text: &str = &text;
@@ -75,6 +86,10 @@ pub fn read(bytes: &[u8], layout: &Layout) -> Result<Table, String> {
         let (found, expected) = (cells.len(), table.header.len());
         if found == expected {
             table.rows.push(Row { line, cells });
+            if table.rows.len() == rows {
+                take(&mut table);
+                table.rows.clear();
+            }
         } else {
             let reason = format!("expected {expected} cells, found {found}");
             table.broken.push(Broken { line, column: found.min(expected) + usize::from(found > expected), reason });
@@ -83,7 +98,8 @@ pub fn read(bytes: &[u8], layout: &Layout) -> Result<Table, String> {
     if table.header.is_empty() || table.header.iter().all(String::is_empty) {
         return Err("there is no header row".to_owned());
     }
-    Ok(table)
+    take(&mut table);
+    Ok(())
 }
 
 /// Counts lines up to a record. The reader's own count is one short after CRLF.

@@ -8,7 +8,7 @@
 use super::lead_newest::{NEWEST_NAME, Newest, cycle_rows, follow};
 use super::lead_table::{Encoding, outcome};
 use crate::base::Rng;
-use crate::model::goods::{Event, Insight, Lead, Reason, Subject, Verdict};
+use crate::model::goods::{Event, Insight, Lead, Reason, Row, Subject, Verdict};
 use crate::model::{Good, GoodKind, Layer, Scalar};
 use crate::stats::boosting;
 use crate::stats::calibration::{Platt, shift_base_rate};
@@ -269,7 +269,8 @@ impl StepKind for LeadScore {
         leave_out.insert(field);
         let batches: Vec<_> = cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }).collect();
         let parents: Vec<_> = batches.iter().map(|(item, _)| item.id).collect();
-        let mut rows: Vec<&Event> = batches.iter().flat_map(|(_, events)| &events.rows).collect();
+        let rows: Vec<Event> = batches.iter().flat_map(|(_, events)| events.rows().map(Row::to_event)).collect();
+        let mut rows: Vec<&Event> = rows.iter().collect();
         // Batches come one after the other, each oldest first; rows of the same time keep their order.
         rows.sort_by_key(|row| row.at);
         let newest: BTreeMap<&str, usize> = rows.iter().enumerate().map(|(at, row)| (row.who.as_str(), at)).collect();
@@ -507,7 +508,7 @@ pub(super) mod tests {
 
     fn run(rows: Vec<Event>) -> Output {
         let mut bench = Bench::new(&LeadScore, r#"lead-score "fit" { train on="won" }"#);
-        bench.input(Events { source: "crm".into(), rows });
+        bench.input(Events::new("crm", &rows));
         bench.run("2026-09-01T06:00:00Z").unwrap()
     }
 
@@ -547,8 +548,8 @@ pub(super) mod tests {
         let rows = leads(400, 20, 3.0);
         let mut bench = Bench::new(&LeadScore, r#"lead-score "fit" { train on="won" }"#);
         // The newest rows come in the first batch.
-        bench.input(Events { source: "new".into(), rows: rows[200..].to_vec() });
-        bench.input(Events { source: "old".into(), rows: rows[..200].to_vec() });
+        bench.input(Events::new("new", &rows[200..]));
+        bench.input(Events::new("old", &rows[..200]));
         let turned = bench.run("2026-09-01T06:00:00Z").unwrap();
         let straight = run(rows.clone());
         assert_eq!(scored(&turned), scored(&straight));

@@ -3,14 +3,15 @@
 //! A table becomes signals (a topic per row, a topic per column, or a note per row) or one batch of events. Rows that do not
 //! fit are kept aside and reported with line and column.
 
+use super::newest::{Kept, Newest};
 use super::readers::identity::pseudonym;
 use super::readers::shape::{self, Meant, SHAPE, Shape};
 use super::readers::{series, wide};
 use super::reading::{self, Document, count, inform, warn};
 use crate::base::{Digest, Timestamp};
 use crate::builtin::common::{links, table, topic};
-use crate::model::goods::{Event, Events, Fact, Point, Signal, SignalKind};
-use crate::model::{GoodKind, Untrusted};
+use crate::model::goods::{Batch, Event, Fact, Point, Signal, SignalKind};
+use crate::model::{GoodKind, Scalar, Untrusted};
 use crate::step::spec::no_tunables;
 use crate::step::{ArgSpec, KindSpec, Mode, NodeSpec, Output, PropSpec, StepContext, StepError, StepKind, Turn, ValueType};
 use std::collections::BTreeMap;
@@ -39,6 +40,11 @@ pub(super) const FLOOR: NodeSpec =
     NodeSpec::value("floor", ValueType::Number, "Topics with a smaller volume in the latest period are left out.", "floor 5")
         .or("1");
 
+/// The bound on what becomes events, the same for all sources of them.
+pub(super) const MOST: NodeSpec =
+    NodeSpec::value("most", ValueType::Integer, "Events of one cycle at most; the newest are taken.", "most 250000")
+        .or("1000000");
+
 static SPEC: KindSpec = KindSpec {
     verb: "source",
     connector: Some("csv"),
@@ -49,7 +55,7 @@ static SPEC: KindSpec = KindSpec {
         With `give \"signal\"` a row with a topic becomes a query signal (rows of one topic with dates become its series), a row \
         with only a `url` a page signal, any other row a note. A `wide` table gives one query signal per column. With \
         `give \"event\"` rows become one batch of events, oldest first: `who` is hashed, columns without a meaning become fields. \
-        Rows dated after the cycle wait for a later one.\n\n\
+        Rows dated after the cycle wait for a later one. Of more events than `most`, the newest are taken and the others counted.\n\n\
         A row that does not fit its shape is kept aside with its line and column, never dropped in silence.",
     takes: &[],
     gives: &[GoodKind::Signal, GoodKind::Events],
@@ -70,6 +76,7 @@ static SPEC: KindSpec = KindSpec {
         FLOOR,
         SAMPLE,
         ROWS,
+        MOST,
     ],
     example: "source \"demand\" kind=\"csv\" {\n    path \"data/demand_monthly.csv\"\n    give \"signal\"\n    shape {\n        date \"month\" format=\"%Y-%m\"\n        wide total=\"_total\"\n    }\n    floor 2\n}",
     keeps: None,
@@ -93,65 +100,36 @@ impl StepKind for Csv {
             return Ok(Turn::Ask(reading::requests(&targets, &BTreeMap::new())));
         };
         let shape = Shape::read(cx.config().child("shape")).map_err(StepError::new)?;
-        let events = cx.config().text("give") == Some("event");
+        let events = cx.config().text("give") == Some("event") && !shape.wide;
         let mut output = Output::default();
-        let readings = reading::readings(&targets, replies, &mut output)?;
-        let mut rows = 0;
-        let mut aside = 0;
-        let mut later = 0;
-        let mut batch: Vec<Event> = Vec::new();
-        for document in &readings.documents {
-            let mut table = match table::read(&document.bytes, &shape.layout) {
-                Ok(table) => table,
-                Err(reason) => {
-                    warn(&mut output, Some(document.place.clone()), format!("The table cannot be read: {reason}."));
-                    continue;
-                }
-            };
-            for names in shape.missing(&table) {
-                let text = format!("There is no column `{names}`; the table has `{}`.", table.header.join("`, `"));
-                warn(&mut output, Some(document.place.clone()), text);
-            }
-            if table.damaged {
-                warn(
-                    &mut output,
-                    Some(document.place.clone()),
-                    "Some characters could not be read; `encoding` in the shape helps.",
-                );
-            }
-            thin(cx, &mut table, document, &mut output);
-            if shape.wide {
-                rows += table.rows.len();
-                give_wide(cx, &shape, &mut table, document, &mut output)?;
-            } else {
-                let meant = shape.rows(&mut table, &cx.workflow.zone);
-                rows += meant.len();
-                let before = meant.len();
-                let meant: Vec<Meant> = meant.into_iter().filter(|row| row.at.is_none_or(|at| at <= cx.now)).collect();
-                later += before - meant.len();
-                if events {
-                    batch.extend(meant.into_iter().map(|row| event(cx, row)));
-                } else {
-                    give_rows(cx, meant, document, &mut output);
-                }
-            }
-            aside += table.broken.len();
-            if let Some((place, text)) = shape::kept_aside(&document.place, &mut table.broken) {
-                warn(&mut output, Some(place), text);
-            }
+        let mut tables = Tables { cx, shape, rows: 0, aside: 0, later: 0, output: Output::default() };
+        // A table without names may say the same of two people, so nothing is a repetition here.
+        let mut kept = Newest::of(cx, Batch::default());
+        let mut failed = None;
+        reading::visit(&targets, replies, &mut output, |document| {
+            let done = if events { tables.events(&document, &mut kept) } else { tables.signals(&document) };
+            failed = failed.take().or(done.err());
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
         }
+        let Tables { rows, aside, later, output: found, .. } = tables;
+        output.notes.extend(found.notes);
+        output.goods = found.goods;
         let mut headline = count(rows, "row");
+        let mut left = Vec::new();
         if events {
-            // Stable, so rows without a date stay as the file has them.
-            batch.sort_by_key(|event| event.at);
-            headline.push_str(&format!(", {}", count(batch.len(), "event")));
-            if !batch.is_empty() {
-                output.give(Events { source: cx.step.id.as_str().to_owned(), rows: batch }, Vec::new());
+            let Kept { events, beyond, .. } = kept.finish(cx, &mut output);
+            headline.push_str(&format!(", {}", count(events.len(), "event")));
+            left.push((beyond, "older left out"));
+            if !events.is_empty() {
+                output.give(events, Vec::new());
             }
         } else {
             headline.push_str(&format!(", {}", count(output.goods.len(), "signal")));
         }
-        for (number, what) in [(aside, "kept aside"), (later, "dated later")] {
+        left.extend([(aside, "kept aside"), (later, "dated later")]);
+        for (number, what) in left {
             if number > 0 {
                 headline.push_str(&format!(", {number} {what}"));
             }
@@ -161,20 +139,130 @@ impl StepKind for Csv {
     }
 }
 
-/// Applies `sample` and `rows`, and says so.
-fn thin(cx: &StepContext<'_>, table: &mut table::Table, document: &Document<'_>, output: &mut Output) {
-    let every = cx.config().child("sample").and_then(|node| node.prop("every")).and_then(|every| every.integer()).unwrap_or(1);
-    let most = cx.config().integer("rows").map_or(usize::MAX, |rows| rows.max(0) as usize);
-    let before = table.rows.len();
-    let mut index = 0;
-    table.rows.retain(|_| {
-        index += 1;
-        (index - 1) % every.max(1) == 0
-    });
-    table.rows.truncate(most);
-    if table.rows.len() < before {
-        let text = format!("{} of {} are read, as the workflow asks.", table.rows.len(), count(before, "row"));
-        inform(output, Some(document.place.clone()), text);
+/// Rows of a table that become events at a time.
+const PART: usize = 20_000;
+
+/// What was read of tables so far.
+struct Tables<'a, 'c> {
+    cx: &'a StepContext<'c>,
+    shape: Shape,
+    rows: usize,
+    aside: usize,
+    later: usize,
+    output: Output,
+}
+
+impl Tables<'_, '_> {
+    fn warn(&mut self, document: &Document<'_>, text: impl Into<String>) {
+        warn(&mut self.output, Some(document.place.clone()), text);
+    }
+
+    /// What is wrong with a table as a whole.
+    fn look_at(&mut self, table: &table::Table, document: &Document<'_>) {
+        for names in self.shape.missing(table) {
+            self.warn(document, format!("There is no column `{names}`; the table has `{}`.", table.header.join("`, `")));
+        }
+        if table.damaged {
+            self.warn(document, "Some characters could not be read; `encoding` in the shape helps.");
+        }
+    }
+
+    fn put_aside(&mut self, table: &mut table::Table, document: &Document<'_>) {
+        self.aside += table.broken.len();
+        if let Some((place, text)) = shape::kept_aside(&document.place, &mut table.broken) {
+            warn(&mut self.output, Some(place), text);
+        }
+    }
+
+    /// Rows by meaning, up to now.
+    fn meant(&mut self, table: &mut table::Table) -> Vec<Meant> {
+        let mut meant = self.shape.rows(table, &self.cx.workflow.zone);
+        self.rows += meant.len();
+        let before = meant.len();
+        meant.retain(|row| row.at.is_none_or(|at| at <= self.cx.now));
+        self.later += before - meant.len();
+        meant
+    }
+
+    fn signals(&mut self, document: &Document<'_>) -> Result<(), StepError> {
+        let mut table = match table::read(&document.bytes, &self.shape.layout) {
+            Ok(table) => table,
+            Err(reason) => {
+                self.warn(document, format!("The table cannot be read: {reason}."));
+                return Ok(());
+            }
+        };
+        self.look_at(&table, document);
+        let mut thin = Thin::of(self.cx);
+        thin.apply(&mut table);
+        thin.tell(document, &mut self.output);
+        if self.shape.wide {
+            self.rows += table.rows.len();
+            give_wide(self.cx, &self.shape, &mut table, document, &mut self.output)?;
+        } else {
+            let meant = self.meant(&mut table);
+            give_rows(self.cx, meant, document, &mut self.output);
+        }
+        self.put_aside(&mut table, document);
+        Ok(())
+    }
+
+    fn events(&mut self, document: &Document<'_>, kept: &mut Newest) -> Result<(), StepError> {
+        let mut thin = Thin::of(self.cx);
+        let mut first = true;
+        let layout = self.shape.layout.clone();
+        let mut broken = Vec::new();
+        let read = table::in_parts(&document.bytes, &layout, PART, |table| {
+            if std::mem::take(&mut first) {
+                self.look_at(table, document);
+            }
+            thin.apply(table);
+            let mut part = Batch::default();
+            for row in self.meant(table) {
+                part.push(&event(self.cx, row));
+            }
+            part.finish("").rows().for_each(|row| kept.take(row));
+            broken.append(&mut table.broken);
+        });
+        if let Err(reason) = read {
+            self.warn(document, format!("The table cannot be read: {reason}."));
+        }
+        thin.tell(document, &mut self.output);
+        self.put_aside(&mut table::Table { broken, ..table::Table::default() }, document);
+        Ok(())
+    }
+}
+
+/// `sample` and `rows`: only a part of a table.
+struct Thin {
+    every: usize,
+    most: usize,
+    /// Rows that came by, and those that stayed.
+    seen: usize,
+    read: usize,
+}
+
+impl Thin {
+    fn of(cx: &StepContext<'_>) -> Thin {
+        let every = cx.config().child("sample").and_then(|node| node.prop("every")).and_then(Scalar::integer).unwrap_or(1);
+        let most = cx.config().integer("rows").map_or(usize::MAX, |rows| rows.max(0) as usize);
+        Thin { every: every.max(1) as usize, most, seen: 0, read: 0 }
+    }
+
+    fn apply(&mut self, table: &mut table::Table) {
+        table.rows.retain(|_| {
+            self.seen += 1;
+            let stays = (self.seen - 1) % self.every == 0 && self.read < self.most;
+            self.read += usize::from(stays);
+            stays
+        });
+    }
+
+    fn tell(&self, document: &Document<'_>, output: &mut Output) {
+        if self.read < self.seen {
+            let text = format!("{} of {} are read, as the workflow asks.", self.read, count(self.seen, "row"));
+            inform(output, Some(document.place.clone()), text);
+        }
     }
 }
 
@@ -355,6 +443,7 @@ mod tests {
     use super::*;
     use crate::builtin::common::rehearse::{Bench, notes, shared, signals};
     use crate::model::Good;
+    use crate::model::goods::{Events, Row};
 
     fn run(step: &str, text: &str, now: &str) -> Output {
         Bench::new(&Csv, step).file("t.csv", text).run(now).unwrap()
@@ -404,7 +493,7 @@ mod tests {
             date "Day"; skip-row when-first="Total"; keep "Impressions" "Purchases" } }"#;
         let output = Bench::new(&Csv, step).file("t.csv", bytes).run("2026-10-01T00:00:00Z").unwrap();
         assert!(output.notes.is_empty(), "{:?}", notes(&output));
-        let rows = &events(&output).rows;
+        let rows: Vec<Event> = events(&output).rows().map(Row::to_event).collect();
         assert_eq!(rows.iter().map(|row| row.value).collect::<Vec<_>>(), [Some(12.5), Some(1010.0)]);
         assert_eq!((rows[0].name.as_str(), rows[0].channel.as_deref()), ("spend", Some("Autumn")));
         assert_eq!(rows[0].fields.keys().collect::<Vec<_>>(), ["Impressions", "Purchases"]);
@@ -418,7 +507,7 @@ mod tests {
             drop "First Name" "Last Name" } }"#;
         let output = Bench::new(&Csv, step).file("t.csv", bytes).run("2026-10-01T00:00:00Z").unwrap();
         assert!(output.notes.is_empty(), "{:?}", notes(&output));
-        let rows = &events(&output).rows;
+        let rows: Vec<Event> = events(&output).rows().map(Row::to_event).collect();
         assert_eq!(
             rows.iter().map(|row| row.at.to_string()).collect::<Vec<_>>(),
             ["2026-09-01T09:14:00Z", "2026-09-02T08:00:00Z"]
@@ -432,7 +521,7 @@ mod tests {
         let step = r#"source "site" kind="csv" { path "p.csv.gz"; give "event"; shape { path "path" separator=" > "
             column "total_conversions" as="conversions"; column "total_conversion_value" as="value"; column "total_null" as="nulls"; constant "site" as="channel" } }"#;
         let output = Bench::new(&Csv, step).file("p.csv.gz", bytes).run("2026-10-01T00:00:00Z").unwrap();
-        let rows = &events(&output).rows;
+        let rows: Vec<Event> = events(&output).rows().map(Row::to_event).collect();
         assert_eq!(output.headline.as_deref(), Some("10,000 rows, 10,000 events"));
         assert_eq!(rows[0].channel.as_deref(), Some("site"));
         assert_eq!(rows[0].path, ["eta", "iota", "alpha", "eta"]);
@@ -475,7 +564,7 @@ mod tests {
         let step =
             r#"source "x" kind="csv" { path "t.csv"; give "event"; sample every=2; rows 2; shape { column "n" as="value" } }"#;
         let output = run(step, "n\n1\n2\n3\n4\n5\n6\n", "2026-06-01");
-        assert_eq!(events(&output).rows.iter().map(|row| row.value.unwrap()).collect::<Vec<_>>(), [1.0, 3.0]);
+        assert_eq!(events(&output).rows().filter_map(Row::value).collect::<Vec<_>>(), [1.0, 3.0]);
         assert_eq!(notes(&output), ["t.csv 2 of 6 rows are read, as the workflow asks."]);
     }
 

@@ -1,14 +1,15 @@
 //! `source kind="events"`: what people did on the site and in the product, one JSON object a line.
 
+use super::csv::MOST;
+use super::newest::{Kept, Newest};
 use super::readers::{event_log, shape};
 use super::reading::{self, count, inform, warn};
-use crate::base::{Digest, Timestamp};
 use crate::builtin::common::bytes;
 use crate::model::GoodKind;
-use crate::model::goods::{Event, Events};
+use crate::model::goods::Batch;
 use crate::step::spec::no_tunables;
 use crate::step::{KindSpec, Mode, NodeSpec, Output, StepContext, StepError, StepKind, Turn, ValueType};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 
 /// Reads event logs.
 pub struct EventLog;
@@ -23,8 +24,8 @@ static SPEC: KindSpec = KindSpec {
         one account used is that account, also before the login.\n\n\
         The log is read whole in each cycle, because exports are revised for days: duplicates are removed, events dated after \
         the cycle wait, lines that cannot be read are kept aside with line and column, and events that name nobody are counted. Of more \
-        events than `most`, the newest are taken and the others counted: a cycle keeps its events in memory, about 1.7 gigabytes a \
-        million. What is longer is better said in fewer rows: journeys as paths with counts, days as a table of numbers.",
+        events than `most`, the newest are taken and the others counted: a cycle keeps its events in memory. \
+        What is longer is better said in fewer rows: journeys as paths with counts, days as a table of numbers.",
     takes: &[],
     gives: &[GoodKind::Events],
     mode: Mode::Source,
@@ -35,8 +36,7 @@ static SPEC: KindSpec = KindSpec {
         NodeSpec::value("window", ValueType::Duration, "Older events are left out.", r#"window "90d""#),
         NodeSpec::value("piece", ValueType::Text, "The link parameter or member that names the piece.", r#"piece "utm_content""#)
             .or("utm_content"),
-        NodeSpec::value("most", ValueType::Integer, "Events of one cycle at most; the newest are taken.", "most 250000")
-            .or("1000000"),
+        MOST,
     ],
     example: "source \"site\" kind=\"events\" {\n    path \"data/events.jsonl\"\n    window \"90d\"\n}",
     keeps: None,
@@ -62,55 +62,35 @@ impl StepKind for EventLog {
         let mut output = Output::default();
         let piece = cx.config().text("piece").unwrap_or("utm_content");
         let window = cx.config().duration("window");
-        let most = cx.config().integer("most").and_then(|most| usize::try_from(most).ok()).unwrap_or(MOST).max(1);
-        let mut kept = Newest { most, ..Newest::default() };
+        let mut kept = Newest::of(cx, Batch::unique());
         let (mut aside, mut later) = (0, 0);
         let mut notes: Vec<(String, String)> = Vec::new();
         reading::visit(&targets, replies, &mut output, |document| {
             let mut log = event_log::read(&bytes::text(&document.bytes), piece, &cx.workflow.zone);
             aside += log.broken.len();
             notes.extend(shape::kept_aside(&document.place, &mut log.broken));
-            for event in log.events {
-                if event.at > cx.now {
+            for event in log.events.rows() {
+                if event.at() > cx.now {
                     later += 1;
-                } else if window.is_none_or(|window| cx.now.since(event.at) <= window) {
+                } else if window.is_none_or(|window| cx.now.since(event.at()) <= window) {
                     kept.take(event);
                 }
             }
         })?;
         notes.into_iter().for_each(|(place, text)| warn(&mut output, Some(place), text));
-        kept.settle(most);
-        let Newest { rows, duplicates, beyond, since, .. } = kept;
-        if beyond > 0 {
-            let all = count(rows.len() + beyond, "event");
-            let since = since.map(|since| since.in_zone(&cx.workflow.zone).strftime("%-d %B %Y").to_string()).unwrap_or_default();
-            warn(
-                &mut output,
-                None,
-                format!(
-                    "{all} are more than one cycle takes: the newest {} from {since} on are used, {} older and left out. Say `window` for less, \
-`most` for more, or hand on less rows: journeys as paths with counts, days as a table of numbers.",
-                    count(rows.len(), "event").trim_end_matches(" events").trim_end_matches(" event"),
-                    if beyond == 1 {
-                        "1 is".to_owned()
-                    } else {
-                        format!("{} are", count(beyond, "event").trim_end_matches(" events"))
-                    },
-                ),
-            );
-        }
-        let nameless = rows.iter().filter(|event| event.who.is_empty() && event.path.is_empty()).count();
+        let Kept { events, duplicates, beyond } = kept.finish(cx, &mut output);
+        let nameless = events.rows().filter(|event| event.who().is_empty() && !event.is_journey()).count();
         if later > 0 {
             inform(&mut output, None, format!("Dated after this cycle and left for a later one: {}.", count(later, "event")));
         }
         if nameless > 0 {
             let text =
-                format!("{} of {} name nobody; they count, but belong to no journey.", nameless, count(rows.len(), "event"));
+                format!("{} of {} name nobody; they count, but belong to no journey.", nameless, count(events.len(), "event"));
             inform(&mut output, None, text);
         }
-        let people: BTreeSet<&str> = rows.iter().map(|event| event.who.as_str()).filter(|who| !who.is_empty()).collect();
-        let persons = format!("{} {}", people.len(), if people.len() == 1 { "person" } else { "people" });
-        let mut headline = format!("{}, {persons}", count(rows.len(), "event"));
+        let people = events.people().len();
+        let persons = format!("{people} {}", if people == 1 { "person" } else { "people" });
+        let mut headline = format!("{}, {persons}", count(events.len(), "event"));
         for (number, what) in
             [(beyond, "older left out"), (duplicates, "repeated"), (aside, "kept aside"), (later, "dated later")]
         {
@@ -119,61 +99,11 @@ impl StepKind for EventLog {
             }
         }
         output.headline = Some(headline);
-        if !rows.is_empty() {
-            output.give(Events { source: cx.step.id.as_str().to_owned(), rows }, Vec::new());
+        if !events.is_empty() {
+            output.give(events, Vec::new());
         }
         Ok(Turn::Done(output))
     }
-}
-
-/// Events of one cycle when the workflow says nothing: about a gigabyte of them.
-const MOST: usize = 1_000_000;
-
-/// The newest events, each once.
-#[derive(Default)]
-struct Newest {
-    most: usize,
-    rows: Vec<Event>,
-    seen: HashSet<u128>,
-    duplicates: usize,
-    /// Older ones that were left out.
-    beyond: usize,
-    /// Where they end: what is older is not looked at any more.
-    since: Option<Timestamp>,
-}
-
-impl Newest {
-    fn take(&mut self, event: Event) {
-        if self.since.is_some_and(|since| event.at < since) {
-            self.beyond += 1;
-        } else if self.seen.insert(print(&event)) {
-            self.rows.push(event);
-            // Some room, so that rows are not sorted for each one that comes.
-            if self.rows.len() > self.most + self.most / 2 {
-                self.settle(self.most);
-            }
-        } else {
-            self.duplicates += 1;
-        }
-    }
-
-    /// Lets go of all but the newest. What has the time of the oldest that stays is in the order of the log.
-    fn settle(&mut self, most: usize) {
-        self.rows.sort_by_key(|event| event.at);
-        let over = self.rows.len().saturating_sub(most);
-        if over > 0 {
-            self.rows.drain(..over);
-            self.beyond += over;
-            self.since = self.rows.first().map(|event| event.at);
-            self.seen = self.rows.iter().map(print).collect();
-        }
-    }
-}
-
-/// Enough of a digest to know an event again.
-fn print(event: &Event) -> u128 {
-    let digest = Digest::of_json(event);
-    u128::from_be_bytes(std::array::from_fn(|at| digest.bytes()[at]))
 }
 
 #[cfg(test)]
@@ -199,10 +129,10 @@ mod tests {
         let output = bench.run("2026-01-03T00:00:00Z").unwrap();
         let Good::Events(events) = &output.goods[0].0 else { panic!("events") };
         assert_eq!(
-            events.rows.iter().map(|row| row.at.to_string()[5..10].to_owned()).collect::<Vec<_>>(),
+            events.rows().map(|row| row.at().to_string()[5..10].to_owned()).collect::<Vec<_>>(),
             ["01-01", "01-01", "01-02"]
         );
-        assert!(events.rows.iter().all(|row| row.who.is_empty() || row.who.len() == 16));
+        assert!(events.rows().all(|row| row.who().is_empty() || row.who().len() == 16));
         assert_eq!(output.headline.as_deref(), Some("3 events, 2 people, 1 repeated, 1 kept aside, 1 dated later"));
         let notes = notes(&output);
         assert!(notes[0].starts_with("e.jsonl:7:14 1 row was kept aside"), "{notes:?}");
@@ -233,7 +163,7 @@ mod tests {
                 .file("e.jsonl", lines.join("\n"));
             let output = bench.run("2026-01-03T00:00:00Z").unwrap();
             let Good::Events(events) = &output.goods[0].0 else { panic!("events") };
-            let times: Vec<String> = events.rows.iter().map(|row| row.at.to_string()[11..16].to_owned()).collect();
+            let times: Vec<String> = events.rows().map(|row| row.at().to_string()[11..16].to_owned()).collect();
             assert_eq!((times.len(), times[0].as_str(), times[99].as_str()), (100, "15:00", "16:39"));
             assert!(
                 output

@@ -2,6 +2,7 @@
 
 pub mod intent_words;
 pub mod merging;
+pub mod newest;
 pub mod readers;
 pub mod reading;
 pub mod rising;

@@ -401,7 +401,7 @@ mod tests {
 
     fn bench(nodes: &str, rows: Vec<Event>) -> Bench {
         let mut bench = Bench::new(&Anomaly, &format!("anomaly \"alarms\" {{ {nodes} }}"));
-        bench.input(Events { source: "site".into(), rows });
+        bench.input(Events::new("site", &rows));
         bench
     }
 

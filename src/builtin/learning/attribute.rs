@@ -173,7 +173,7 @@ impl StepKind for Attribute {
         };
         let batches: Vec<_> = cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }).collect();
         let parents: Vec<_> = batches.iter().map(|(item, _)| item.id).collect();
-        let journeys = journeys::read(batches.iter().flat_map(|(_, events)| &events.rows), &rules);
+        let journeys = journeys::read(batches.iter().flat_map(|(_, events)| events.rows()), &rules);
         let conversions: f64 =
             journeys.paths.iter().filter(|path| !path.touches.is_empty()).fold(0.0, |sum, path| sum + path.conversions);
         let mut output = Output::default();
@@ -302,7 +302,7 @@ fn basis(batches: &[(&Arc<Item>, &Events)], journeys: &Journeys) -> Basis {
         }
     }
     // Aggregated journeys have no clock.
-    let times = || batches.iter().flat_map(|(_, events)| events.rows.iter().filter(|row| row.path.is_empty()).map(|row| row.at));
+    let times = || batches.iter().flat_map(|(_, events)| events.rows().filter(|row| !row.is_journey()).map(|row| row.at()));
     let (from, to) = (times().min().unwrap_or(Timestamp(0)), times().max().unwrap_or(Timestamp(0)));
     Basis { digest: hasher.finish(), from, to, held_out: None }
 }
@@ -525,7 +525,7 @@ mod tests {
 
     fn run(nodes: &str, rows: Vec<Event>) -> Output {
         let mut bench = Bench::new(&Attribute, &format!("attribute \"credit\" {{ {nodes} }}"));
-        bench.input(Events { source: "site".into(), rows });
+        bench.input(Events::new("site", &rows));
         bench.run("2026-09-01T06:00:00Z").unwrap()
     }
 

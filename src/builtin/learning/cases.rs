@@ -7,7 +7,7 @@
 
 use super::series::part_of;
 use crate::base::Timestamp;
-use crate::model::goods::{Event, Receipt};
+use crate::model::goods::{Receipt, Row};
 use crate::stats::subgroup::{Attribute, NONE, Table};
 use crate::stats::summary::{quantile_sorted, sorted};
 use jiff::tz::TimeZone;
@@ -59,18 +59,19 @@ pub struct Cases {
 }
 
 /// Reads all rows; their order does not matter.
-pub fn read<'a>(events: impl Iterator<Item = &'a Event>, receipts: &[&Receipt], rules: &Rules<'_>) -> Cases {
+pub fn read<'a>(events: impl Iterator<Item = Row<'a>>, receipts: &[&Receipt], rules: &Rules<'_>) -> Cases {
     let mut future = 0;
-    let mut rows: Vec<&Event> = events.filter(|event| event.path.is_empty()).collect();
+    let mut rows: Vec<Row<'a>> = events.filter(|event| !event.is_journey()).collect();
     rows.retain(|event| {
-        future += usize::from(event.at > rules.now);
-        event.at <= rules.now
+        future += usize::from(event.at() > rules.now);
+        event.at() <= rules.now
     });
-    rows.sort_by(|a, b| (a.at, &a.who, &a.name, &a.fields).cmp(&(b.at, &b.who, &b.name, &b.fields)));
-    let from_field = rows.iter().any(|event| event.fields.contains_key(rules.outcome));
+    let order = |event: &Row<'a>| (event.at(), event.who(), event.name());
+    rows.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.fields().cmp(b.fields())));
+    let from_field = rows.iter().any(|event| event.field(rules.outcome).is_some());
     let (mut open, mut strangers, mut unread, mut worthless) = (0, 0, 0, 0);
-    let mut cases: Vec<(&Event, f64)> = if from_field {
-        let said = rows.iter().filter_map(|event| Some((*event, event.fields.get(rules.outcome)?)));
+    let mut cases: Vec<(Row<'a>, f64)> = if from_field {
+        let said = rows.iter().filter_map(|event| Some((*event, event.field(rules.outcome)?)));
         said.filter_map(|(event, text)| {
             let amount = if rules.value { number(text) } else { truth(text).map(|hit| f64::from(u8::from(hit))) };
             unread += usize::from(amount.is_none());
@@ -80,11 +81,11 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, receipts: &[&Receipt], 
     } else {
         people(&rows, rules, &mut open, &mut worthless)
     };
-    cases.sort_by_key(|(event, _)| event.at);
+    cases.sort_by_key(|(event, _)| event.at());
     let mut treated = Vec::new();
     if let Some((field, yes, no)) = rules.treatment {
         cases.retain(|(event, _)| {
-            let arm = part_of(event, field);
+            let arm = part_of(*event, field);
             let known = arm == Some(yes) || (arm.is_some() && (no.is_none() || arm == no));
             strangers += usize::from(!known);
             treated.extend(known.then_some(arm == Some(yes)));
@@ -92,11 +93,11 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, receipts: &[&Receipt], 
         });
     }
     let pieces: BTreeMap<&str, &Receipt> = receipts.iter().map(|receipt| (receipt.key.as_str(), *receipt)).collect();
-    let value = |event: &Event, dimension: &str| -> Option<String> {
-        let receipt = event.piece.as_deref().and_then(|piece| pieces.get(piece));
+    let value = |event: Row<'a>, dimension: &str| -> Option<String> {
+        let receipt = event.piece().and_then(|piece| pieces.get(piece));
         match dimension {
-            "weekday" => Some(event.at.in_zone(rules.zone).strftime("%A").to_string()),
-            "daypart" => Some(daypart(event.at.in_zone(rules.zone).hour()).to_owned()),
+            "weekday" => Some(event.at().in_zone(rules.zone).strftime("%A").to_string()),
+            "daypart" => Some(daypart(event.at().in_zone(rules.zone).hour()).to_owned()),
             "topic" => receipt.map(|receipt| receipt.topic.clone()),
             "pillar" => receipt.and_then(|receipt| receipt.pillar.clone()),
             other => part_of(event, other).map(str::to_owned),
@@ -107,7 +108,7 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, receipts: &[&Receipt], 
     let mut absent = Vec::new();
     let mut attributes = Vec::new();
     for name in names {
-        let values: Vec<Option<String>> = cases.iter().map(|(event, _)| value(event, &name)).collect();
+        let values: Vec<Option<String>> = cases.iter().map(|(event, _)| value(*event, &name)).collect();
         match attribute(&name, values, asked) {
             Some(attribute) => attributes.push(attribute),
             None if asked && !cases.is_empty() => absent.push(name),
@@ -116,23 +117,23 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, receipts: &[&Receipt], 
     }
     let outcome = cases.iter().map(|(_, amount)| *amount != 0.0).collect();
     let amounts = rules.value.then(|| cases.iter().map(|(_, amount)| *amount).collect());
-    let times = cases.iter().map(|(event, _)| event.at).collect();
+    let times = cases.iter().map(|(event, _)| event.at()).collect();
     let table = Table { attributes, outcome, treated: rules.treatment.map(|_| treated), amounts };
     Cases { table, times, from_field, future, open, strangers, unread, worthless, absent }
 }
 
 /// One case a person: the circumstances of the first event that is not the outcome, and whether (or how much of) the
 /// outcome followed.
-fn people<'a>(rows: &[&'a Event], rules: &Rules<'_>, open: &mut usize, worthless: &mut usize) -> Vec<(&'a Event, f64)> {
-    let mut people: BTreeMap<&str, (Option<&Event>, f64, bool)> = BTreeMap::new();
-    for event in rows.iter().filter(|event| !event.who.is_empty()) {
-        let (first, amount, hit) = people.entry(&event.who).or_default();
+fn people<'a>(rows: &[Row<'a>], rules: &Rules<'_>, open: &mut usize, worthless: &mut usize) -> Vec<(Row<'a>, f64)> {
+    let mut people: BTreeMap<&str, (Option<Row<'a>>, f64, bool)> = BTreeMap::new();
+    for event in rows.iter().filter(|event| !event.who().is_empty()) {
+        let (first, amount, hit) = people.entry(event.who()).or_default();
         match first {
-            None if event.name != rules.outcome => *first = Some(event),
-            Some(first) if event.name == rules.outcome && event.at.since(first.at) <= rules.window => {
+            None if event.name() != rules.outcome => *first = Some(*event),
+            Some(first) if event.name() == rules.outcome && event.at().since(first.at()) <= rules.window => {
                 *hit = true;
                 if rules.value {
-                    let value = event.value.filter(|value| value.is_finite());
+                    let value = event.value();
                     *worthless += usize::from(value.is_none());
                     *amount += value.unwrap_or(0.0);
                 } else {
@@ -147,7 +148,7 @@ fn people<'a>(rows: &[&'a Event], rules: &Rules<'_>, open: &mut usize, worthless
         .filter_map(|(first, amount, hit)| {
             let first = first?;
             // A window that is still open is no failure yet.
-            let closed = rules.now.since(first.at) > rules.window;
+            let closed = rules.now.since(first.at()) > rules.window;
             *open += usize::from(!closed && !hit);
             closed.then_some((first, amount))
         })
@@ -177,8 +178,8 @@ fn daypart(hour: i8) -> &'static str {
 }
 
 /// What the rows carry, in the order of names.
-fn dimensions(cases: &[(&Event, f64)], rules: &Rules<'_>) -> Vec<String> {
-    let fields: BTreeSet<&str> = cases.iter().flat_map(|(event, _)| event.fields.keys().map(String::as_str)).collect();
+fn dimensions(cases: &[(Row<'_>, f64)], rules: &Rules<'_>) -> Vec<String> {
+    let fields: BTreeSet<&str> = cases.iter().flat_map(|(event, _)| event.fields().map(|(name, _)| name)).collect();
     let treatment = rules.treatment.map(|(field, ..)| field);
     let built_in = ["channel", "topic", "pillar", "weekday", "daypart"];
     let fields = fields.into_iter().filter(|field| *field != rules.outcome && Some(*field) != treatment);
@@ -231,6 +232,12 @@ fn quarters(name: &str, values: &[Option<f64>]) -> Option<Attribute> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::goods::{Event, Events};
+
+    /// The same from events as they are written here.
+    fn read(events: &[Event], receipts: &[&Receipt], rules: &Rules<'_>) -> Cases {
+        super::read(Events::new("site", events).rows(), receipts, rules)
+    }
 
     const DAY: i64 = 86_400_000;
 
@@ -272,13 +279,13 @@ mod tests {
             event("e", 50, "view", Some("mail"), &[]),
             event("", 3, "view", Some("mail"), &[]),
         ];
-        let cases = read(events.iter(), &[], &rules("buy"));
+        let cases = read(&events, &[], &rules("buy"));
         assert_eq!(levels(&cases, "channel"), ["mail", "ads", "mail"]);
         assert_eq!(cases.table.outcome, [true, false, false]);
         assert_eq!((cases.open, cases.future, cases.from_field), (1, 1, false));
         let mut turned = events.to_vec();
         turned.reverse();
-        assert_eq!(read(turned.iter(), &[], &rules("buy")), cases);
+        assert_eq!(read(&turned, &[], &rules("buy")), cases);
     }
 
     #[test]
@@ -293,12 +300,12 @@ mod tests {
             worth("b", 3, None),
             event("c", 3, "view", Some("ads"), &[]),
         ];
-        let cases = read(events.iter(), &[], &Rules { value: true, ..rules("buy") });
+        let cases = read(&events, &[], &Rules { value: true, ..rules("buy") });
         assert_eq!(cases.table.amounts.as_deref(), Some(&[20.0, 0.0, 0.0][..]));
         assert_eq!((cases.table.outcome.as_slice(), cases.worthless), (&[true, false, false][..], 1));
         let rows =
             [("1.5", 1), ("many", 2), ("", 3), ("-2", 4)].map(|(spend, day)| event("", day, "row", None, &[("spend", spend)]));
-        let cases = read(rows.iter(), &[], &Rules { value: true, ..rules("spend") });
+        let cases = read(&rows, &[], &Rules { value: true, ..rules("spend") });
         assert_eq!((cases.table.amounts.as_deref(), cases.unread), (Some(&[1.5, -2.0][..]), 2));
     }
 
@@ -310,7 +317,7 @@ mod tests {
                 event("", i, "row", None, &[("spend", &spend), ("arm", arm), ("visit", hit), ("id", &format!("x{i}"))])
             })
             .collect();
-        let cases = read(events.iter(), &[], &Rules { treatment: Some(("arm", "new", Some("old"))), ..rules("visit") });
+        let cases = read(&events, &[], &Rules { treatment: Some(("arm", "new", Some("old"))), ..rules("visit") });
         assert_eq!(cases.table.outcome.iter().filter(|hit| **hit).count(), 10);
         assert_eq!(cases.table.treated.as_ref().map(|treated| treated.iter().filter(|x| **x).count()), Some(7));
         let names: Vec<&str> = cases.table.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
@@ -318,7 +325,7 @@ mod tests {
         assert_eq!(names, ["weekday", "id", "spend"]);
         assert_eq!(levels(&cases, "spend")[4], "up to 4.75");
         assert_eq!(levels(&cases, "spend")[5], "above 4.75 to 9.5");
-        let asked = read(events.iter(), &[], &Rules { by: vec!["spend", "planet"], ..rules("visit") });
+        let asked = read(&events, &[], &Rules { by: vec!["spend", "planet"], ..rules("visit") });
         assert_eq!(asked.absent, ["planet"]);
     }
 }

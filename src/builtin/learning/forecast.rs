@@ -632,7 +632,7 @@ mod tests {
 
     fn bench(nodes: &str, rows: Vec<Event>) -> Bench {
         let mut bench = Bench::new(&Forecast, &format!("forecast \"outlook\" {{ {nodes} }}"));
-        bench.input(Events { source: "site".into(), rows });
+        bench.input(Events::new("site", &rows));
         bench
     }
 

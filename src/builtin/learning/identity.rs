@@ -4,7 +4,7 @@
 //! phone shares an account with the desk and the desk an address with a tablet, all three are one. A key that many pseudonyms share
 //! is a place or a default rather than a person, so it joins nobody.
 
-use crate::model::goods::Event;
+use crate::model::goods::Row;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A key shared by more pseudonyms than this names no person.
@@ -21,12 +21,12 @@ pub struct People<'a> {
 
 impl<'a> People<'a> {
     /// Joins pseudonyms over the values of `fields`; the order of events does not matter.
-    pub fn joined(events: &[&'a Event], fields: &[&str]) -> People<'a> {
+    pub fn joined(events: &[Row<'a>], fields: &[&str]) -> People<'a> {
         let mut holders: BTreeMap<(usize, &str), BTreeSet<&'a str>> = BTreeMap::new();
-        for event in events.iter().filter(|event| !event.who.is_empty()) {
+        for event in events.iter().filter(|event| !event.who().is_empty()) {
             for (at, field) in fields.iter().enumerate() {
-                if let Some(value) = event.fields.get(*field).map(|value| value.trim()).filter(|value| !value.is_empty()) {
-                    holders.entry((at, value)).or_default().insert(&event.who);
+                if let Some(value) = event.field(field).map(str::trim).filter(|value| !value.is_empty()) {
+                    holders.entry((at, value)).or_default().insert(event.who());
                 }
             }
         }
@@ -65,6 +65,7 @@ impl<'a> People<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::goods::{Event, Events};
 
     fn event(who: &str, fields: &[(&str, &str)]) -> Event {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -82,8 +83,8 @@ mod tests {
         ];
         events.extend((0..6).map(|n| event(&format!("guest {n}"), &[("account", "guest")])));
         let of = |events: &[Event]| {
-            let events: Vec<&Event> = events.iter().collect();
-            let people = People::joined(&events, &["account", "mail"]);
+            let events = Events::new("site", events);
+            let people = People::joined(&events.rows().collect::<Vec<_>>(), &["account", "mail"]);
             let roots: Vec<String> =
                 ["phone", "desk", "tablet", "other", "guest 1"].iter().map(|who| people.root(who).to_owned()).collect();
             (roots, people.joins(), people.shared)
@@ -94,6 +95,7 @@ mod tests {
         assert_eq!(of(&events), found);
         // The same value in another field is another key.
         let apart = [event("a", &[("account", "7")]), event("b", &[("mail", "7")])];
-        assert_eq!(People::joined(&apart.iter().collect::<Vec<_>>(), &["account", "mail"]).joins(), 0);
+        let apart = Events::new("site", &apart);
+        assert_eq!(People::joined(&apart.rows().collect::<Vec<_>>(), &["account", "mail"]).joins(), 0);
     }
 }

@@ -9,7 +9,7 @@
 
 use super::identity::People;
 use crate::base::Timestamp;
-use crate::model::goods::Event;
+use crate::model::goods::Row;
 use crate::stats::attribution::Path;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,41 +95,41 @@ impl Rules<'_> {
 }
 
 /// Reads all rows; their order does not matter.
-pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> Journeys {
-    let mut raw: Vec<&Event> = Vec::new();
-    let mut aggregated: Vec<&Event> = Vec::new();
+pub fn read<'a>(events: impl Iterator<Item = Row<'a>>, rules: &Rules<'_>) -> Journeys {
+    let mut raw: Vec<Row<'a>> = Vec::new();
+    let mut aggregated: Vec<Row<'a>> = Vec::new();
     let mut left_out = LeftOut::default();
     for event in events {
-        if !event.path.is_empty() {
+        if event.is_journey() {
             let possible = |x: f64| x.is_finite() && x >= 0.0;
-            if possible(event.conversions) && possible(event.nulls) && event.value.is_none_or(f64::is_finite) {
+            if possible(event.conversions()) && possible(event.nulls()) {
                 aggregated.push(event);
             } else {
                 left_out.impossible += 1;
             }
-        } else if event.channel.is_none() && event.name != rules.conversion {
+        } else if event.channel().is_none() && event.name() != rules.conversion {
             left_out.unused += 1;
-        } else if event.who.is_empty() {
+        } else if event.who().is_empty() {
             left_out.nameless += 1;
-        } else if event.at > rules.now {
+        } else if event.at() > rules.now {
             left_out.future += 1;
         } else {
             raw.push(event);
         }
     }
     let known = if rules.identity.is_empty() { People::default() } else { People::joined(&raw, &rules.identity) };
-    let mut people: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+    let mut people: BTreeMap<&str, Vec<Row<'a>>> = BTreeMap::new();
     for event in raw {
-        people.entry(known.root(&event.who)).or_default().push(event);
+        people.entry(known.root(event.who())).or_default().push(event);
     }
     // Sums of values and draws by path would otherwise depend on the order of the rows.
     aggregated.sort_by(|a, b| {
-        let key = |event: &Event| (event.conversions, event.nulls, event.value.unwrap_or(0.0));
+        let key = |event: &Row<'_>| (event.conversions(), event.nulls(), event.value().unwrap_or(0.0));
         let ((ac, an, av), (bc, bn, bv)) = (key(a), key(b));
-        a.path.cmp(&b.path).then(ac.total_cmp(&bc)).then(an.total_cmp(&bn)).then(av.total_cmp(&bv))
+        a.path().cmp(b.path()).then(ac.total_cmp(&bc)).then(an.total_cmp(&bn)).then(av.total_cmp(&bv))
     });
-    let mut names: Vec<&str> = aggregated.iter().flat_map(|event| event.path.iter().map(String::as_str)).collect();
-    names.extend(people.values().flatten().filter_map(|event| event.channel.as_deref()));
+    let mut names: Vec<&str> = aggregated.iter().flat_map(|event| event.path()).collect();
+    names.extend(people.values().flatten().filter_map(|event| event.channel()));
     names.sort_unstable();
     names.dedup();
     let grouped: Vec<String> = names.iter().map(|name| rules.channel(name)).collect();
@@ -141,10 +141,10 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> J
     let mut journeys = Journeys { left_out, joined: known.joins(), ..Journeys::default() };
     for event in aggregated {
         journeys.paths.push(Path {
-            touches: event.path.iter().map(|channel| index[channel.as_str()]).collect(),
-            conversions: event.conversions,
-            value: event.value.unwrap_or(0.0),
-            nulls: event.nulls,
+            touches: event.path().map(|channel| index[channel]).collect(),
+            conversions: event.conversions(),
+            value: event.value().unwrap_or(0.0),
+            nulls: event.nulls(),
         });
         journeys.ages.push(None);
     }
@@ -156,10 +156,12 @@ pub fn read<'a>(events: impl Iterator<Item = &'a Event>, rules: &Rules<'_>) -> J
 }
 
 /// One person's events: a conversion or a window of silence closes a journey; what follows starts the next.
-fn person(mut events: Vec<&Event>, rules: &Rules<'_>, index: &BTreeMap<&str, u32>, journeys: &mut Journeys) {
+fn person(mut events: Vec<Row<'_>>, rules: &Rules<'_>, index: &BTreeMap<&str, u32>, journeys: &mut Journeys) {
     events.sort_by(|a, b| {
-        let key = |event: &Event| event.value.unwrap_or(0.0);
-        (a.at, &a.name, &a.channel, &a.piece).cmp(&(b.at, &b.name, &b.channel, &b.piece)).then(key(a).total_cmp(&key(b)))
+        let key = |event: &Row<'_>| event.value().unwrap_or(0.0);
+        (a.at(), a.name(), a.channel(), a.piece())
+            .cmp(&(b.at(), b.name(), b.channel(), b.piece()))
+            .then(key(a).total_cmp(&key(b)))
     });
     let before = events.len();
     events.dedup();
@@ -168,17 +170,17 @@ fn person(mut events: Vec<&Event>, rules: &Rules<'_>, index: &BTreeMap<&str, u32
     // When the last touch was last seen.
     let mut seen = Timestamp(0);
     for event in events {
-        if !touches.is_empty() && event.at.since(seen) > rules.window {
+        if !touches.is_empty() && event.at().since(seen) > rules.window {
             failed(&mut touches, journeys);
         }
-        if let Some(channel) = &event.channel {
-            touch(&mut touches, &mut seen, event.at, index[channel.as_str()], rules.session);
+        if let Some(channel) = event.channel() {
+            touch(&mut touches, &mut seen, event.at(), index[channel], rules.session);
         }
-        if event.name == rules.conversion {
+        if event.name() == rules.conversion {
             let counted: Vec<(Timestamp, u32)> =
-                touches.drain(..).filter(|(at, _)| event.at.since(*at) <= rules.window).collect();
-            journeys.ages.push(Some(counted.iter().map(|(at, _)| event.at.days_since(*at)).collect()));
-            let value = event.value.filter(|value| value.is_finite()).unwrap_or(0.0);
+                touches.drain(..).filter(|(at, _)| event.at().since(*at) <= rules.window).collect();
+            journeys.ages.push(Some(counted.iter().map(|(at, _)| event.at().days_since(*at)).collect()));
+            let value = event.value().unwrap_or(0.0);
             let touches = counted.into_iter().map(|(_, channel)| channel).collect();
             journeys.paths.push(Path { touches, conversions: 1.0, value, nulls: 0.0 });
         }
@@ -211,6 +213,12 @@ fn failed(touches: &mut Vec<(Timestamp, u32)>, journeys: &mut Journeys) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::goods::{Event, Events};
+
+    /// The same from events as they are written here.
+    fn read(events: &[Event], rules: &Rules<'_>) -> Journeys {
+        super::read(Events::new("site", events).rows(), rules)
+    }
 
     fn rules(conversion: &str, days: u64, now: i64) -> Rules<'_> {
         Rules {
@@ -246,8 +254,8 @@ mod tests {
         let rules = rules("qualified", 30, 100);
         let mut turned = events.clone();
         turned.reverse();
-        let journeys = read(events.iter(), &rules);
-        assert_eq!(journeys, read(turned.iter(), &rules), "order must not matter");
+        let journeys = read(&events, &rules);
+        assert_eq!(journeys, read(&turned, &rules), "order must not matter");
         assert_eq!(journeys.channels, ["blog", "mail"]);
         assert_eq!(journeys.paths.len(), 2);
         assert_eq!(journeys.paths[0].touches, [0, 1]);
@@ -259,7 +267,7 @@ mod tests {
     fn touches_older_than_the_window_do_not_count() {
         let events = [event("a", 1, "visit", Some("blog")), event("a", 80, "visit", Some("mail")), event("a", 81, "buy", None)];
         let rules = rules("buy", 30, 200);
-        let paths = read(events.iter(), &rules).paths;
+        let paths = read(&events, &rules).paths;
         // What the first touch led to is known by day 80: nothing.
         assert_eq!((&paths[0].touches[..], paths[0].nulls), (&[0][..], 1.0));
         assert_eq!((&paths[1].touches[..], paths[1].conversions), (&[1][..], 1.0));
@@ -272,7 +280,7 @@ mod tests {
         let impossible = Event { path: vec!["blog".into()], conversions: -3.0, ..Event::default() };
         let mut all = good.to_vec();
         all.extend([event("", 1, "visit", Some("blog")), event("a", 101, "buy", None), good[1].clone(), impossible]);
-        let (clean, dirty) = (read(good.iter(), &rules), read(all.iter(), &rules));
+        let (clean, dirty) = (read(&good, &rules), read(&all, &rules));
         assert_eq!((&clean.paths, &clean.channels), (&dirty.paths, &dirty.channels));
         assert_eq!(dirty.left_out, LeftOut { nameless: 1, future: 1, repeated: 1, impossible: 1, unused: 0 });
         assert_eq!(dirty.left_out.says()[2], "1 row seen twice was counted once.");
@@ -297,10 +305,10 @@ mod tests {
             minute("desk", 220, "buy", None, ""),
         ];
         let plain = rules("buy", 30, 60);
-        let apart = read(events.iter(), &plain);
+        let apart = read(&events, &plain);
         assert_eq!((apart.paths.len(), apart.joined), (2, 0));
         let groups = vec![("search", vec!["google", "bing"]), ("mail", vec!["mail-*"])];
-        let together = read(events.iter(), &Rules { identity: vec!["account"], groups, ..plain.clone() });
+        let together = read(&events, &Rules { identity: vec!["account"], groups, ..plain.clone() });
         assert_eq!(together.channels, ["mail", "search"]);
         assert_eq!((&together.paths[0].touches[..], together.paths[0].conversions, together.joined), (&[1, 1, 0, 1][..], 1.0, 1));
         assert_eq!(together.paths.len(), 1);

@@ -157,7 +157,7 @@ impl StepKind for Pattern {
             zone: &cx.workflow.zone,
         };
         let receipts: Vec<_> = receipts.iter().map(|(_, receipt)| *receipt).collect();
-        let cases = cases::read(batches.iter().flat_map(|(_, events)| &events.rows), &receipts, &rules);
+        let cases = cases::read(batches.iter().flat_map(|(_, events)| events.rows()), &receipts, &rules);
         let mut output = Output::default();
         left_out(&cases, &mut output);
         let positive = |name: &str, or: i64| usize::try_from(config.integer(name).unwrap_or(or)).unwrap_or(0);
@@ -563,7 +563,7 @@ mod tests {
 
     fn bench(nodes: &str, rows: Vec<Event>) -> Bench {
         let mut bench = Bench::new(&Pattern, &format!("pattern \"what-works\" {{ {nodes} }}"));
-        bench.input(Events { source: "site".into(), rows });
+        bench.input(Events::new("site", &rows));
         bench
     }
 

@@ -5,7 +5,7 @@
 
 use crate::base::{ItemId, Timestamp};
 use crate::builtin::common::date;
-use crate::model::goods::Event;
+use crate::model::goods::Row;
 use crate::model::{Config, Good, Scalar};
 use crate::step::{ArgSpec, NodeSpec, Occurs, PropSpec, StepContext, ValueType};
 use jiff::civil::Date;
@@ -142,13 +142,13 @@ pub struct Counted<'a> {
 }
 
 /// What an event says about a dimension. A table may have a column `channel` that its shape does not name as the channel.
-pub fn part_of<'a>(event: &'a Event, dimension: &str) -> Option<&'a str> {
+pub fn part_of<'a>(event: Row<'a>, dimension: &str) -> Option<&'a str> {
     let own = match dimension {
-        "channel" => event.channel.as_deref(),
-        "piece" => event.piece.as_deref(),
+        "channel" => event.channel(),
+        "piece" => event.piece(),
         _ => None,
     };
-    let found = own.or_else(|| event.fields.get(dimension).map(String::as_str));
+    let found = own.or_else(|| event.field(dimension));
     found.map(str::trim).filter(|part| !part.is_empty())
 }
 
@@ -206,7 +206,7 @@ pub fn of_events(cx: &StepContext<'_>, counted: &Counted<'_>) -> BTreeMap<String
 }
 
 /// The same, with a series for whatever `part` says of an event; where it says nothing the event is not counted.
-pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl Fn(&Event) -> Option<K>) -> BTreeMap<K, Series> {
+pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl Fn(Row<'_>) -> Option<K>) -> BTreeMap<K, Series> {
     let zone = &cx.workflow.zone;
     let today = cx.now.in_zone(zone).date();
     let oldest = match counted.per {
@@ -214,23 +214,28 @@ pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl 
         _ => today.saturating_sub(YEARS_MAX.years()),
     };
     let running = counted.per.start(today);
+    let mut days = Days::new(zone);
     let mut sums: BTreeMap<K, BTreeMap<Date, f64>> = BTreeMap::new();
     let mut parents = Vec::new();
     let (mut first, mut newest) = (None::<Date>, None::<Date>);
     for (item, events) in cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }) {
         parents.push(item.id);
-        for event in &events.rows {
-            let day = event.at.in_zone(zone).date();
+        let name = events.words().find(counted.name);
+        for event in events.rows() {
+            let day = days.of(event.at());
             if day >= running || day <= oldest {
                 continue;
             }
             let start = counted.per.start(day);
             newest = newest.max(Some(start));
-            let meant = counted.only.is_none_or(|(dimension, part)| part_of(event, dimension) == Some(part));
-            if event.name != counted.name || !meant {
+            if Some(event.name_number()) != name {
                 continue;
             }
-            let amount = if counted.value { event.value.filter(|value| value.is_finite()) } else { Some(1.0) };
+            let meant = counted.only.is_none_or(|(dimension, part)| part_of(event, dimension) == Some(part));
+            if !meant {
+                continue;
+            }
+            let amount = if counted.value { event.value() } else { Some(1.0) };
             if let (Some(amount), Some(part)) = (amount, part(event)) {
                 first = Some(first.map_or(day, |first| first.min(day)));
                 *sums.entry(part).or_default().entry(start).or_default() += amount;
@@ -260,6 +265,32 @@ pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl 
             (part, Series { points, parents: parents.clone(), silent })
         })
         .collect()
+}
+
+/// Days of times, for many that come in order: the last day is remembered.
+struct Days<'z> {
+    zone: &'z TimeZone,
+    /// From here on, and until there, it is this day.
+    known: Option<(Timestamp, Timestamp, Date)>,
+}
+
+impl<'z> Days<'z> {
+    fn new(zone: &'z TimeZone) -> Days<'z> {
+        Days { zone, known: None }
+    }
+
+    fn of(&mut self, at: Timestamp) -> Date {
+        if let Some((from, to, day)) = self.known
+            && from <= at
+            && at < to
+        {
+            return day;
+        }
+        let day = at.in_zone(self.zone).date();
+        self.known =
+            midnight(day, self.zone).zip(midnight(day.saturating_add(1.day()), self.zone)).map(|(from, to)| (from, to, day));
+        day
+    }
 }
 
 fn midnight(day: Date, zone: &TimeZone) -> Option<Timestamp> {

@@ -1,4 +1,5 @@
-//! Events: what people did. They travel in batches, because a site has many and a journal entry for each would help nobody.
+//! An event: something that somebody did. They travel in batches ([`super::Events`]), because a site has many and a journal
+//! entry for each would help nobody.
 
 use crate::base::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,11 +35,4 @@ pub struct Event {
 
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
-}
-
-/// A batch of events from one source, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Events {
-    pub source: String,
-    pub rows: Vec<Event>,
 }

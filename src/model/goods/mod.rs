@@ -6,6 +6,7 @@ pub mod asset;
 pub mod brief;
 pub mod draft;
 pub mod event;
+pub mod events;
 pub mod insight;
 pub mod lead;
 pub mod opportunity;
@@ -17,13 +18,16 @@ pub mod rejection;
 pub mod report;
 pub mod scenario;
 pub mod signal;
+mod stored_events;
+pub mod words;
 
 pub use allocation::{Allocation, Estimate, Held, HeldOutError, Share, Way};
 pub use amendment::{Amendment, Change, Edit, Effect, Measure, Questioned, Target};
 pub use asset::{Asset, Version};
 pub use brief::{Brief, Claim, Wish};
 pub use draft::{Draft, Finding, Judgement};
-pub use event::{Event, Events};
+pub use event::Event;
+pub use events::{Batch, Events, Row};
 pub use insight::{Insight, Subject, Verdict};
 pub use lead::{Lead, Reason};
 pub use opportunity::{Opportunity, RuleScore};
@@ -139,7 +143,7 @@ impl Good {
     pub fn title(&self) -> String {
         match self {
             Good::Signal(signal) => signal.title.quoted(80),
-            Good::Events(events) => format!("{} events", events.rows.len()),
+            Good::Events(events) => format!("{} events", events.len()),
             Good::Opportunity(opportunity) => opportunity.title.clone(),
             Good::Brief(brief) => brief.title.clone(),
             Good::Outline(outline) => outline.title.clone(),

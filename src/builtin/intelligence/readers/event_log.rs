@@ -4,16 +4,18 @@ use super::identity::pseudonym;
 use crate::base::Timestamp;
 use crate::builtin::common::table::Broken;
 use crate::builtin::common::{date, links};
-use crate::model::goods::Event;
+use crate::model::goods::words::Numbering;
+use crate::model::goods::{Batch, Event, Events};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a log holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log {
     /// In the order of the file. `who` is a pseudonym, or empty when nobody was named.
-    pub events: Vec<Event>,
+    pub events: Events,
     pub broken: Vec<Broken>,
 }
 
@@ -29,7 +31,8 @@ struct Raw {
 /// Reads a log. `piece` is the link parameter that names the piece, such as `utm_content`.
 pub fn read(text: &str, piece: &str, zone: &TimeZone) -> Log {
     let mut log = Log::default();
-    let mut raws: Vec<Raw> = Vec::new();
+    let mut batch = Batch::default();
+    let mut named = Named::default();
     for (index, line) in text.lines().enumerate() {
         let line_number = index as u64 + 1;
         if line.trim().is_empty() {
@@ -42,32 +45,50 @@ pub fn read(text: &str, piece: &str, zone: &TimeZone) -> Log {
             Err(error) => Err((error.column(), "the line is cut off or not JSON".to_owned())),
         };
         match found {
-            Ok(raw) => raws.push(raw),
+            Ok(raw) => {
+                batch.push(&raw.event);
+                named.push(raw.device.as_deref(), raw.account.as_deref());
+            }
             Err((column, reason)) => log.broken.push(Broken { line: line_number, column, reason }),
         }
     }
-    log.events = join(raws);
+    log.events = batch.finish("").of_people(&named.pseudonyms());
     log
 }
 
-/// A device that was only ever used by one account is that account, also before its login.
-fn join(raws: Vec<Raw>) -> Vec<Event> {
-    let mut accounts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for raw in &raws {
-        if let (Some(device), Some(account)) = (&raw.device, &raw.account) {
-            accounts.entry(device).or_default().insert(account);
+/// Who the rows of a log name: numbers of names, of which each is kept once.
+#[derive(Default)]
+struct Named {
+    names: Numbering,
+    /// Device and account of each row.
+    rows: Vec<[Option<u32>; 2]>,
+    /// By device, the account that used it; nothing when several did.
+    accounts: BTreeMap<u32, Option<u32>>,
+}
+
+impl Named {
+    fn push(&mut self, device: Option<&str>, account: Option<&str>) {
+        let row = [device, account].map(|name| name.map(|name| self.names.number(name)));
+        if let [Some(device), Some(account)] = row {
+            let known = self.accounts.entry(device).or_insert(Some(account));
+            *known = known.filter(|known| *known == account);
         }
+        self.rows.push(row);
     }
-    let whos: Vec<String> = raws
-        .iter()
-        .map(|raw| {
-            let of_device = raw.device.as_deref().and_then(|device| accounts.get(device)).filter(|set| set.len() == 1);
-            let joined = of_device.and_then(|set| set.first().copied());
-            let identity = raw.account.as_deref().or(joined).or(raw.device.as_deref());
-            identity.and_then(pseudonym).unwrap_or_default()
-        })
-        .collect();
-    raws.into_iter().zip(whos).map(|(raw, who)| Event { who, ..raw.event }).collect()
+
+    /// The pseudonym of each row, empty for nobody. A device that was only ever used by one account is that account, also
+    /// before its login.
+    fn pseudonyms(&self) -> Vec<Arc<str>> {
+        let mut known: Vec<Option<Arc<str>>> = vec![None; self.names.words().len()];
+        let nobody: Arc<str> = "".into();
+        let pseudonym = |[device, account]: &[Option<u32>; 2]| {
+            let joined = device.and_then(|device| self.accounts.get(&device).copied().flatten());
+            let Some(name) = account.or(joined).or(*device) else { return nobody.clone() };
+            let known = &mut known[name as usize];
+            known.get_or_insert_with(|| pseudonym(self.names.words().get(name)).unwrap_or_default().into()).clone()
+        };
+        self.rows.iter().map(pseudonym).collect()
+    }
 }
 
 fn from_ga4(object: &Map<String, Value>, piece: &str) -> Result<Raw, (usize, String)> {
@@ -191,6 +212,7 @@ fn since_1970(number: f64) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::builtin::common::rehearse::shared;
+    use crate::model::goods::Row;
 
     fn log(text: &str) -> Log {
         read(text, "utm_content", &TimeZone::UTC)
@@ -201,7 +223,7 @@ mod tests {
         let text = "{\"at\":\"2026-11-22T06:00:00Z\",\"who\":\"a\",\"name\":\"qualified\",\"url\":\"https://us.example/x?utm_source=blog&utm_content=k1#a\"}\n\
                     {\"at\":\"2026-11-22T06:00:00Z\",\"who\":\"a\",\"name\":\"qualified\",\"piece\":\"k2\",\"page\":\"https://us.example/x?utm_content=k1\"}";
         let log = super::read(text, "utm_content", &TimeZone::UTC);
-        let found: Vec<_> = log.events.iter().map(|event| (event.channel.as_deref(), event.piece.as_deref())).collect();
+        let found: Vec<_> = log.events.rows().map(|event| (event.channel(), event.piece())).collect();
         assert_eq!(found, [(Some("blog"), Some("k1")), (None, Some("k2"))]);
     }
 
@@ -210,7 +232,8 @@ mod tests {
         let Some(bytes) = shared("sources/ga4/events_20260920.ndjson") else { return };
         let log = log(std::str::from_utf8(&bytes).unwrap());
         assert!(log.broken.is_empty());
-        let [view, lead] = log.events.as_slice() else { panic!("two events") };
+        let events: Vec<Event> = log.events.rows().map(Row::to_event).collect();
+        let [view, lead] = events.as_slice() else { panic!("two events") };
         assert_eq!(view.at.to_string(), "2026-09-20T00:00:00.123Z");
         assert_eq!((view.name.as_str(), view.channel.as_deref()), ("page_view", Some("linkedin")));
         assert_eq!(view.fields["page"], "https://example.com/blog/approval-gates");
@@ -229,16 +252,14 @@ mod tests {
 {"time":"1789862400123","type":"path","path":"a > b","conversions":2,"nulls":"3"}"#;
         let log = log(text);
         assert!(log.broken.is_empty(), "{:?}", log.broken);
+        let events: Vec<Event> = log.events.rows().map(Row::to_event).collect();
         assert_eq!(
-            (log.events[0].piece.as_deref(), log.events[0].value, log.events[0].fields["plan"].as_str()),
+            (events[0].piece.as_deref(), events[0].value, events[0].fields["plan"].as_str()),
             (Some("p1"), Some(5.0), "pro")
         );
+        assert_eq!((events[1].at.to_string().as_str(), events[1].fields["page"].as_str()), ("2026-09-20T00:00:00Z", "/x"));
         assert_eq!(
-            (log.events[1].at.to_string().as_str(), log.events[1].fields["page"].as_str()),
-            ("2026-09-20T00:00:00Z", "/x")
-        );
-        assert_eq!(
-            (log.events[2].path.clone(), log.events[2].conversions, log.events[2].nulls, log.events[2].who.as_str()),
+            (events[2].path.clone(), events[2].conversions, events[2].nulls, events[2].who.as_str()),
             (vec!["a".into(), "b".into()], 2.0, 3.0, "")
         );
     }
@@ -247,7 +268,7 @@ mod tests {
     fn a_shared_device_joins_nobody() {
         let line = |who: &str| format!(r#"{{"at":"2026-01-01","name":"x","anonymous_id":"d"{who}}}"#);
         let log = log(&[line(r#","who":"a""#), line(r#","who":"b""#), line("")].join("\n"));
-        let whos: Vec<Option<String>> = log.events.iter().map(|event| Some(event.who.clone())).collect();
+        let whos: Vec<Option<String>> = log.events.rows().map(|event| Some(event.who().to_owned())).collect();
         assert_eq!(whos, [pseudonym("a"), pseudonym("b"), pseudonym("d")]);
     }
 

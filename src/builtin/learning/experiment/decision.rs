@@ -41,12 +41,11 @@ pub(super) fn judge(
     covariate: bool,
 ) -> (Decision, Vec<Found>) {
     let rivals = trial.arms.len() - 1;
-    if rivals == 0 || asked.is_empty() || trial.people.is_empty() {
+    if rivals == 0 || asked.is_empty() || trial.people() == 0 {
         return (Decision::KeepRunning { need: "people in the control and in another arm".to_owned() }, Vec::new());
     }
-    let counts: Vec<f64> =
-        (0..trial.arms.len()).map(|arm| trial.people.iter().filter(|person| person.arm == arm).count() as f64).collect();
-    if trial.mixed as f64 > MIXED_MAX * (trial.people.len() + trial.mixed) as f64 && trial.mixed >= 5 {
+    let counts = trial.sizes();
+    if trial.mixed as f64 > MIXED_MAX * (trial.people() + trial.mixed) as f64 && trial.mixed >= 5 {
         let why = format!("{} people were in more than one arm, so the assignment does not stick", trial.mixed);
         return (Decision::Broken { why }, Vec::new());
     }
@@ -89,7 +88,7 @@ fn of_metric(trial: &Trial, metric: &Asked<'_>, at: usize, shares: &[f64], terms
 /// The commonest values of the segment, in the order of names.
 fn segments(trial: &Trial) -> Vec<String> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-    trial.people.iter().filter_map(|person| person.segment.as_deref()).for_each(|name| *sizes.entry(name).or_default() += 1);
+    trial.segment.iter().flatten().for_each(|at| *sizes.entry(trial.segments[*at as usize].as_str()).or_default() += 1);
     let mut order: Vec<(&str, usize)> = sizes.into_iter().collect();
     order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     order.truncate(SEGMENTS_MAX);
@@ -176,7 +175,7 @@ fn planned(trial: &Trial, comparison: &Comparison, effect_min: f64) -> Option<St
     let rough = sequential::people_needed(effect, variance, comparison.alpha, POWER, people_best(have))?;
     let needed = sequential::people_needed(effect, variance, comparison.alpha, POWER, people_best(rough))?;
     let more = (needed - have).max(1.0);
-    let (first, last) = (trial.people.first()?.since, trial.people.last()?.since);
+    let (first, last) = (*trial.since.first()?, *trial.since.last()?);
     let days = last.days_since(first);
     let people = if more > 10.0 { (more / 10.0).ceil() * 10.0 } else { more };
     Some(if days >= 1.0 {

@@ -1,6 +1,6 @@
 //! Metrics: one arm against the control, by the rate, the value, the ratio or the quantile, in numbers that hold at all looks.
 
-use super::arms::{Measure, Metric, Outcome, Person, Trial};
+use super::arms::{Measure, Metric, Outcome, Trial};
 use crate::model::{Config, Scalar};
 use crate::stats::bandit::{Arm, probabilities_of_best};
 use crate::stats::intervals::{Interval, Sample, welch};
@@ -117,16 +117,24 @@ impl Comparison {
     }
 }
 
+/// Somebody in the arm or in the control.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    /// In the arm.
+    first: bool,
+    outcome: Outcome,
+}
+
 /// Evidence that the arm changes the outcome at all, from everybody in the order of assignment.
-fn evidence(measure: &Measure<'_>, people: &[(&Person, Outcome)], arm: usize, share: f64) -> f64 {
+fn evidence(measure: &Measure<'_>, cases: &[Case], share: f64) -> f64 {
     let (mut rates, mut values) = (RateTest::new(share), ValueTest::new(share));
-    let amounts = || people.iter().map(|(_, outcome)| outcome.amount);
-    let firsts = people.iter().map(|(person, _)| person.arm == arm);
+    let amounts = || cases.iter().map(|case| case.outcome.amount);
+    let firsts = cases.iter().map(|case| case.first);
     match measure {
         Measure::Rate => amounts().zip(firsts).for_each(|(amount, first)| rates.observe(amount != 0.0, first)),
         Measure::Value => amounts().zip(firsts).for_each(|(amount, first)| values.observe(amount, first)),
         Measure::Ratio { .. } => {
-            let pairs: Vec<(f64, f64)> = people.iter().map(|(_, outcome)| (outcome.amount, outcome.per)).collect();
+            let pairs: Vec<(f64, f64)> = cases.iter().map(|case| (case.outcome.amount, case.outcome.per)).collect();
             delta::ratio_distances(&pairs).into_iter().zip(firsts).for_each(|(away, first)| values.observe(away, first));
         }
         Measure::Quantile { at } => {
@@ -161,35 +169,46 @@ pub(super) fn people_best(people: f64) -> f64 {
 
 pub(super) fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, terms: Terms<'_>) -> Comparison {
     let Terms { share, alpha, .. } = terms;
-    let people: Vec<(&Person, Outcome)> = trial
-        .people
-        .iter()
-        .filter(|person| person.arm == arm || person.arm == 0)
-        .filter(|person| terms.segment.is_none_or(|segment| person.segment.as_deref() == Some(segment)))
-        .filter_map(|person| Some((person, person.outcomes[at]?)))
-        .collect();
-    let mut arms: [Vec<(f64, Outcome)>; 2] = [Vec::new(), Vec::new()];
-    for (person, outcome) in &people {
-        arms[usize::from(person.arm == 0)].push((person.covariate.unwrap_or(f64::NAN), *outcome));
-    }
+    let segment = terms.segment.map(|name| trial.segments.iter().position(|known| known == name).map(|at| at as u32));
+    let meant = |person: &usize| {
+        let of_person = usize::from(trial.arm[*person]);
+        (of_person == arm || of_person == 0) && segment.is_none_or(|segment| trial.segment[*person] == segment)
+    };
+    let (mut cases, mut before): (Vec<Case>, Vec<f64>) = (Vec::new(), Vec::new());
     let measure = &asked.metric.measure;
-    let counts = [0, 1].map(|side: usize| arms[side].iter().filter(|(_, outcome)| outcome.amount != 0.0).count() as f64);
-    let amounts = |side: usize| arms[side].iter().map(|(_, outcome)| outcome.amount).collect::<Vec<f64>>();
-    let adjusted = if terms.covariate && matches!(measure, Measure::Rate | Measure::Value) {
-        let pairs = [0, 1].map(|side: usize| arms[side].iter().map(|(x, outcome)| (*x, outcome.amount)).collect::<Vec<_>>());
+    let adjusts = terms.covariate && matches!(measure, Measure::Rate | Measure::Value);
+    for person in (0..trial.people()).filter(meant) {
+        let Some(outcome) = trial.outcomes[at][person] else { continue };
+        cases.push(Case { first: usize::from(trial.arm[person]) == arm, outcome });
+        if adjusts {
+            before.push(trial.covariate.get(person).copied().flatten().unwrap_or(f64::NAN));
+        }
+    }
+    let (mut counts, mut sizes) = ([0.0; 2], [0.0; 2]);
+    for case in &cases {
+        sizes[usize::from(!case.first)] += 1.0;
+        counts[usize::from(!case.first)] += f64::from(u8::from(case.outcome.amount != 0.0));
+    }
+    let of_side = |side: usize| cases.iter().filter(move |case| case.first == (side == 0)).map(|case| case.outcome);
+    let amounts = |side: usize| of_side(side).map(|outcome| outcome.amount).collect::<Vec<f64>>();
+    let adjusted = if adjusts {
+        let mut pairs: [Vec<(f64, f64)>; 2] = [Vec::new(), Vec::new()];
+        for (case, before) in cases.iter().zip(&before) {
+            pairs[usize::from(!case.first)].push((*before, case.outcome.amount));
+        }
         cuped::adjust(&pairs, EXPLAINED_MIN)
     } else {
         None
     };
     let sample = |side: usize| {
-        let count = arms[side].len() as f64;
+        let count = sizes[side];
         let nothing = Sample { count, mean: f64::NAN, variance: f64::NAN };
         match (&adjusted, measure) {
             (Some(adjusted), _) => Sample::of(&adjusted.arms[side]),
             (None, Measure::Rate) => Sample::of_proportion(counts[side], count),
             (None, Measure::Value) => Sample::of(&amounts(side)),
             (None, Measure::Ratio { .. }) => {
-                let pairs: Vec<(f64, f64)> = arms[side].iter().map(|(_, outcome)| (outcome.amount, outcome.per)).collect();
+                let pairs: Vec<(f64, f64)> = of_side(side).map(|outcome| (outcome.amount, outcome.per)).collect();
                 delta::ratio(&pairs).unwrap_or(nothing)
             }
             (None, Measure::Quantile { at }) => delta::quantile(&amounts(side), *at).unwrap_or(nothing),
@@ -204,8 +223,7 @@ pub(super) fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, t
     let interval = known.map(|found| sequential::interval(found.interval.estimate, found.standard_error, count, alpha, best));
     let detectable = known.map(|found| (sequential::reach(count, alpha, best) + normal_quantile(POWER)) * found.standard_error);
     let rates = *measure == Measure::Rate && adjusted.is_none();
-    let belief =
-        |side: usize| Arm { successes: counts[side] + 1.0, failures: (arms[side].len() as f64 - counts[side]).max(0.0) + 1.0 };
+    let belief = |side: usize| Arm { successes: counts[side] + 1.0, failures: (sizes[side] - counts[side]).max(0.0) + 1.0 };
     // The interval of a rate takes the binomial variance, as experiment platforms do; its p-value the sample variance, as
     // statistics packages do, so both can be compared with what others print.
     let unbiased = |sample: Sample| Sample { variance: sample.variance * sample.count / (sample.count - 1.0), ..sample };
@@ -214,7 +232,7 @@ pub(super) fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, t
         treatment,
         control,
         interval,
-        p_always: sequential::p_value(evidence(measure, &people, arm, share)),
+        p_always: sequential::p_value(evidence(measure, &cases, share)),
         one_look: one_look.zip(by_sample).map(|(difference, by_sample)| (by_sample.p_value, difference.interval)),
         beliefs: rates.then(|| [belief(0), belief(1)]),
         more_is_better: asked.more_is_better,
@@ -242,15 +260,14 @@ mod tests {
         let mut told = 0;
         for seed in 0..runs {
             let mut rng = Rng::new(1_000 + seed);
-            let mut trial = Trial { arms: vec!["old".into(), "new".into()], ..Trial::default() };
+            let mut trial = Trial { arms: vec!["old".into(), "new".into()], outcomes: vec![Vec::new()], ..Trial::default() };
             for _ in 0..10 {
-                trial.people.extend((0..200).map(|_| Person {
-                    arm: rng.below(2) as usize,
-                    since: Timestamp(0),
-                    outcomes: vec![Some(Outcome { amount: f64::from(u8::from(rng.uniform() < 0.05)), per: 1.0 })],
-                    covariate: None,
-                    segment: None,
-                }));
+                for _ in 0..200 {
+                    trial.arm.push(rng.below(2) as u16);
+                    trial.since.push(Timestamp(0));
+                    let amount = f64::from(u8::from(rng.uniform() < 0.05));
+                    trial.outcomes[0].push(Some(Outcome { amount, per: 1.0 }));
+                }
                 let found = compare(&trial, 1, 0, &rules, Terms { share: 0.5, alpha: 0.05, covariate: false, segment: None });
                 if found.is_clear() {
                     told += 1;

@@ -4,6 +4,7 @@
 //! test and an interval that stay true however often one looks. A difference is clear only when both say so.
 
 mod arms;
+mod assign;
 mod decision;
 mod metrics;
 mod spec;
@@ -66,7 +67,8 @@ impl StepKind for Experiment {
         };
         let batches: Vec<_> = cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }).collect();
         let parents: Vec<_> = batches.iter().map(|(item, _)| item.id).collect();
-        let trial = arms::read(batches.iter().flat_map(|(_, events)| &events.rows), &rules);
+        let rows: Vec<_> = batches.iter().map(|(_, events)| *events).collect();
+        let trial = arms::read(&rows, &rules);
         let mut shares = vec![part(node)];
         shares.extend(
             trial.arms[1..].iter().map(|arm| declared.iter().find(|(name, _)| name == arm).map_or(1.0, |(_, share)| *share)),
@@ -89,17 +91,12 @@ impl StepKind for Experiment {
                 value: best.map_or(0.0, |comparison| comparison.estimate()),
                 interval: best.and_then(|comparison| comparison.interval).map(|interval| (interval.low, interval.high)),
                 level,
-                n: trial.people.len() as u64,
+                n: trial.people() as u64,
                 verdict,
                 says,
                 at: cx.now,
                 basis: None,
-                plot: trial
-                    .arms
-                    .iter()
-                    .enumerate()
-                    .map(|(arm, name)| (name.clone(), trial.people.iter().filter(|person| person.arm == arm).count() as f64))
-                    .collect(),
+                plot: trial.arms.iter().cloned().zip(trial.sizes()).collect(),
             },
             parents.clone(),
         );
@@ -123,7 +120,7 @@ mod tests {
 
     fn run(nodes: &str, rows: Vec<Event>) -> Output {
         let mut bench = Bench::new(&Experiment, &format!("experiment \"test\" {{ {nodes}\n }}"));
-        bench.input(Events { source: "site".into(), rows });
+        bench.input(Events::new("site", &rows));
         bench.run(NOW).unwrap()
     }
 
@@ -392,7 +389,7 @@ mod tests {
         assert_eq!(output.headline.as_deref(), Some("ship new"));
         assert_eq!(run(nodes, rows), output);
         let mut bench = Bench::new(&Experiment, r#"experiment "test" { arms control="old"; metric "buy" }"#);
-        bench.input(Events { source: "site".into(), rows: vec![] });
+        bench.input(Events::default());
         assert!(bench.run(NOW).unwrap_err().to_string().starts_with("no field names the arms"));
     }
 }

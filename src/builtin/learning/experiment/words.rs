@@ -58,7 +58,7 @@ pub(super) fn words(decision: &Decision, trial: &Trial, asked: &[Asked<'_>], fou
             ("stop".to_owned(), verdict, format!("Stop and keep {}: {why}.", trial.arms[0]))
         }
         Decision::KeepRunning { need } => {
-            let says = format!("Keep running: nothing is clear yet among {} people; it takes {need}.", trial.people.len());
+            let says = format!("Keep running: nothing is clear yet among {} people; it takes {need}.", trial.people());
             ("keep running".to_owned(), Verdict::NotEnough { need: need.clone() }, says)
         }
         Decision::Broken { why } => {

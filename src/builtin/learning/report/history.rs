@@ -7,7 +7,7 @@
 use super::edits::{self, Shape};
 use crate::base::{ItemId, Timestamp};
 use crate::model::found::{Change, Words};
-use crate::model::goods::{Draft, Event, Measure, Outline, Placement, Receipt, Rejection, Revision};
+use crate::model::goods::{Draft, Measure, Outline, Placement, Receipt, Rejection, Revision, Row};
 use crate::model::{Act, Good, Item, Operation, ReviewVerdict};
 use crate::stats::kappa::Table;
 use crate::step::Lineage;
@@ -391,14 +391,15 @@ impl History {
     }
 
     /// Counts the outcomes of pieces anew. Pieces that the log of this cycle does not name keep what an earlier log said.
-    pub fn outcomes<'a>(&mut self, events: impl Iterator<Item = &'a Event>, outcome: &str) {
+    pub fn outcomes<'a>(&mut self, events: impl Iterator<Item = Row<'a>>, outcome: &str) {
         let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
         for event in events {
-            let conversions = if event.path.is_empty() { f64::from(u8::from(event.name == outcome)) } else { event.conversions };
-            if event.path.is_empty() && !event.name.is_empty() && event.name != "path" {
-                self.metrics.insert(event.name.clone());
+            let name = event.name();
+            let conversions = if event.is_journey() { event.conversions() } else { f64::from(u8::from(name == outcome)) };
+            if !event.is_journey() && !name.is_empty() && name != "path" && !self.metrics.contains(name) {
+                self.metrics.insert(name.to_owned());
             }
-            if let Some(piece) = &event.piece {
+            if let Some(piece) = event.piece() {
                 *counts.entry(piece).or_default() += conversions;
             }
         }

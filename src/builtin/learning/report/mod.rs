@@ -109,7 +109,7 @@ impl StepKind for ReportKind {
         }
         let new = history.pieces.len().saturating_sub(before);
         history.outcomes(
-            cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }).flat_map(|(_, e)| &e.rows),
+            cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }).flat_map(|(_, e)| e.rows()),
             outcome,
         );
         let mut output = Output::default();

@@ -9,7 +9,7 @@ use crate::builtin::common::number::{self, Decimal};
 use crate::builtin::common::topic;
 use crate::builtin::learning::series::Per;
 use crate::model::Good;
-use crate::model::goods::Event;
+use crate::model::goods::Row;
 use crate::step::{StepContext, StepError};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
@@ -145,8 +145,8 @@ impl Reader<'_, '_> {
         for item in self.cx.inputs {
             match &item.good {
                 Good::Events(events) => {
-                    let meant = events.rows.iter().filter(|event| channel.is_none() || event.channel.as_deref() == channel);
-                    meant.filter_map(|event| Some((event.at, said(event, name)?))).for_each(|(at, value)| add(at, value));
+                    let meant = events.rows().filter(|event| channel.is_none() || event.channel() == channel);
+                    meant.filter_map(|event| Some((event.at(), said(event, name)?))).for_each(|(at, value)| add(at, value));
                 }
                 Good::Signal(signal) if channel.is_none() && (signal.topic == key || signal.title.as_data() == name) => {
                     signal.series.iter().for_each(|point| add(point.at, point.value));
@@ -162,9 +162,9 @@ impl Reader<'_, '_> {
         for item in self.cx.inputs {
             match &item.good {
                 Good::Events(events) => {
-                    for event in events.rows.iter().take(100) {
-                        let name = Some(event.name.as_str()).filter(|name| *name != "row");
-                        there.extend(name.into_iter().chain(event.fields.keys().map(String::as_str)));
+                    for event in events.rows().take(100) {
+                        let name = Some(event.name()).filter(|name| *name != "row");
+                        there.extend(name.into_iter().chain(event.fields().map(|(name, _)| name)));
                         there.sort_unstable();
                         there.dedup();
                     }
@@ -186,14 +186,14 @@ impl Reader<'_, '_> {
 }
 
 /// What an event says about a name.
-fn said(event: &Event, name: &str) -> Option<f64> {
-    if let Some(text) = event.fields.get(name) {
+fn said(event: Row<'_>, name: &str) -> Option<f64> {
+    if let Some(text) = event.field(name) {
         return number::parse(text, Decimal::Point).or_else(|| text.trim().parse().ok());
     }
     match name {
-        "value" => event.value,
-        "conversions" if event.conversions > 0.0 => Some(event.conversions),
-        _ if event.name == name => Some(event.value.unwrap_or(1.0)),
+        "value" => event.value(),
+        "conversions" if event.conversions() > 0.0 => Some(event.conversions()),
+        _ if event.name() == name => Some(event.value().unwrap_or(1.0)),
         _ => None,
     }
 }
@@ -201,6 +201,7 @@ fn said(event: &Event, name: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::goods::{Event, Events};
 
     #[test]
     fn gaps_are_bridged() {
@@ -213,9 +214,10 @@ mod tests {
         let mut event = Event { name: "purchase".into(), value: Some(20.0), ..Event::default() };
         event.fields.insert("cost".into(), "1,200.50".into());
         event.fields.insert("note".into(), "na".into());
-        let all = ["cost", "purchase", "value", "note", "other"].map(|name| said(&event, name));
+        let events = Events::new("shop", &[event, Event { name: "lead".into(), ..Event::default() }]);
+        let all = ["cost", "purchase", "value", "note", "other"].map(|name| said(events.row(0), name));
         assert_eq!(all, [Some(1200.5), Some(20.0), Some(20.0), None, None]);
-        assert_eq!(said(&Event { name: "lead".into(), ..Event::default() }, "lead"), Some(1.0));
+        assert_eq!(said(events.row(1), "lead"), Some(1.0));
     }
 
     #[test]

@@ -369,7 +369,7 @@ mod tests {
 
     fn bench(nodes: &str, rows: Vec<Event>) -> Bench {
         let mut bench = Bench::new(&Quick, &format!("allocate \"spend\" {{ outcome \"revenue\"; {nodes} }}"));
-        bench.input(Events { source: "history".into(), rows });
+        bench.input(Events::new("history", &rows));
         bench
     }
 
