@@ -119,7 +119,7 @@ impl StepKind for Csv {
         let mut headline = count(rows, "row");
         let mut left = Vec::new();
         if events {
-            let Kept { events, beyond, .. } = kept.finish(cx, &mut output);
+            let Kept { events, beyond, .. } = kept.finish(cx, "sample", &mut output);
             headline.push_str(&format!(", {}", count(events.len(), "event")));
             left.push((beyond, "older left out"));
             if !events.is_empty() {

@@ -78,7 +78,7 @@ impl StepKind for EventLog {
             }
         })?;
         notes.into_iter().for_each(|(place, text)| warn(&mut output, Some(place), text));
-        let Kept { events, duplicates, beyond } = kept.finish(cx, &mut output);
+        let Kept { events, duplicates, beyond } = kept.finish(cx, "window", &mut output);
         let nameless = events.rows().filter(|event| event.who().is_empty() && !event.is_journey()).count();
         if later > 0 {
             inform(&mut output, None, format!("Dated after this cycle and left for a later one: {}.", count(later, "event")));

@@ -63,8 +63,8 @@ impl Newest {
         rows
     }
 
-    /// All of it, with a warning when there were more.
-    pub fn finish(mut self, cx: &StepContext<'_>, output: &mut Output) -> Kept {
+    /// All of it, with a warning when there were more, which names the setting that asks for `less`.
+    pub fn finish(mut self, cx: &StepContext<'_>, less: &str, output: &mut Output) -> Kept {
         let rows = self.settled();
         let Newest { batch, duplicates, beyond, since, .. } = self;
         let events = batch.finish(cx.step.id.as_str()).only(rows.into_iter());
@@ -74,7 +74,7 @@ impl Newest {
             let all = count(events.len() + beyond, "event");
             let left = if beyond == 1 { "1 is".to_owned() } else { format!("{} are", number(beyond)) };
             let text = format!(
-                "{all} are more than one cycle takes: the newest {} from {since} on are used, {left} older and left out. Say `window` for \
+                "{all} are more than one cycle takes: the newest {} from {since} on are used, {left} older and left out. Say `{less}` for \
                  less, `most` for more, or hand on less rows: journeys as paths with counts, days as a table of numbers.",
                 number(events.len()),
             );
