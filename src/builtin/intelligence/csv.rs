@@ -252,7 +252,7 @@ impl Thin {
     fn apply(&mut self, table: &mut table::Table) {
         table.rows.retain(|_| {
             self.seen += 1;
-            let stays = (self.seen - 1) % self.every == 0 && self.read < self.most;
+            let stays = (self.seen - 1).is_multiple_of(self.every) && self.read < self.most;
             self.read += usize::from(stays);
             stays
         });
