@@ -59,7 +59,7 @@ fn several_files_are_one_run() {
 fn people_see_the_first_thousand_and_how_many_there_are() {
     let place = Place::empty();
     let steps: String = (0..1_200).map(|n| format!("    source \"s{n}\" kind=\"nothing\"\n")).collect();
-    place.write("many.kdl", &format!("workflow \"many\" {{\n  intelligence {{\n{steps}  }}\n}}\n"));
+    place.write("many.kdl", format!("workflow \"many\" {{\n  intelligence {{\n{steps}  }}\n}}\n"));
     let all = list(&place.run("validate many.kdl --format json").exit(3).json()["diagnostics"]).len();
     assert!(all >= 1_200, "{all}");
     let ran = place.run("validate many.kdl").exit(3);
