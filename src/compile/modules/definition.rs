@@ -31,6 +31,8 @@ pub struct Module {
     pub home: String,
     /// Something in it is wrong, so none of its steps can be used.
     pub broken: bool,
+    /// Its text has gaps or something it is made of could not be had: what is found in its steps may be only a consequence.
+    pub incomplete: bool,
 }
 
 impl std::fmt::Debug for Module {
@@ -60,6 +62,8 @@ pub struct Export {
     /// The number of the part that takes the user's name.
     pub result: usize,
     pub name_span: Span,
+    /// Something in it was wrong when it was read, so its steps are not looked at.
+    pub broken: bool,
 }
 
 /// One step inside an exported one.
@@ -234,6 +238,7 @@ pub fn is_module(tree: &Tree) -> bool {
 pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &mut Vec<Diagnostic>) -> Option<Module> {
     let before = sink.len();
     let (tree, findings) = syntax::read(file, text);
+    let incomplete = findings.iter().any(Diagnostic::is_error);
     sink.extend(findings);
     let mut root = None;
     for node in tree.roots() {
@@ -323,6 +328,7 @@ pub fn read(file: FileId, text: &str, folder: &str, registry: &Registry, sink: &
         folder: folder.to_owned(),
         home: folder.to_owned(),
         broken,
+        incomplete,
     })
 }
 
@@ -413,6 +419,7 @@ impl Reader<'_> {
     }
 
     fn export(&mut self, node: Node<'_>) -> Option<Export> {
+        let before = self.sink.len();
         let head = Decoder::new(self.sink).head(node, &STEP);
         let name = head.arg().and_then(Scalar::text).unwrap_or("").to_owned();
         let name_span = head.arg_spans.first().copied().unwrap_or(node.head_span());
@@ -508,6 +515,7 @@ impl Reader<'_> {
             parts: parts.into_iter().map(|(part, _)| part).collect(),
             result,
             name_span,
+            broken: self.sink[before..].iter().any(Diagnostic::is_error),
         })
     }
 

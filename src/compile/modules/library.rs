@@ -343,7 +343,8 @@ impl<'l> Library<'l> {
             let loaded = self.load(used, Some(module), sink);
             aliases.add(used, loaded, sink);
         }
-        module.broken |= sink[before..].iter().any(Diagnostic::is_error);
+        module.incomplete |= sink[before..].iter().any(Diagnostic::is_error);
+        module.broken |= module.incomplete;
         module.uses = uses;
         self.open.pop();
         aliases.modules
