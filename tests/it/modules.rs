@@ -211,7 +211,7 @@ fn what_is_wrong_inside_a_module_points_there_and_names_the_use() {
     let mut twice = files.clone();
     twice.0.insert("modules/rank.kdl".to_owned(), Arc::from(broken.replacen("version=\"", "version=\"about ", 1).as_str()));
     let both = compile(&twice, "modules/rank.kdl", builtin::registry());
-    let codes: Vec<&str> = both.diagnostics.iter().map(|finding| &*finding.code).collect();
+    let codes: Vec<&str> = both.diagnostics.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, ["loop::malformed-value", "loop::bad-expression"], "{:?}", said(&both));
     // The same, when the module file is checked alone.
     let alone = compile(&files, "modules/rank.kdl", builtin::registry());
