@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 /// The variables that turn traces on.
 pub const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
-/// Whether somebody asked for traces in the environment.
+/// Whether somebody asked for traces in the environment, and has not turned them off there.
 pub fn are_wanted() -> bool {
-    VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    let is_off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    !is_off && VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// What one step did in a stretch.
@@ -119,6 +120,32 @@ impl Gathering {
 
 #[cfg(feature = "otel")]
 pub use exporting::Traces;
+
+/// Whether this build sends traces.
+pub const ARE_BUILT_IN: bool = cfg!(feature = "otel");
+
+/// A build without the feature has none.
+#[cfg(not(feature = "otel"))]
+pub enum Traces {}
+
+#[cfg(not(feature = "otel"))]
+impl Traces {
+    /// There is none to be made.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn from_env() -> Result<Traces, String> {
+        Err("this build sends no traces".to_owned())
+    }
+
+    pub fn take(&self, _: &Happened) {
+        match *self {}
+    }
+
+    pub fn finish(&self) {
+        match *self {}
+    }
+}
 
 #[cfg(feature = "otel")]
 mod exporting {

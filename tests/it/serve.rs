@@ -395,11 +395,13 @@ fn traces_of_a_cycle_reach_a_collector_with_a_span_for_each_step_and_no_texts() 
 #[test]
 fn a_build_without_traces_says_so_to_whoever_asks_for_them() {
     let place = Place::empty();
-    let told = |endpoint: &str| {
+    let told = |endpoint: &str, disabled: &str| {
         let mut command = place.command("serve nowhere.kdl");
-        let ran = command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().expect("it starts");
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env("OTEL_SDK_DISABLED", disabled);
+        let ran = command.output().expect("it starts");
         String::from_utf8_lossy(&ran.stderr).into_owned()
     };
-    assert!(told("http://127.0.0.1:9").contains("this build sends no traces"));
-    assert!(!told("").contains("traces"), "nobody asked");
+    assert!(told("http://127.0.0.1:9", "").contains("this build sends no traces"));
+    assert!(!told("", "").contains("traces"), "nobody asked");
+    assert!(!told("http://127.0.0.1:9", "true").contains("traces"), "turned off");
 }

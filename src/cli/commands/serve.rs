@@ -6,7 +6,8 @@ use crate::cli::output::Output;
 use crate::cli::project::Place;
 use crate::report::style::{BAD, DIM, GOOD, WAIT, count, paint};
 use crate::runtime::StopSignal;
-use crate::serve::{Happened, HttpOptions, Options, Service, Started, What, pages, traces};
+use crate::serve::traces::{self, Traces};
+use crate::serve::{Happened, HttpOptions, Options, Service, Started, What, pages};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::io::IsTerminal as _;
@@ -25,7 +26,7 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
         Failure::new("cli::no-runtime", format!("cannot start: {error}")).help("free some memory or file handles and try again")
     })?;
     let format = args.log;
-    let traces = traces()?.map(Arc::new);
+    let traces = traces()?;
     let listening = traces.clone();
     let served = reactor.block_on(async {
         let stop = StopSignal::on_interrupt();
@@ -54,41 +55,19 @@ pub fn run(args: &Serve, place: &Place, output: &Output) -> Result<Exit, Failure
 }
 
 /// Where traces go, when the environment asks for them.
-#[cfg(feature = "otel")]
-fn traces() -> Result<Option<traces::Traces>, Failure> {
+fn traces() -> Result<Option<Arc<Traces>>, Failure> {
     if !traces::are_wanted() {
         return Ok(None);
     }
-    traces::Traces::from_env().map(Some).map_err(|message| {
+    if !traces::ARE_BUILT_IN {
+        let how = "`cargo build --release --features otel` makes one that does";
+        anstream::eprintln!("{}: this build sends no traces; {how}", paint(WAIT, "note"));
+        return Ok(None);
+    }
+    Traces::from_env().map(|traces| Some(Arc::new(traces))).map_err(|message| {
         Failure::new("serve::no-traces", format!("traces cannot be sent as the environment says: {message}"))
             .help("mend the variables `OTEL_EXPORTER_OTLP_…`, or unset them to go without")
     })
-}
-
-/// This build has none, and says so to whoever asks for them.
-#[cfg(not(feature = "otel"))]
-fn traces() -> Result<Option<NoTraces>, Failure> {
-    if traces::are_wanted() {
-        anstream::eprintln!(
-            "{}: this build sends no traces; `cargo build --release --features otel` makes one that does",
-            paint(WAIT, "note")
-        );
-    }
-    Ok(None)
-}
-
-#[cfg(not(feature = "otel"))]
-enum NoTraces {}
-
-#[cfg(not(feature = "otel"))]
-impl NoTraces {
-    fn take(&self, _: &Happened) {
-        match *self {}
-    }
-
-    fn finish(&self) {
-        match *self {}
-    }
 }
 
 /// One line of JSON. A log that cannot be written stops nothing.

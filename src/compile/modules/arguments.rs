@@ -1,6 +1,8 @@
 //! What a use of a module's step says: `voice.check "tone" { from "drafts"; threshold 0.7 }` against the parameters of `check`.
 
-use super::definition::{Export, Hole, Module, Param, hole, plain, spelling};
+use super::definition::{Export, Module, plain, spelling};
+use super::holes::{Hole, hole};
+use super::parameter::Param;
 use super::write::Scope;
 use crate::compile::decode::{repeated_node, unknown_node};
 use crate::diag::{Diagnostic, FileId, Span, nearest};

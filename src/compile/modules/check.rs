@@ -2,9 +2,11 @@
 //! a workflow. What is said about the values themselves, and about all that a real workflow would have around it, is left out.
 
 use super::arguments::sample;
-use super::definition::{Export, Fragment, Hole, Module, Param, fragments, hole, is_module, read};
+use super::definition::{Export, Module, is_module, read};
+use super::holes::{Fragment, Hole, fragments, hole};
 use super::library::{Library, is_below};
 use super::map::EXPANDED;
+use super::parameter::Param;
 use super::write::{Scope, Writer};
 use crate::base::both::one_after_another;
 use crate::base::files::Files;

@@ -1,5 +1,6 @@
 //! From the text of a module file to what it exports: steps with their parameters, and the tree their bodies are copied from.
 
+use super::parameter::{Default, Param};
 use super::reference::{Reference, is_word};
 use super::words::{self, MODULE, MODULE_SETTINGS, PARAM, PARAM_SETTINGS, STEP, STEP_SETTINGS, USE};
 use crate::compile::decode::{Decoder, What, number_of, unknown_node, unknown_property};
@@ -74,82 +75,6 @@ pub struct Part {
     pub kind: Option<&'static dyn StepKind>,
 }
 
-/// Something a use may or must say.
-pub struct Param {
-    pub name: String,
-    /// The word after `type=`.
-    pub type_word: String,
-    pub ty: ValueType,
-    /// For a `choice`.
-    pub words: Vec<String>,
-    pub default: Option<Default>,
-    pub optional: bool,
-    pub many: bool,
-    pub least: Option<f64>,
-    pub most: Option<f64>,
-    pub about: String,
-    pub span: Span,
-}
-
-/// A default as it is written.
-pub struct Default {
-    pub spelling: String,
-    /// What it means, as text.
-    pub plain: String,
-    pub span: Span,
-    /// The bytes at `span` are those of `spelling`.
-    pub exact: bool,
-}
-
-impl Param {
-    pub fn is_required(&self) -> bool {
-        self.default.is_none() && !self.optional
-    }
-
-    /// What a value looks like, for messages.
-    pub fn expected(&self) -> String {
-        match self.ty {
-            ValueType::Choice(_) => one_of(self.words.iter().map(String::as_str)),
-            ty => scalar::expected(ty),
-        }
-    }
-
-    /// Checks one value.
-    #[expect(clippy::result_large_err, reason = "a finding is made once per mistake, and mistakes are few")]
-    pub fn check(&self, entry: &Entry<'_>) -> Result<Scalar, Diagnostic> {
-        let what = format!("`{}`", self.name);
-        let ty = if let ValueType::Choice(_) = self.ty { ValueType::Text } else { self.ty };
-        let value = scalar::read(entry, ty, What::Whole(&self.name))?;
-        if let (ValueType::Choice(_), Scalar::Text(text)) = (self.ty, &value)
-            && !self.words.contains(text)
-        {
-            let span = entry.value_span();
-            let words = || self.words.iter().map(String::as_str);
-            let finding = Diagnostic::error("loop::unknown-choice", format!("{what} cannot be `{text}`"))
-                .at(span, format!("expected {}", one_of(words())));
-            return Err(match nearest(text, words()) {
-                Some(near) => {
-                    finding.help(format!("did you mean `{near}`?")).fix(format!("write `{near}`"), span, format!("\"{near}\""))
-                }
-                None => finding.help(format!("write {}", self.expected())),
-            });
-        }
-        if let Some(number) = value.number()
-            && (self.least.is_some_and(|least| number < least) || self.most.is_some_and(|most| number > most))
-        {
-            let range = match (self.least, self.most) {
-                (Some(least), Some(most)) => format!("{least} to {most}"),
-                (Some(least), None) => format!("{least} or more"),
-                (_, most) => format!("at most {}", most.unwrap_or_default()),
-            };
-            return Err(Diagnostic::error("loop::out-of-range", format!("{what} takes {range}, found `{}`", entry.spelling()))
-                .at(entry.value_span(), "out of range")
-                .help(format!("write {range}")));
-        }
-        Ok(value)
-    }
-}
-
 impl Export {
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
@@ -168,64 +93,6 @@ impl Export {
         layers.retain(allowed);
         layers
     }
-}
-
-/// What a value that a module leaves to its use says.
-pub enum Hole<'t> {
-    /// `(param)"keep"`: the values of a parameter.
-    Param(&'t str),
-    /// `(each)"pages"`: the node once for each value.
-    Each(&'t str),
-    /// `(text)"up to {keep} pieces"` and `(formula)"lead.score >= {hot}"`.
-    Filled { text: &'t str, formula: bool },
-}
-
-/// What an entry leaves to the use; `None` for a plain value.
-pub fn hole<'t>(entry: &Entry<'t>) -> Option<Hole<'t>> {
-    let (word, _) = entry.annotation()?;
-    let text = entry.value().text()?;
-    match word {
-        "param" => Some(Hole::Param(text)),
-        "each" => Some(Hole::Each(text)),
-        "text" => Some(Hole::Filled { text, formula: false }),
-        "formula" => Some(Hole::Filled { text, formula: true }),
-        _ => None,
-    }
-}
-
-/// A piece of a text with holes.
-#[derive(Debug, PartialEq)]
-pub enum Fragment<'t> {
-    Plain(&'t str),
-    Param(&'t str),
-}
-
-/// Splits `up to {keep} pieces`. A brace that belongs to the text is doubled; a lone one stands for itself.
-pub fn fragments(text: &str) -> Vec<Fragment<'_>> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(open) = rest.find('{') {
-        let name = rest[open + 1..].split_once('}').map(|(name, _)| name).filter(|name| is_word(name));
-        let (plain, length) = match name {
-            Some(_) => (&rest[..open], 0),
-            None if rest[open + 1..].starts_with('{') => (&rest[..=open], 1),
-            None => (&rest[..=open], 0),
-        };
-        if !plain.is_empty() {
-            found.push(Fragment::Plain(plain));
-        }
-        match name {
-            Some(name) => {
-                found.push(Fragment::Param(name));
-                rest = &rest[open + name.len() + 2..];
-            }
-            None => rest = &rest[plain.len() + length..],
-        }
-    }
-    if !rest.is_empty() {
-        found.push(Fragment::Plain(rest));
-    }
-    found
 }
 
 /// Whether a tree is that of a module file.
@@ -672,25 +539,5 @@ pub fn plain(value: &Scalar) -> String {
         Scalar::Size(bytes) => bytes.to_string(),
         Scalar::Money(money) => money.to_string(),
         Scalar::Secret(_) => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_with_holes_is_split() {
-        use Fragment::{Param, Plain};
-        for (text, expected) in [
-            ("up to {keep} pieces", vec![Plain("up to "), Param("keep"), Plain(" pieces")]),
-            ("{a}{b}", vec![Param("a"), Param("b")]),
-            ("a {{b}}", vec![Plain("a {"), Plain("b}}")]),
-            ("{", vec![Plain("{")]),
-            ("{Not a name}", vec![Plain("{"), Plain("Not a name}")]),
-            ("", vec![]),
-        ] {
-            assert_eq!(fragments(text), expected, "{text}");
-        }
     }
 }

@@ -11,16 +11,20 @@
 mod arguments;
 mod check;
 mod definition;
+mod holes;
 pub mod known;
 mod library;
 mod map;
 pub mod page;
+mod parameter;
 mod reference;
 pub mod stdlib;
 pub mod words;
 mod write;
 
-pub use definition::{Export, Fragment, Hole, Module, Param, fragments, hole, is_module};
+pub use definition::{Export, Module, is_module};
+pub use holes::{Fragment, Hole, fragments, hole};
+pub use parameter::Param;
 pub use reference::{Malformed, Reference, is_word};
 
 pub(super) use check::check_file;

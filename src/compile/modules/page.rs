@@ -1,6 +1,8 @@
 //! The page of a module, in Markdown: what `loopctl kinds std/rivals` shows and `docs/stdlib.md` holds.
 
-use super::definition::{self, Export, Module, Param};
+use super::definition::{self, Export, Module};
+use super::holes::hole;
+use super::parameter::Param;
 use super::stdlib;
 use crate::diag::FileId;
 use crate::model::{GoodKind, Layer};
@@ -35,7 +37,7 @@ pub fn goods(export: &Export, module: &Module) -> (Vec<GoodKind>, Vec<GoodKind>)
     let mut takes = BTreeSet::new();
     for part in &export.parts {
         let (Some(node), Some(kind)) = (module.tree.node(part.node), part.kind) else { continue };
-        let reads_use = node.children_named("from").flat_map(|from| from.args()).any(|entry| definition::hole(&entry).is_some());
+        let reads_use = node.children_named("from").flat_map(|from| from.args()).any(|entry| hole(&entry).is_some());
         if reads_use && kind.spec().mode != Mode::Source {
             takes.extend(kind.spec().takes.iter().map(|good| good.name()));
         }

@@ -5,7 +5,8 @@
 
 use super::arguments;
 use super::arguments::{Given, Values};
-use super::definition::{Export, Fragment, Hole, Module, Part, fragments, hole};
+use super::definition::{Export, Module, Part};
+use super::holes::{Fragment, Hole, fragments, hole};
 use super::library::Library;
 use super::map::SpanMap;
 use crate::compile::language::WIRED;
