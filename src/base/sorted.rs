@@ -3,6 +3,7 @@
 //! What a large cycle remembers has a hundred thousand keys, is made at once and then only read. A tree of it needs half as much memory
 //! again, and both stand side by side while the tree is built.
 
+use super::order::arrange;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Borrow;
@@ -87,19 +88,6 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-/// Puts the pair from place `order[n]` at place `n`, each pair moved once.
-fn arrange<T>(pairs: &mut [T], mut order: Vec<u32>) {
-    for start in 0..order.len() {
-        let mut at = start;
-        while order[at] as usize != start {
-            let from = std::mem::replace(&mut order[at], at as u32) as usize;
-            pairs.swap(at, from);
-            at = from;
-        }
-        order[at] = at as u32;
     }
 }
 

@@ -10,6 +10,7 @@
 use super::markdown;
 use super::snapshot::Snapshot;
 use super::{check, read};
+use crate::base::InOrder;
 use crate::base::files::MemoryFiles;
 use crate::diag::{Severity, Sources};
 use crate::model::goods::{Edit, Target};
@@ -187,7 +188,7 @@ fn spelling(value: f64) -> String {
 }
 
 fn replaced(text: &str, mut changes: Vec<(Range<usize>, String)>) -> String {
-    changes.sort_by_key(|(range, _)| range.start);
+    changes.order_by_key(|(range, _)| range.start);
     let mut new = String::with_capacity(text.len());
     let mut at = 0;
     for (range, value) in changes {

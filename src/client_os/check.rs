@@ -7,7 +7,7 @@ use super::context::{READING_SECONDS, pack};
 use super::finding::Finding;
 use super::limits::LIMITS;
 use super::snapshot::Snapshot;
-use crate::base::Timestamp;
+use crate::base::{InOrder, Timestamp};
 use crate::diag::{Severity, nearest};
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub fn check(snapshot: &Snapshot) -> Vec<Finding> {
     pillars(snapshot, &mut findings);
     others(snapshot, &mut findings);
     limits(snapshot, &mut findings);
-    findings.sort_by(|a, b| (&a.path, a.line, &a.message).cmp(&(&b.path, b.line, &b.message)));
+    findings.order_by(|a, b| (&a.path, a.line, &a.message).cmp(&(&b.path, b.line, &b.message)));
     findings
 }
 

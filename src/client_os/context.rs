@@ -4,6 +4,7 @@
 //! its use to the step until the time is up; what did not fit is named at the end, so that nobody wonders.
 
 use super::snapshot::Snapshot;
+use crate::base::InOrder;
 use std::collections::BTreeSet;
 
 /// Words a minute that adults read silently in English non-fiction (Brysbaert, 2019).
@@ -90,7 +91,7 @@ pub fn pack_about(snapshot: &Snapshot, verb: &str, platform: Option<&str>, most_
         let all = part.pieces.len();
         let heading = format!("## {}\n", part.title);
         let mut order: Vec<usize> = (0..all).collect();
-        order.sort_by_key(|at| std::cmp::Reverse(content_words(&part.pieces[*at]).intersection(&wanted).count()));
+        order.order_by_key(|at| std::cmp::Reverse(content_words(&part.pieces[*at]).intersection(&wanted).count()));
         let mut kept: Vec<usize> = Vec::new();
         let mut words_so_far = words(&text) + words(&heading);
         for at in order {

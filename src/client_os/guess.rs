@@ -5,6 +5,7 @@
 
 use super::brand::known;
 use super::markdown;
+use crate::base::InOrder;
 use crate::stats::text::{content_tokens, tokens};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -282,7 +283,7 @@ fn topics(materials: &[Material], guess: &mut Guess) {
         }
     }
     let mut ranked: Vec<(String, (usize, usize))> = counts.into_iter().filter(|(_, (_, times))| *times >= 3).collect();
-    ranked.sort_by(|(a, (texts_a, times_a)), (b, (texts_b, times_b))| (texts_b, times_b, a).cmp(&(texts_a, times_a, b)));
+    ranked.order_by(|(a, (texts_a, times_a)), (b, (texts_b, times_b))| (texts_b, times_b, a).cmp(&(texts_a, times_a, b)));
     let source = |texts: usize, times: usize| format!("{times} times in {texts} of {} texts", materials.len());
     let topic = |(text, (texts, times)): (String, (usize, usize))| Guessed { text, source: source(texts, times) };
     guess.topics = ranked.into_iter().take(TOPICS_MOST).map(topic).collect();

@@ -5,6 +5,7 @@
 //! here: they are collected as references for `resolve`.
 
 use super::{language, scalar, secrets};
+use crate::base::InOrder;
 use crate::diag::{Diagnostic, Span, nearest};
 use crate::model::{Config, Scalar};
 use crate::step::{NodeSpec, Occurs, PropSpec, ValueType};
@@ -309,7 +310,7 @@ impl<'s> Decoder<'s> {
                 }
             }
         }
-        found.sort_by_key(|(number, _)| *number);
+        found.order_by_key(|(number, _)| *number);
         // Exactly as many as there are: they stay, and there are very many such blocks.
         let mut block = Vec::with_capacity(found.len());
         block.extend(found.into_iter().map(|(_, config)| config));

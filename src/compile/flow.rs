@@ -2,6 +2,7 @@
 
 use super::scalar::one_of;
 use super::sketch::{Lists, Sketch};
+use crate::base::InOrder;
 use crate::diag::Diagnostic;
 use crate::model::{GoodKind, Kinds};
 use crate::step::{KindSpec, Registry};
@@ -113,7 +114,7 @@ fn circle_found(sketch: &Sketch, circle: &[(usize, usize)]) -> Diagnostic {
     };
     let mut places: Vec<(usize, usize)> = circle.to_vec();
     // The wire that goes back is the one to cut.
-    places.sort_by_key(|(step, number)| {
+    places.order_by_key(|(step, number)| {
         let step = &sketch.steps[*step];
         let back = step.wires[*number].from.is_some_and(|from| sketch.steps[from].layer > step.layer);
         (!back, step.wires[*number].span)

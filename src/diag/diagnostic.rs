@@ -1,6 +1,7 @@
 //! One diagnostic: what is wrong, where, what to write instead.
 
 use super::Span;
+use crate::base::InOrder;
 use serde::Serialize;
 
 /// How bad it is. Warnings may be denied or allowed by code; errors stop a run.
@@ -89,5 +90,5 @@ impl Diagnostic {
 
 /// Sorts into file order; findings without a place come last.
 pub fn sort(diagnostics: &mut [Diagnostic]) {
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.span().is_none(), diagnostic.span(), diagnostic.code));
+    diagnostics.order_by_key(|diagnostic| (diagnostic.span().is_none(), diagnostic.span(), diagnostic.code));
 }

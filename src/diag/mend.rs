@@ -1,14 +1,18 @@
 //! Applying fixes to a text: from the front, each once, and none that touches one before it.
 
 use super::Fix;
+use crate::base::InOrder;
 use std::ops::Range;
 
 /// The text with its fixes applied, and which of them were: one that overlaps an earlier one, or stands outside the text, waits for
 /// another round.
 pub fn mend<'f>(text: &str, fixes: impl IntoIterator<Item = &'f Fix>) -> (String, Vec<&'f Fix>) {
-    let mut waiting: Vec<&Fix> = fixes.into_iter().collect();
+    in_order(text, fixes.into_iter().collect())
+}
+
+fn in_order<'f>(text: &str, mut waiting: Vec<&'f Fix>) -> (String, Vec<&'f Fix>) {
     // Stable, so that of two fixes for one place the first that was told wins.
-    waiting.sort_by_key(|fix| (fix.span.start, fix.span.end));
+    waiting.order_by_key(|fix| (fix.span.start, fix.span.end));
     let mut out = String::with_capacity(text.len());
     let mut applied: Vec<&Fix> = Vec::new();
     let mut copied = 0;

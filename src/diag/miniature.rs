@@ -4,6 +4,7 @@
 
 use super::render::Style;
 use super::{FileId, Label, Sources};
+use crate::base::InOrder;
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::fmt;
 use unicode_width::UnicodeWidthChar;
@@ -60,7 +61,7 @@ impl Miniature {
             })
             .collect();
         let primary = placed.first().map(|(line, range, ..)| (*line, range.clone()))?;
-        placed.sort_by_key(|(line, range, ..)| (*line, range.start));
+        placed.order_by_key(|(line, range, ..)| (*line, range.start));
         let mut miniature = Miniature {
             name: clean(&source.name, style.unicode),
             text: String::new(),

@@ -1,11 +1,11 @@
 //! The story behind each diagnostic, as written in `docs/errors/` and built into the binary.
 
-use include_dir::{Dir, include_dir};
+use crate::base::packed::{Packed, packed};
 
-static PAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/docs/errors");
+static PAGES: Packed = packed!("errors");
 
 /// The page of a code (`loop::unknown-step` is `docs/errors/unknown-step.md`).
-pub fn page(code: &str) -> Option<&'static str> {
+pub fn page(code: &str) -> Option<String> {
     let slug = code.rsplit("::").next()?;
-    PAGES.get_file(format!("{slug}.md"))?.contents_utf8()
+    PAGES.text(&format!("{slug}.md"))
 }

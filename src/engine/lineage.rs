@@ -1,7 +1,7 @@
 //! The items of a cycle and where they come from: "no source signal, no piece", checked item by item.
 
 use super::places::{Mark, Places};
-use crate::base::ItemId;
+use crate::base::{InOrder, ItemId};
 use crate::model::{Good, GoodKind, Item};
 use crate::step::{Lineage, StepError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,12 +88,17 @@ impl Items {
     /// All known ancestors of these items: parents before what was made from them, and otherwise by id, so that the order does
     /// not depend on whose answer came first.
     pub fn ancestors<'a>(&self, of: impl IntoIterator<Item = &'a Item>) -> Vec<Arc<Item>> {
-        let mut wanted: BTreeSet<ItemId> = BTreeSet::new();
         let mut stack: Vec<ItemId> = Vec::new();
         for item in of {
             stack.extend(&item.parents);
             stack.extend(named_signals(&item.good));
         }
+        self.all_above(stack)
+    }
+
+    /// Those that were named, and all known ancestors of them.
+    fn all_above(&self, mut stack: Vec<ItemId>) -> Vec<Arc<Item>> {
+        let mut wanted: BTreeSet<ItemId> = BTreeSet::new();
         while let Some(id) = stack.pop() {
             if let Some(item) = self.get(&id)
                 && wanted.insert(id)
@@ -110,7 +115,7 @@ impl Items {
             depths.insert(item.id, depth);
             found.push((depth, item.clone()));
         }
-        found.sort_by_key(|(depth, item)| (*depth, item.id));
+        found.order_by_key(|(depth, item)| (*depth, item.id));
         found.into_iter().map(|(_, item)| item).collect()
     }
 }

@@ -10,6 +10,7 @@ use super::inner::is_use;
 use super::modules;
 use super::names::{What, names};
 use super::place::{Part, Place, place};
+use crate::base::InOrder;
 use crate::compile::modules::known::Known;
 use crate::compile::modules::{Export, Param};
 use crate::model::{GoodKind, Layer, Workflow};
@@ -142,7 +143,7 @@ pub fn complete_template(source: &Source, offset: usize, takes: &[GoodKind], set
 
 fn items(source: &Source, range: &Range<usize>, mut offers: Vec<Offer>, setting: &Setting<'_>) -> Vec<CompletionItem> {
     // Stable, so that of equals the one in the order of the language comes first.
-    offers.sort_by_key(|offer| offer.rank);
+    offers.order_by_key(|offer| offer.rank);
     let range = source.lines.range(&source.text, range.clone());
     // An edit stays on its line.
     if range.start.line != range.end.line {

@@ -225,7 +225,7 @@ mod tests {
     fn every_node_of_the_built_in_modules_is_known_too() {
         for (layer, name) in crate::compile::modules::stdlib::names() {
             let text = crate::compile::modules::stdlib::text(&format!("{}/{name}/module.kdl", layer.name())).expect("built in");
-            let (tree, _) = crate::syntax::read(FileId(0), text);
+            let (tree, _) = crate::syntax::read(FileId(0), &text);
             walk(&tree, registry(), |node, word| {
                 // Only a step of another module is not a word of ours.
                 assert!(!matches!(word, Word::Unknown) || node.name().contains('.'), "{name}: `{}`", node.name());

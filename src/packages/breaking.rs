@@ -4,6 +4,7 @@
 //! step of the version by the rules of semantic versioning (semver.org, 2.0.0, items 6 to 8; before 1.0.0 a minor step may break).
 
 use super::interface::{Interface, Param, Step};
+use crate::base::InOrder;
 use semver::Version;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -74,7 +75,7 @@ pub fn compare(before: &Interface, now: &Interface, same_files: bool) -> Compari
     }
     let mut changes = sink.0;
     // The worst first; the order of steps stays.
-    changes.sort_by_key(|change| std::cmp::Reverse(change.weight));
+    changes.order_by_key(|change| std::cmp::Reverse(change.weight));
     let heaviest = changes.iter().map(|change| change.weight).max();
     let needed = needed(&before.version, heaviest);
     let is_enough = now.version >= needed || (heaviest.is_some() && is_step_to(&before.version, &now.version, &needed));

@@ -11,6 +11,7 @@ use super::interface::Need;
 use super::source::{Choice, Details, Origin, Wish};
 use super::tree::ModuleTree;
 use super::vendor::at_hand;
+use crate::base::InOrder;
 use crate::compile::lock::{LOCK_FILE, Lock, Locked, LockedSource, Reference, vendor_path};
 use semver::VersionReq;
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,7 +120,7 @@ fn wants(chosen: &BTreeMap<String, Piece>, roots: &BTreeMap<String, VersionReq>)
         }
     }
     for (_, wants) in wants.iter_mut() {
-        wants.sort_by(|one, other| one.by.cmp(&other.by));
+        wants.order_by(|one, other| one.by.cmp(&other.by));
     }
     Ok(wants)
 }

@@ -4,7 +4,7 @@
 //! carry edge, kept beside the graph and never in it. What is left has a topological order, and of all such orders we
 //! take the one that stays closest to the file, so that people recognise it.
 
-use crate::base::StepId;
+use crate::base::{InOrder, StepId};
 use crate::model::{Kinds, Scalar, Workflow};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -58,7 +58,7 @@ impl CyclePlan {
         workflow.steps.iter().for_each(|step| _ = graph.add_node(step.id.clone()));
         let id = |at: u32| &workflow.steps[at as usize].id;
         let mut by_name: Vec<u32> = (0..workflow.steps.len() as u32).collect();
-        by_name.sort_by(|a, b| id(*a).cmp(id(*b)));
+        by_name.order_by(|a, b| id(*a).cmp(id(*b)));
         if let Some(same) = by_name.windows(2).filter(|pair| id(pair[0]) == id(pair[1])).map(|pair| pair[1]).min() {
             return Err(PlanError::TwoSteps(id(same).clone()));
         }
@@ -115,7 +115,7 @@ impl CyclePlan {
     /// Wires in file order of their ends: `(from, to, kinds)`.
     pub fn wires(&self) -> Vec<(&StepId, &StepId, Kinds)> {
         let mut wires: Vec<_> = self.graph.edge_references().collect();
-        wires.sort_by_key(|edge| (edge.target(), edge.id()));
+        wires.order_by_key(|edge| (edge.target(), edge.id()));
         wires.iter().map(|edge| (&self.graph[edge.source()], &self.graph[edge.target()], *edge.weight())).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::play::{Played, PlayedCycle};
+use crate::base::InOrder;
 use crate::builtin::strategy::pool::Pillars;
 use crate::client_os::Snapshot;
 use crate::compile::test_file::{Expectation, Expected, Items, Range, Test};
@@ -28,7 +29,7 @@ pub fn judge(test: &Test, played: &Played) -> Vec<Failure> {
     for expectation in &test.expectations {
         judge.expectation(expectation);
     }
-    judge.failures.sort_by_key(|failure| failure.diagnostic.span());
+    judge.failures.order_by_key(|failure| failure.diagnostic.span());
     judge.failures
 }
 

@@ -1,7 +1,7 @@
 //! How people decide: per gate and per person, over any number of cycles. What takes long, what is changed every time and what
 //! is turned down for the same reason tells what the steps before the gate do not do well yet.
 
-use crate::base::{ItemId, RequestKey, Timestamp};
+use crate::base::{InOrder, ItemId, RequestKey, Timestamp};
 use crate::engine::{Ballot, Entry};
 use crate::model::Act;
 use crate::model::found::{Change, Found};
@@ -207,7 +207,7 @@ impl GateCounter {
             let mut people: Vec<PersonStats> =
                 counted.people.into_iter().map(|(person, count)| PersonStats { person, tally: count.sum() }).collect();
             let judges = counted.judges.iter().map(|(judge, table)| JudgeStats::new(judge.clone(), table)).collect();
-            people.sort_by_key(|person| std::cmp::Reverse(person.tally.decisions()));
+            people.order_by_key(|person| std::cmp::Reverse(person.tally.decisions()));
             GateStats { gate, asked: counted.asked, waiting: counted.waiting, all: counted.all.sum(), people, judges }
         };
         self.gates.into_iter().map(of).collect()
@@ -253,14 +253,14 @@ impl Count {
         self.tally.hours_most = quantile(&mut self.hours, 0.9);
         self.tally.edit_share = quantile(&mut self.edits, 0.5);
         self.tally.reasons = self.reasons.into_iter().map(|(reason, times)| Reason { reason, times }).collect();
-        self.tally.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.times));
+        self.tally.reasons.order_by_key(|reason| std::cmp::Reverse(reason.times));
         self.tally
     }
 }
 
 /// The smallest value that is not below this share of all values.
 fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
+    values.order_by(f64::total_cmp);
     let at = ((values.len() as f64 * share).ceil() as usize).saturating_sub(1);
     values.get(at).copied()
 }

@@ -1,6 +1,6 @@
 //! One cycle as facts: everything the summary, the pages and `--json` say, gathered once from the journal.
 
-use crate::base::{CycleNo, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
+use crate::base::{CycleNo, InOrder, ItemId, Money, RequestKey, StepId, TaskId, Timestamp};
 use crate::engine::failing;
 use crate::engine::{Ballot, Entry, Nudge, Nudged, PersonCap, Sends, Void, Written, doubts, nudges, people};
 use crate::model::goods::report::{Bar, Section};
@@ -269,6 +269,9 @@ pub struct CycleView {
     pub published: Vec<Receipt>,
     pub leads: Vec<LeadsView>,
     pub insights: Vec<Insight>,
+    /// What alarms were raised, each as the step that raised it and what it says.
+    #[serde(skip)]
+    pub alarms: Vec<(StepId, String)>,
     /// Divisions of budgets, without the ways the world may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allocations: Vec<Shown<Allocation>>,
@@ -348,6 +351,7 @@ impl CycleView {
             published: Vec::new(),
             leads: Vec::new(),
             insights: Vec::new(),
+            alarms: Vec::new(),
             allocations: Vec::new(),
             scenarios: Vec::new(),
             changes: Vec::new(),
@@ -484,18 +488,26 @@ impl CycleView {
         });
         let mut made: Vec<(Option<&usize>, &Item)> =
             done.flat_map(|(at, items)| items.iter().map(move |item| (at, &**item))).collect();
-        made.sort_by_key(|(at, _)| *at);
+        made.order_by_key(|(at, _)| *at);
+        let raises = |step: &StepId| workflow.step(step).is_some_and(|step| step.verb == "anomaly");
+        view.alarms = made
+            .iter()
+            .filter_map(|(_, item)| match &item.good {
+                Good::Insight(insight) if raises(&item.made_by) => Some((item.made_by.clone(), insight.says.clone())),
+                _ => None,
+            })
+            .collect();
         view.insights = made
             .into_iter()
             .filter_map(|(_, item)| if let Good::Insight(insight) = &item.good { Some(insight.clone()) } else { None })
             .collect();
-        view.notes.sort_by_key(|note| index.get(&note.step).copied());
-        view.failures.sort_by_key(|failure| (index.get(&failure.task.step).copied(), failure.task.item));
-        view.deferred.sort_by_key(|(step, _)| index.get(step).copied());
+        view.notes.order_by_key(|note| index.get(&note.step).copied());
+        view.failures.order_by_key(|failure| (index.get(&failure.task.step).copied(), failure.task.item));
+        view.deferred.order_by_key(|(step, _)| index.get(step).copied());
         let place = |step: &StepId, item: &ItemId| (index.get(step).copied(), items.get(item).map(|item| rank(&item.good)));
-        view.written.sort_by_key(|piece| place(&piece.step, &piece.item));
-        view.waiting.sort_by_key(|gate| place(&gate.step, &gate.approve.item));
-        view.published.sort_by_key(|receipt| items.get(&receipt.placement).map(|item| rank(&item.good)));
+        view.written.order_by_key(|piece| place(&piece.step, &piece.item));
+        view.waiting.order_by_key(|gate| place(&gate.step, &gate.approve.item));
+        view.published.order_by_key(|receipt| items.get(&receipt.placement).map(|item| rank(&item.good)));
         view.caps = caps(workflow, &ledger, pins.now, pins.cycle);
         // People are counted by the clock on the wall: in the window of the last piece.
         let last = entries.iter().rev().find_map(|entry| match entry {

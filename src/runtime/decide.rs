@@ -4,7 +4,7 @@
 //! the journal only: it can be taken while the workflow file is being edited, and by a process that knows no step kinds.
 
 use super::doors::{Clock, Journal, JournalError};
-use crate::base::{CycleNo, RequestKey, Timestamp, WorkflowId};
+use crate::base::{CycleNo, InOrder, RequestKey, Timestamp, WorkflowId};
 use crate::engine::{Action, Ballot, Cycle, Entry, Event, Notice, Resolution, Scope, Void, nudges};
 use crate::step::{Approve, Decision, Reply, Request};
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ pub fn open_gates(journal: &dyn Journal, workflow: &WorkflowId, cycle: CycleNo) 
     }
     let mut gates: Vec<_> =
         gates.into_iter().map(|(key, (at, Ballot { approve, given }))| (at, Gate { key, approve, given })).collect();
-    gates.sort_by_key(|(at, _)| *at);
+    gates.order_by_key(|(at, _)| *at);
     Ok(gates.into_iter().map(|(_, gate)| gate).collect())
 }
 

@@ -8,7 +8,7 @@
 //! is asked again before the next cycle.
 
 use super::doors::{Clock, Journal, JournalError, World};
-use crate::base::{CycleNo, Digest, Timestamp};
+use crate::base::{CycleNo, Digest, InOrder, Timestamp};
 use crate::builtin::distribution::untagged;
 use crate::engine::{Out, Outs, Stands, sent_piece};
 use crate::model::found::{Change, Found, Words, somebody_in};
@@ -99,7 +99,7 @@ pub async fn look_back(back: LookBack<'_>, journal: &mut dyn Journal) -> Result<
     let mut unread = BTreeMap::new();
     let newest_first = |outs: &Outs| {
         let mut keys: Vec<(String, Out)> = outs.iter().map(|(key, out)| (key.clone(), out.clone())).collect();
-        keys.sort_by(|(a_key, a), (b_key, b)| b.at.cmp(&a.at).then_with(|| a_key.cmp(b_key)));
+        keys.order_by(|(a_key, a), (b_key, b)| b.at.cmp(&a.at).then_with(|| a_key.cmp(b_key)));
         keys
     };
     let asked = newest_first(&outs).into_iter().filter(|(_, out)| workflow.channels.contains_key(&out.channel));
@@ -160,7 +160,7 @@ pub async fn look_back(back: LookBack<'_>, journal: &mut dyn Journal) -> Result<
             })),
         });
     }
-    found.sort_by(|a, b| a.key.cmp(&b.key));
+    found.order_by(|a, b| a.key.cmp(&b.key));
     for found in found {
         let by = who(workflow, &found.channel);
         let operation = Operation { at: clock.now(), by, cycle, act: Act::Found(Box::new(found)) };

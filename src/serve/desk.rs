@@ -15,7 +15,7 @@
 use super::events::{Bus, Happened, What};
 use super::owner;
 use super::served::{Seen, Served};
-use crate::base::{CycleNo, Digest, ItemId, RequestKey, StepId, Timestamp};
+use crate::base::{CycleNo, Digest, InOrder, ItemId, RequestKey, StepId, Timestamp};
 use crate::engine::{Event, Scope};
 use crate::model::goods::{Evidence, Finding};
 use crate::model::{Good, Item};
@@ -268,7 +268,7 @@ impl Desk {
                 Ok(waiting)
             })
             .await?;
-        queue.sort_by_key(|waiting| (waiting.expires.is_none(), waiting.expires));
+        queue.order_by_key(|waiting| (waiting.expires.is_none(), waiting.expires));
         Ok(queue)
     }
 

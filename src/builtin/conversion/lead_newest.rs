@@ -7,6 +7,7 @@
 
 use super::lead_score::rate;
 use super::lead_table::Encoding;
+use crate::base::InOrder;
 use crate::model::goods::Event;
 use crate::stats::experts::Experts;
 use crate::stats::linear::Matrix;
@@ -60,7 +61,7 @@ impl Newest {
             line.reasons(row).into_iter().for_each(|(column, effect)| effects[column] += weight * effect);
         }
         let mut reasons: Vec<(usize, f64)> = effects.into_iter().enumerate().collect();
-        reasons.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        reasons.order_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
         reasons
     }
 }

@@ -1,5 +1,6 @@
 //! Search intent by words: a table anybody can read, a score per class, and "unsure" when no class leads.
 
+use crate::base::InOrder;
 use crate::stats::text::tokens;
 use std::collections::BTreeMap;
 
@@ -156,7 +157,7 @@ where
         }
     }
     let mut ranked: Vec<(usize, &'a str)> = points.into_iter().map(|(class, points)| (points, class)).collect();
-    ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    ranked.order_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     match ranked.as_slice() {
         [(_, class)] => class,
         [(first, class), (second, _), ..] if first > second => class,

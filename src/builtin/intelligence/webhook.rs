@@ -4,7 +4,7 @@
 //! sees what has come in whether the service runs or not, and a test needs a file and no server.
 
 use super::reading::{self, Outcome, count, warn};
-use crate::base::{Digest, Timestamp};
+use crate::base::{Digest, InOrder, Timestamp};
 use crate::builtin::common::topic;
 use crate::model::goods::{Signal, SignalKind};
 use crate::model::{GoodKind, Layer, Untrusted};
@@ -111,7 +111,7 @@ impl StepKind for Webhook {
                 Outcome::Missing { .. } | Outcome::Unchanged { .. } => {}
             }
         }
-        fresh.sort_by(|(one, _), (other, _)| (one.at, &one.id).cmp(&(other.at, &other.id)));
+        fresh.order_by(|(one, _), (other, _)| (one.at, &one.id).cmp(&(other.at, &other.id)));
         for (received, digest) in &fresh {
             output.give(note(cx, received, *digest), Vec::new());
         }

@@ -5,7 +5,7 @@
 
 use super::dense;
 use super::series::{self, Counted, IGNORE, Ignored, Per, Series};
-use crate::base::{Digest, ItemId, Timestamp};
+use crate::base::{Digest, InOrder, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
 use crate::model::{GoodKind, Layer, Scalar, Untrusted};
 use crate::stats::anomaly::{Detector, Options, Reading, Verdict as Found};
@@ -220,7 +220,7 @@ impl StepKind for Anomaly {
             });
         }
         // The most surprising first.
-        raised.sort_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.subject.cmp(&b.subject)));
+        raised.order_by(|a, b| b.surprise.total_cmp(&a.surprise).then_with(|| a.subject.cmp(&b.subject)));
         let mut headline = match (raised.len(), followed) {
             (_, 0) => "nothing to follow yet".to_owned(),
             (1, _) => format!("1 alarm in {followed} series"),

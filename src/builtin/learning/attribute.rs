@@ -1,7 +1,7 @@
 //! `attribute`: which touches really moved a conversion, with an interval for every share.
 
 use super::journeys::{self, Journeys};
-use crate::base::{Hasher, Rng, Timestamp};
+use crate::base::{Hasher, InOrder, Rng, Timestamp};
 use crate::model::goods::insight::{Basis, HeldOut};
 use crate::model::goods::{Events, Insight, Subject, Verdict};
 use crate::model::{Config, Good, GoodKind, Item, Layer, Scalar};
@@ -414,7 +414,7 @@ fn by_removal(order: u8, journeys: &Journeys, replicates: usize, rng: &mut Rng) 
 /// The most credit first.
 fn ranked(shares: impl Iterator<Item = Share>) -> Vec<Share> {
     let mut shares: Vec<Share> = shares.collect();
-    shares.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.channel.cmp(&b.channel)));
+    shares.order_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.channel.cmp(&b.channel)));
     shares
 }
 

@@ -8,7 +8,7 @@
 //! and of data that has grown only the new part counts: with a tenth of it new, the step is a tenth of the rate. Where the step that
 //! learned made a hold-out, moving must come nearer to what the held-out part says than leaving the parameter alone.
 
-use crate::base::{Digest, Timestamp};
+use crate::base::{Digest, InOrder, Timestamp};
 use crate::model::goods::insight::Basis;
 use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{Config, Good, GoodKind, Layer, Scalar};
@@ -180,7 +180,7 @@ fn choose<'a>(tune: &Tune<'_>, old: f64, insights: &[&'a Insight]) -> Result<&'a
     };
     about.retain(sound);
     // The clear ones first, then those that rest on more; equals stay in the order they came.
-    about.sort_by_key(|insight| (insight.verdict != Verdict::Clear, std::cmp::Reverse(insight.n)));
+    about.order_by_key(|insight| (insight.verdict != Verdict::Clear, std::cmp::Reverse(insight.n)));
     let Some(insight) = about.first() else { return stay("the evidence is not a number") };
     match &insight.verdict {
         Verdict::NotEnough { need } => return Err(format!("not enough evidence yet; it takes {need}")),

@@ -7,6 +7,7 @@
 use super::anomaly::plain;
 use super::levels;
 use super::series::{self, Counted, IGNORE, Ignored, Per, Series};
+use crate::base::InOrder;
 use crate::model::goods::{Insight, Subject, Verdict};
 use crate::model::{Config, GoodKind, Layer, Scalar};
 use crate::stats::forecast::hierarchy::{Part, reconcile};
@@ -249,7 +250,7 @@ fn topics(cx: &StepContext<'_>, horizon: usize, ignored: &Ignored, output: &mut 
         last.fold(0.0, |sum, value| sum + value.abs())
     };
     let mut all: Vec<(String, Series)> = series::of_signals(cx).into_iter().collect();
-    all.sort_by(|a, b| size(&b.1).total_cmp(&size(&a.1)).then_with(|| a.0.cmp(&b.0)));
+    all.order_by(|a, b| size(&b.1).total_cmp(&size(&a.1)).then_with(|| a.0.cmp(&b.0)));
     let plan = Plan::of(cx, "volume");
     for (topic, mut series) in all.into_iter().take(top) {
         let Some(per) = Per::of_points(&series.points) else { continue };
@@ -589,7 +590,7 @@ fn doors(parts: &[Branch], whole: usize, planned: f64, gap: f64) -> Vec<(usize, 
         })
         .filter(|(_, by, _)| by * gap > 0.0)
         .collect();
-    made.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
+    made.order_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
     made.into_iter().map(|(at, _, words)| (at, words)).collect()
 }
 

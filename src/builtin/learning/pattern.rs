@@ -7,7 +7,7 @@
 
 use super::anomaly::plain;
 use super::cases::{self, Cases};
-use crate::base::{Digest, ItemId};
+use crate::base::{Digest, InOrder, ItemId};
 use crate::model::goods::{Insight, Opportunity, RuleScore, Signal, SignalKind, Subject, Verdict};
 use crate::model::{Config, Good, GoodKind, Item, Layer, Scalar, Untrusted};
 use crate::stats::amounts;
@@ -398,7 +398,7 @@ impl Search {
             finds.push(Find { rule: rule.clone(), words: self.words(rule), early, later, held, confidence });
         }
         // What held comes first; the order within stays.
-        finds.sort_by_key(|find| find.held != Held::Yes);
+        finds.order_by_key(|find| find.held != Held::Yes);
         finds
     }
 

@@ -1,7 +1,7 @@
 //! `brief`: from an opportunity to a research brief, whose every claim cites a signal. No model is asked.
 
 use super::claims;
-use crate::base::ItemId;
+use crate::base::{InOrder, ItemId};
 use crate::builtin::common::topic;
 use crate::client_os::{Pillar, Snapshot};
 use crate::model::goods::{Brief, Claim, Opportunity, Signal, SignalKind};
@@ -279,7 +279,7 @@ fn related(os: &Snapshot, subject: &BTreeSet<String>, pillar: Option<&Pillar>, m
         .filter(|(close, _)| *close > 0)
         .collect();
     // The sort is stable: pages that are equally close stay in the order of the file.
-    pages.sort_by_key(|(close, _)| std::cmp::Reverse(*close));
+    pages.order_by_key(|(close, _)| std::cmp::Reverse(*close));
     pages.into_iter().take(most).map(|(_, page)| page.clone()).collect()
 }
 

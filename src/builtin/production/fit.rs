@@ -4,6 +4,7 @@
 //! for a post goes on in the next one. [`faults`] finds with places what [`fit`] would change; a fitted text has none.
 
 use super::platforms::{Form, HASHTAG, Limits, URL};
+use crate::base::InOrder;
 use regex::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -86,7 +87,7 @@ pub fn faults(text: &str, form: Form, limits: &Limits) -> Vec<(Range<usize>, Str
             faults.push((first.start..text.len(), format!("the text has {} words, and {most} is the most", words.len())));
         }
     }
-    faults.sort_by_key(|(range, _)| (range.start, range.end));
+    faults.order_by_key(|(range, _)| (range.start, range.end));
     faults
 }
 

@@ -10,6 +10,7 @@ use super::recast::{Parts, cited, sentence};
 use super::versions::{CHECK, REPAIR, Source, slug};
 use super::workshop::{Job, Stage, Written, tell, work};
 use super::{checks, writing};
+use crate::base::InOrder;
 use crate::client_os::pack;
 use crate::model::goods::{Claim, Draft, Finding, Version};
 use crate::model::{Config, GoodKind, Layer, Scalar};
@@ -296,7 +297,7 @@ fn shared_words(a: &str, b: &str) -> usize {
 /// The claims of the piece, those first that share most words with the segment; the piece's order counts among equals.
 fn claims_for<'a>(draft: &'a Draft, about: &str) -> Vec<&'a Claim> {
     let mut claims = cited(draft);
-    claims.sort_by_key(|claim| std::cmp::Reverse(shared_words(&claim.text, about)));
+    claims.order_by_key(|claim| std::cmp::Reverse(shared_words(&claim.text, about)));
     claims
 }
 

@@ -7,7 +7,7 @@
 
 use super::pool::{Pillars, Topic, as_of, period_days};
 use super::score::{Rule, Subject, values};
-use crate::base::{Hasher, Rng, Timestamp};
+use crate::base::{Hasher, InOrder, Rng, Timestamp};
 use crate::client_os::Pillar;
 use crate::model::goods::insight::{Basis, HeldOut};
 use crate::model::goods::{Insight, Subject as About, Verdict};
@@ -162,7 +162,7 @@ stays at {now:.2}.",
 /// Scores the past. Only what was known at each period enters the values of its row.
 fn past(cx: &StepContext<'_>, rules: &[Rule], topics: &[Topic], horizon: Duration) -> Past {
     let mut with_series: Vec<&Topic> = topics.iter().filter(|topic| topic.signal.series.len() >= 3).collect();
-    with_series.sort_by(|a, b| b.signal.volume.unwrap_or(0.0).total_cmp(&a.signal.volume.unwrap_or(0.0)));
+    with_series.order_by(|a, b| b.signal.volume.unwrap_or(0.0).total_cmp(&a.signal.volume.unwrap_or(0.0)));
     with_series.truncate(MOST_TOPICS);
     let mut rows: Vec<Vec<f64>> = Vec::new();
     let mut past = Past {

@@ -1,6 +1,6 @@
 //! Signals of one topic as one, and the pillar that a topic belongs to.
 
-use crate::base::Timestamp;
+use crate::base::{InOrder, Timestamp};
 use crate::builtin::common::topic::stems;
 use crate::client_os::Pillar;
 use crate::model::Item;
@@ -29,7 +29,7 @@ pub fn by_topic<'a>(signals: impl Iterator<Item = (&'a Arc<Item>, &'a Signal)>) 
 
 fn merged(mut group: Vec<(&Arc<Item>, &Signal)>) -> Option<Topic> {
     // The one with the most volume speaks for the topic; then the one with most evidence, then the newest, then by id.
-    group.sort_by(|(a_item, a), (b_item, b)| {
+    group.order_by(|(a_item, a), (b_item, b)| {
         let volume = |signal: &Signal| signal.volume.filter(|volume| volume.is_finite()).unwrap_or(-1.0);
         (volume(b).total_cmp(&volume(a)))
             .then(b.evidence.len().cmp(&a.evidence.len()))
@@ -57,7 +57,7 @@ fn merged(mut group: Vec<(&Arc<Item>, &Signal)>) -> Option<Topic> {
         }
     }
     // Newest first; one piece of evidence may have come by two ways.
-    evidence.sort_by(|a, b| (b.at, &a.source, a.signal, &a.url).cmp(&(a.at, &b.source, b.signal, &b.url)));
+    evidence.order_by(|a, b| (b.at, &a.source, a.signal, &a.url).cmp(&(a.at, &b.source, b.signal, &b.url)));
     evidence.dedup_by(|a, b| a.signal == b.signal && a.url == b.url && a.quote == b.quote);
     signal.evidence = evidence;
     Some(Topic { signal, items: group.into_iter().map(|(item, _)| item.clone()).collect() })

@@ -2,7 +2,7 @@
 
 use super::backtest;
 use super::pool::{Pillars, Topic, by_topic};
-use crate::base::Timestamp;
+use crate::base::{InOrder, Timestamp};
 use crate::client_os::Pillar;
 use crate::model::goods::{Opportunity, RuleScore};
 use crate::model::{Config, Good, GoodKind, Scalar};
@@ -245,7 +245,7 @@ impl StepKind for Score {
             );
         }
         // Topics are in order already, and the sort is stable: equal scores stay in topic order.
-        scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        scored.order_by(|(a, _), (b, _)| b.total_cmp(a));
         let cooldown = config.duration("cooldown").unwrap_or(Duration::from_secs(28 * 86_400));
         let mut kept = kept_before(cx.state, cx.now - cooldown);
         let keep = config.child("keep");

@@ -1,5 +1,6 @@
 //! `loopctl check`: the checks of drafts on any text, like a linter.
 
+use crate::base::InOrder;
 use crate::builtin::production::checks::{duplicate, forbidden, markup, platform, readability, voice};
 use crate::builtin::production::rules::Level;
 use crate::cli::args::{Check, CheckLevel, Format};
@@ -229,7 +230,7 @@ fn told(code: &'static str, finding: Finding, file: FileId) -> Diagnostic {
 fn mend(text: &str, findings: &[Diagnostic]) -> (String, usize) {
     let mut fixes: Vec<_> =
         findings.iter().filter_map(|finding| finding.fix.as_ref()).map(|fix| (fix.span.range(), &fix.replacement)).collect();
-    fixes.sort_by_key(|(range, _)| (range.start, range.end));
+    fixes.order_by_key(|(range, _)| (range.start, range.end));
     let (mut out, mut at, mut done) = (String::with_capacity(text.len()), 0, 0);
     for (range, replacement) in fixes {
         if range.start < at {

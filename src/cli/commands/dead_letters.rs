@@ -3,7 +3,7 @@
 //! An item that came up again at the same step in a later cycle is that cycle's matter, and a step that works on all its input,
 //! or on none, is made good by the next time it ends well. So nothing has to be kept beside the journals.
 
-use crate::base::{CycleNo, ItemId, StepId, TaskId};
+use crate::base::{CycleNo, InOrder, ItemId, StepId, TaskId};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::project::{Project, long_handle, pick};
@@ -106,7 +106,7 @@ pub fn chosen<'a>(dead: &[&'a DeadLetter], words: &[String], file: &str) -> Resu
 pub fn show(dead: &[DeadLetter], project: &Project, words: &[String], output: &Output) -> Result<(), Failure> {
     let all: Vec<&DeadLetter> = dead.iter().collect();
     let mut chosen = chosen(&all, words, &project.file)?;
-    chosen.sort_by_key(|letter| std::cmp::Reverse(letter.cycle));
+    chosen.order_by_key(|letter| std::cmp::Reverse(letter.cycle));
     let facts: Vec<_> = chosen
         .iter()
         .map(|letter| {

@@ -25,7 +25,7 @@ pub fn run(args: &Explain, output: &Output) -> Result<Exit, Failure> {
         };
         return Err(Failure::new("cli::unknown-code", format!("there is no diagnostic `{code}`")).help(help));
     };
-    let page = pages::page(entry.code).unwrap_or(entry.title);
-    output.either("page", &json!({"code": entry.code, "title": entry.title, "page": page}), || page.to_owned());
+    let page = pages::page(entry.code).unwrap_or_else(|| entry.title.to_owned());
+    output.either("page", &json!({"code": entry.code, "title": entry.title, "page": page}), || page.clone());
     Ok(Exit::Ok)
 }

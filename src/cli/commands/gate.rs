@@ -1,6 +1,6 @@
 //! `loopctl gate`: what waits for a person, and the person's decision.
 
-use crate::base::{ItemId, StepId, Timestamp};
+use crate::base::{InOrder, ItemId, StepId, Timestamp};
 use crate::cli::args::{Gate, GateCommand, GateEdit};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -84,7 +84,7 @@ impl Open {
 
     fn list(&self, output: &Output) -> Result<Exit, Failure> {
         let mut waiting: Vec<&GateView> = self.view.waiting.iter().collect();
-        waiting.sort_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
+        waiting.order_by_key(|gate| (gate.approve.expires.is_none(), gate.approve.expires));
         let text = || {
             let mut doubts = String::new();
             let setting = summary::Setting { width: output.width(), file: &self.project.file, store: &self.project.store_name() };

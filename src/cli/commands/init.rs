@@ -1,13 +1,13 @@
 //! `loopctl init`: a new loop that runs at once, by phase. It asks nothing: every default is a file to edit.
 
+use crate::base::packed::{Packed, packed};
 use crate::cli::args::Init;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
 use crate::report::style::{CODE, GOOD, count, paint};
-use include_dir::{Dir, include_dir};
 use std::path::{Path, PathBuf};
 
-static STARTER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/starter");
+static STARTER: Packed = packed!("starter");
 
 pub fn run(args: &Init, output: &Output) -> Result<Exit, Failure> {
     let name = slug(&args.name);
@@ -18,7 +18,7 @@ pub fn run(args: &Init, output: &Output) -> Result<Exit, Failure> {
     let folder = PathBuf::from(&args.name);
     let file = folder.join(format!("{name}.kdl"));
     let mut files = vec![(file.clone(), workflow(&name, args.phase))];
-    collect(&STARTER, &folder, &mut files);
+    collect(&folder, &mut files);
     files.push((folder.join(".gitignore"), "/.loopctl/\n/out/\n".to_owned()));
     // All or nothing: what is there is never overwritten.
     if let Some((taken, _)) = files.iter().find(|(path, _)| path.exists()) {
@@ -44,11 +44,8 @@ pub fn run(args: &Init, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn collect(dir: &Dir<'_>, folder: &Path, files: &mut Vec<(PathBuf, String)>) {
-    for file in dir.files() {
-        files.push((folder.join(file.path()), file.contents_utf8().unwrap_or_default().to_owned()));
-    }
-    dir.dirs().for_each(|dir| collect(dir, folder, files));
+fn collect(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
+    files.extend(STARTER.paths().filter_map(|path| Some((folder.join(path), STARTER.text(path)?))));
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -169,7 +166,7 @@ mod tests {
     fn every_phase_is_valid_without_a_warning() {
         for phase in 1..=3 {
             let mut files = vec![(PathBuf::from("loop.kdl"), workflow("loop", phase))];
-            collect(&STARTER, Path::new(""), &mut files);
+            collect(Path::new(""), &mut files);
             let files = files.iter().map(|(path, text)| (path.to_str().expect("plain names"), text.as_str()));
             let compiled = crate::compile::compile(&MemoryFiles::new(files), "loop.kdl", crate::builtin::registry());
             assert!(compiled.diagnostics.is_empty(), "phase {phase}: {:#?}", compiled.diagnostics);

@@ -3,7 +3,7 @@
 //! Both sides are gathered from entries in the same way: those of the journal, and those that the other workflow would have
 //! written down. So what is compared is what happened, not what a plan says.
 
-use crate::base::{StepId, Timestamp};
+use crate::base::{InOrder, StepId, Timestamp};
 use crate::cli::args::Replay;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -230,7 +230,7 @@ impl Comparison {
             })
             .collect();
         let rank = |choice: &Option<Choice>| choice.as_ref().map_or(u32::MAX, |choice| choice.rank);
-        changes.sort_by_key(|change| (rank(&change.other), rank(&change.recorded)));
+        changes.order_by_key(|change| (rank(&change.other), rank(&change.recorded)));
         changes
     }
 

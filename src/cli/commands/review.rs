@@ -6,7 +6,7 @@
 //! It asks on standard input line by line, so that a screen reader, a narrow terminal and a script all get the same.
 
 use super::gate::{in_editor, who};
-use crate::base::{CycleNo, RequestKey, StepId, Timestamp};
+use crate::base::{CycleNo, InOrder, RequestKey, StepId, Timestamp};
 use crate::cli::args::Review;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
@@ -100,7 +100,7 @@ fn queue(project: &Project) -> Result<Vec<Piece>, Failure> {
             queue.extend(pieces(project, cycle, &entries)?);
         }
     }
-    queue.sort_by_key(|piece| (piece.gate.approve.expires.is_none(), piece.gate.approve.expires));
+    queue.order_by_key(|piece| (piece.gate.approve.expires.is_none(), piece.gate.approve.expires));
     Ok(queue)
 }
 

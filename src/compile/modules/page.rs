@@ -25,8 +25,8 @@ pub fn built_in(registry: &Registry) -> Vec<BuiltIn> {
     for (layer, name) in stdlib::names() {
         let Some(folder) = stdlib::folder(name) else { continue };
         let path = format!("{}/{name}/module.kdl", layer.name());
-        let text = stdlib::text(&path).unwrap_or("");
-        let module = definition::read(FileId(0), text, &folder, registry, &mut Vec::new());
+        let text = stdlib::text(&path).unwrap_or_default();
+        let module = definition::read(FileId(0), &text, &folder, registry, &mut Vec::new());
         found.extend(module.map(|module| BuiltIn { layer, name: format!("std/{name}"), module }));
     }
     found

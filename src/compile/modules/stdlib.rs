@@ -1,34 +1,32 @@
 //! The modules that are built into the program: the folders of `stdlib/`, by layer and name.
 
 use crate::base::files::{FileError, Files};
+use crate::base::packed::{Packed, packed};
 use crate::model::Layer;
-use include_dir::{Dir, include_dir};
 use std::sync::Arc;
 
-static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
+static STDLIB: Packed = packed!("stdlib");
 
 /// Where they lie, as far as paths are concerned.
 pub const ROOT: &str = "@std/";
 
 /// The folder of a built-in module, such as `@std/intelligence/rivals`.
 pub fn folder(name: &str) -> Option<String> {
-    let layer = Layer::ALL.into_iter().find(|layer| STDLIB.get_file(format!("{}/{name}/module.kdl", layer.name())).is_some())?;
+    let layer = Layer::ALL.into_iter().find(|layer| STDLIB.has(&format!("{}/{name}/module.kdl", layer.name())))?;
     Some(format!("{ROOT}{}/{name}", layer.name()))
 }
 
 /// The layer and name of every built-in module, in the order of the loop.
 pub fn names() -> impl Iterator<Item = (Layer, &'static str)> {
     Layer::ALL.into_iter().flat_map(|layer| {
-        let folders = STDLIB.get_dir(layer.name()).into_iter().flat_map(Dir::dirs);
-        let mut names: Vec<&str> = folders.filter_map(|dir| dir.path().file_name()?.to_str()).collect();
-        names.sort_unstable();
-        names.into_iter().map(move |name| (layer, name))
+        let names = STDLIB.below(layer.name()).filter_map(|path| path.strip_suffix("/module.kdl"));
+        names.map(move |name| (layer, name))
     })
 }
 
 /// A file of a built-in module by its path below `@std/`.
-pub fn text(path: &str) -> Option<&'static str> {
-    STDLIB.get_file(path)?.contents_utf8()
+pub fn text(path: &str) -> Option<String> {
+    STDLIB.text(path)
 }
 
 /// Files with the built-in modules under `@std/`. What is behind goes first, so that a cycle goes on with the modules it began with.
@@ -41,21 +39,13 @@ impl Files for WithStdlib<'_> {
     }
 
     fn exists(&self, path: &str) -> bool {
-        self.0.exists(path) || path.strip_prefix(ROOT).is_some_and(|inside| STDLIB.get_entry(inside).is_some())
+        self.0.exists(path)
+            || path.strip_prefix(ROOT).is_some_and(|inside| STDLIB.has(inside) || STDLIB.below(inside).next().is_some())
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
         let Some(inside) = folder.strip_prefix(ROOT) else { return self.0.list(folder) };
-        let Some(dir) = STDLIB.get_dir(inside) else { return Vec::new() };
-        let mut waiting = vec![dir];
-        let mut names = Vec::new();
-        while let Some(next) = waiting.pop() {
-            waiting.extend(next.dirs());
-            let below = next.files().filter_map(|file| file.path().strip_prefix(dir.path()).ok()?.to_str().map(str::to_owned));
-            names.extend(below);
-        }
-        names.sort();
-        names
+        STDLIB.below(inside).map(str::to_owned).collect()
     }
 }
 

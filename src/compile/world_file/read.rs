@@ -2,8 +2,8 @@
 
 use super::words::WORLD;
 use super::{Change, Channel, Season, World, WorldFile};
-use crate::base::Timestamp;
 use crate::base::files::Files;
+use crate::base::{InOrder, Timestamp};
 use crate::client_os;
 use crate::compile::decode::{Decoder, Reference};
 use crate::compile::paths;
@@ -192,7 +192,7 @@ fn channel(reader: &mut Reader<'_>, line: &Line<'_>, references: &[Reference], w
         };
         changes.push(Change { cycle: whole("cycle"), pull, over: whole("over") });
     }
-    changes.sort_by_key(|change| change.cycle);
+    changes.order_by_key(|change| change.cycle);
     Some(Channel { name: line.arg(0).to_owned(), pull, parameter, declared, seasons, changes })
 }
 

@@ -7,6 +7,7 @@
 
 use super::html;
 use super::pieces::{BLOCKS, DEEPEST, Piece};
+use crate::base::InOrder;
 use crate::builtin::common::depth::bounded;
 use crate::runtime::SentText;
 use crate::stats::difference::{DiffOp, Difference};
@@ -124,7 +125,7 @@ fn own_blocks(text: &str) -> Vec<Own> {
 fn definitions(text: &str) -> Option<String> {
     let parser = parser(text);
     let mut spans: Vec<_> = parser.reference_definitions().iter().map(|(_, definition)| definition.span.clone()).collect();
-    spans.sort_by_key(|span| span.start);
+    spans.order_by_key(|span| span.start);
     let lines: Vec<&str> = spans.into_iter().map(|span| text[span].trim()).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }

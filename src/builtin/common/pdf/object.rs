@@ -3,6 +3,7 @@
 //! The table at the end of a file is not asked where its objects stand: it is wrong in many files, and all objects are found by reading
 //! from the front. Where a number stands twice, the later one counts, as in a file that was changed.
 
+use crate::base::InOrder;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 
@@ -330,7 +331,7 @@ impl File {
     /// The dictionaries of a kind, in the order of their numbers.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Dictionary> {
         let mut all: Vec<(&u32, &Object)> = self.objects.iter().collect();
-        all.sort_by_key(|(id, _)| **id);
+        all.order_by_key(|(id, _)| **id);
         let dictionaries = all.into_iter().filter_map(|(_, object)| object.dictionary());
         dictionaries.filter(move |dictionary| dictionary.get("Type").and_then(Object::name) == Some(kind))
     }

@@ -2,7 +2,7 @@
 //!
 //! A shape turns a dirty table into rows of meanings. Cells that do not fit put their row aside, with line and column.
 
-use crate::base::Timestamp;
+use crate::base::{InOrder, Timestamp};
 use crate::builtin::common::date;
 use crate::builtin::common::number::{self, Decimal};
 use crate::builtin::common::table::{self, Broken, Layout, Table};
@@ -336,7 +336,7 @@ impl Meant {
 
 /// The note about rows that were put aside: how many, and the first three with their places.
 pub fn kept_aside(place: &str, broken: &mut [Broken]) -> Option<(String, String)> {
-    broken.sort_by_key(|row| (row.line, row.column));
+    broken.order_by_key(|row| (row.line, row.column));
     let first = broken.first()?;
     let shown = broken.iter().take(3).map(|row| format!("{place}:{}:{} {}", row.line, row.column, row.reason));
     let shown = shown.collect::<Vec<_>>().join("; ");

@@ -2,7 +2,7 @@
 
 use super::series;
 use super::shape::Shape;
-use crate::base::Timestamp;
+use crate::base::{InOrder, Timestamp};
 use crate::builtin::common::date;
 use crate::builtin::common::number;
 use crate::builtin::common::table::{Broken, Table};
@@ -65,7 +65,7 @@ pub fn read(shape: &Shape, table: &mut Table, now: Timestamp, zone: &TimeZone) -
             Err(broken) => table.broken.push(broken),
         }
     }
-    periods.sort_by_key(|(start, ..)| *start);
+    periods.order_by_key(|(start, ..)| *start);
     let starts: Vec<Timestamp> = periods.iter().map(|(start, ..)| *start).collect();
     let Some((count, end)) = series::ended(&starts, now, zone) else { return Ok(None) };
     periods.truncate(count);

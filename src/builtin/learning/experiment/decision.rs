@@ -3,6 +3,7 @@
 use super::arms::Trial;
 use super::metrics::{Asked, Comparison, OUTCOMES_MIN, POWER, Terms, compare, people_best};
 use super::words::range;
+use crate::base::InOrder;
 use crate::stats::{sequential, srm};
 use std::collections::BTreeMap;
 
@@ -81,7 +82,7 @@ fn of_metric(trial: &Trial, metric: &Asked<'_>, at: usize, shares: &[f64], terms
         })
         .collect();
     let sign = if metric.more_is_better { 1.0 } else { -1.0 };
-    found.sort_by(|a, b| (b.comparison.estimate() * sign).total_cmp(&(a.comparison.estimate() * sign)));
+    found.order_by(|a, b| (b.comparison.estimate() * sign).total_cmp(&(a.comparison.estimate() * sign)));
     found
 }
 
@@ -90,7 +91,7 @@ fn segments(trial: &Trial) -> Vec<String> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     trial.segment.iter().flatten().for_each(|at| *sizes.entry(trial.segments[*at as usize].as_str()).or_default() += 1);
     let mut order: Vec<(&str, usize)> = sizes.into_iter().collect();
-    order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    order.order_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     order.truncate(SEGMENTS_MAX);
     let mut names: Vec<String> = order.into_iter().map(|(name, _)| name.to_owned()).collect();
     names.sort();

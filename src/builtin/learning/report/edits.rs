@@ -1,5 +1,6 @@
 //! What people do to a text: how much of it they keep, which phrases they cut, how its form changes.
 
+use crate::base::InOrder;
 use crate::stats::difference::{ChangeTag, Difference};
 use crate::stats::text::is_stop_word;
 use serde::{Deserialize, Serialize};
@@ -83,7 +84,7 @@ pub fn cut(before: &str, after: &str) -> Vec<String> {
     }
     let mut phrases: Vec<String> = phrases.into_iter().collect();
     // The long ones say most.
-    phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.split(' ').count()));
+    phrases.order_by_key(|phrase| std::cmp::Reverse(phrase.split(' ').count()));
     phrases.truncate(CUT_MOST);
     phrases
 }

@@ -5,7 +5,7 @@
 //! each cycle, because logs are read whole and revised for days.
 
 use super::edits::{self, Shape};
-use crate::base::{ItemId, Timestamp};
+use crate::base::{InOrder, ItemId, Timestamp};
 use crate::model::found::{Change, Words};
 use crate::model::goods::{Draft, Measure, Outline, Placement, Receipt, Rejection, Revision, Row};
 use crate::model::{Act, Good, Item, Operation, ReviewVerdict};
@@ -427,7 +427,7 @@ impl History {
             self.pieces.iter().filter_map(|piece| Some((piece.at, of_piece(piece)?))).collect();
         if *measure == Measure::OffAudience {
             values.extend(self.turned.iter().map(|turned| (turned.at, flag(turned.failure == Some(Failure::OffAudience)))));
-            values.sort_by_key(|(at, _)| *at);
+            values.order_by_key(|(at, _)| *at);
         }
         values
     }

@@ -8,7 +8,7 @@
 use super::edits;
 use super::history::{Author, Failure, History, Piece};
 use super::questions::{self, Judged};
-use crate::base::{ItemId, Timestamp};
+use crate::base::{InOrder, ItemId, Timestamp};
 use crate::client_os::amended;
 use crate::model::goods::{Amendment, Change, Edit, Effect, Insight, Measure, Questioned, Subject, Target, Verdict};
 use crate::stats::intervals::{Interval, Sample, wilson};
@@ -237,7 +237,7 @@ fn phrases(history: &History) -> Vec<Found> {
         .map(|(phrase, count)| (phrase, count.cut, count.kept))
         .collect();
     // The longest first among those that are cut as often, because the short ones are its parts.
-    habits.sort_by(|a, b| b.1.cmp(&a.1).then(b.0.split(' ').count().cmp(&a.0.split(' ').count())).then(a.0.cmp(b.0)));
+    habits.order_by(|a, b| b.1.cmp(&a.1).then(b.0.split(' ').count().cmp(&a.0.split(' ').count())).then(a.0.cmp(b.0)));
     let mut chosen: Vec<(&String, u32, u32)> = Vec::new();
     for (phrase, cut, kept) in habits {
         let overlaps = |other: &str| edits::holds(&format!(" {other} "), phrase) || edits::holds(&format!(" {phrase} "), other);

@@ -3,7 +3,7 @@
 
 use super::history::{Accepted, Author, Failure, History, Piece};
 use super::proposals;
-use crate::base::Timestamp;
+use crate::base::{InOrder, Timestamp};
 use crate::client_os::Goal;
 use crate::model::goods::report::{Bar, Section};
 use crate::model::goods::{Insight, Measure, Subject};
@@ -236,7 +236,7 @@ pub fn failures(history: &History) -> Section {
         counts.entry(Failure::VoiceDrift).or_default().0 += cut;
     }
     let mut most: Vec<(Failure, (usize, usize))> = Failure::ALL.into_iter().filter_map(|f| Some((f, *counts.get(&f)?))).collect();
-    most.sort_by_key(|(failure, (pieces, turned))| (std::cmp::Reverse(pieces + turned), *failure));
+    most.order_by_key(|(failure, (pieces, turned))| (std::cmp::Reverse(pieces + turned), *failure));
     let mut says: Vec<String> = most
         .iter()
         .map(|(failure, (pieces, turned))| {

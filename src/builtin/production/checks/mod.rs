@@ -10,6 +10,7 @@ pub mod readability;
 pub mod voice;
 pub mod words;
 
+use crate::base::InOrder;
 use crate::client_os::Snapshot;
 use crate::model::goods::{Brief, Finding};
 use std::ops::Range;
@@ -44,7 +45,7 @@ pub fn run(names: &[&str], subject: &Subject<'_>) -> Vec<Finding> {
             _ => {}
         }
     }
-    findings.sort_by(|a, b| (a.start, a.end, &a.check).cmp(&(b.start, b.end, &b.check)));
+    findings.order_by(|a, b| (a.start, a.end, &a.check).cmp(&(b.start, b.end, &b.check)));
     findings
 }
 

@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use super::{RuleError, Scope};
+use crate::base::InOrder;
 use regex::{Regex, RegexBuilder};
 use std::ops::Range;
 
@@ -33,7 +34,7 @@ impl Exceptions {
 /// An alternation takes the first that fits, so the longer one stands before what it begins with.
 fn longest_first(texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut texts: Vec<String> = texts.collect();
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts.order_by_key(|text| std::cmp::Reverse(text.len()));
     texts
 }
 
@@ -90,7 +91,7 @@ impl Swaps {
     pub fn new(swaps: &[(String, String)], ignore_case: bool, nonword: bool, exceptions: &[String]) -> Result<Swaps, RuleError> {
         // `a number of` stands before `a number`.
         let mut swaps: Vec<&(String, String)> = swaps.iter().collect();
-        swaps.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
+        swaps.order_by_key(|(from, _)| std::cmp::Reverse(from.len()));
         let groups: Vec<String> = swaps.iter().map(|(from, _)| format!("({})", without_groups(&curly(from)))).collect();
         let source = match nonword {
             true => groups.join("|"),

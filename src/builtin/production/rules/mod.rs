@@ -14,12 +14,14 @@ mod read;
 pub use document::Document;
 pub use read::{RuleError, read};
 
-use include_dir::{Dir, include_dir};
-use std::collections::BTreeMap;
+use crate::base::packed::{Packed, packed};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-static BUNDLED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stdlib/rules");
+static BUNDLED: Packed = packed!("stdlib");
+/// Where the packs lie there.
+const FOLDER: &str = "rules";
 
 /// How much a hit matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,14 +202,14 @@ fn filled(message: &str, words: &[&str]) -> String {
 
 /// The packs that are built in, by name.
 pub static PACKS: LazyLock<BTreeMap<String, Pack>> = LazyLock::new(|| {
-    let packs = BUNDLED.dirs().map(|folder| {
-        let name = folder.path().to_string_lossy().into_owned();
-        let mut files: Vec<(String, &str)> =
-            folder.files().filter_map(|file| Some((file.path().to_string_lossy().into_owned(), file.contents_utf8()?))).collect();
-        files.sort();
+    let names: BTreeSet<&str> = BUNDLED.below(FOLDER).filter_map(|path| Some(path.split_once('/')?.0)).collect();
+    let packs = names.into_iter().map(|name| {
+        let folder = format!("{FOLDER}/{name}");
+        let files: Vec<(&str, String)> =
+            BUNDLED.below(&folder).filter_map(|path| Some((path, BUNDLED.text(&format!("{folder}/{path}"))?))).collect();
         // A test reads every bundled rule, so there are no faults here.
-        let (pack, _) = Pack::read(&name, files.iter().map(|(name, text)| (name.as_str(), *text)));
-        (name, pack)
+        let (pack, _) = Pack::read(name, files.iter().map(|(name, text)| (*name, text.as_str())));
+        (name.to_owned(), pack)
     });
     packs.collect()
 });
@@ -219,10 +221,10 @@ mod tests {
     #[test]
     fn every_bundled_rule_can_be_read() {
         let mut files = 0;
-        for file in BUNDLED.dirs().flat_map(|folder| folder.files()) {
+        for path in BUNDLED.below(FOLDER) {
             files += 1;
-            let rule = read("own.X", file.contents_utf8().unwrap());
-            assert!(rule.is_ok(), "{}: {rule:?}", file.path().display());
+            let rule = read("own.X", &BUNDLED.text(&format!("{FOLDER}/{path}")).unwrap());
+            assert!(rule.is_ok(), "{path}: {rule:?}");
         }
         assert_eq!((files >= 5, PACKS.values().map(|pack| pack.rules.len()).sum::<usize>()), (true, files));
     }

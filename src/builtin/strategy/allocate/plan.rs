@@ -3,6 +3,7 @@
 
 use super::budget::{Budget, InForce, told};
 use super::history::History;
+use crate::base::InOrder;
 use crate::model::goods::{Allocation, Estimate, HeldOutError, Share, Verdict, Way};
 use crate::stats::response::carry::Carry;
 use crate::stats::response::fit::{Draw, Fit, Options, Past, fit};
@@ -210,7 +211,7 @@ pub fn says(allocation: &Allocation) -> String {
     let (per, outcome) = (&allocation.per, &allocation.outcome);
     let moved = |share: &&Share| (share.amount.units() - share.present.units()).abs() > 0.005 * allocation.total.units();
     let mut moves: Vec<&Share> = allocation.shares.iter().filter(moved).collect();
-    moves.sort_by(|a, b| {
+    moves.order_by(|a, b| {
         let by = |share: &Share| (share.amount.units() - share.present.units()).abs();
         by(b).total_cmp(&by(a))
     });
