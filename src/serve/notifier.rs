@@ -6,11 +6,13 @@ use super::served::Served;
 use crate::report::CycleView;
 use crate::runtime::{Clock as _, Journal as _, Urgency};
 use crate::workspace::Failure;
-use crate::workspace::notify::{self, Told};
+use crate::workspace::notify::{self, Fact, Told};
 use crate::world::{RealWorld, Secrets, SystemClock, WebSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The code of a message that did not arrive.
+const NOT_TOLD: &str = "notify::not-told";
 /// Gates come near their end without anything happening, so it looks this often all the same.
 const LOOK: Duration = Duration::from_secs(600);
 
@@ -38,13 +40,19 @@ pub async fn keep(served: Arc<Served>) {
             () = tokio::time::sleep(digest) => {}
         }
         let of_looking = served.clone();
-        let views = match blocking(move || views(&of_looking)).await {
-            Ok(views) => views,
-            Err(failure) => {
+        // What keeps it from going on may keep its journal from being read as well.
+        let trouble = served.trouble();
+        let views = match (blocking(move || views(&of_looking)).await, &trouble) {
+            (Ok(views), _) => views,
+            (Err(_), Some(_)) => Vec::new(),
+            (Err(failure), None) => {
                 served.tell(None, What::Trouble { code: failure.code.to_owned(), message: failure.message });
                 continue;
             }
         };
+        let now = SystemClock.now();
+        let beside: Vec<Fact> =
+            trouble.iter().map(|trouble| notify::stuck(&project.workflow.id, trouble.code, &trouble.message, now)).collect();
         let world = RealWorld::with(
             &project.workflow,
             &project.root,
@@ -53,14 +61,20 @@ pub async fn keep(served: Arc<Served>) {
             Secrets::new(&project.root),
         );
         let mut told = Told::open(served.state());
-        for message in notify::tell(&project.workflow, &views, &mut told, &world, SystemClock.now()).await {
-            served.tell(None, What::Trouble { code: "notify::not-told".to_owned(), message });
+        for message in notify::tell(&project.workflow, (&views, &beside), &mut told, &world, now).await {
+            served.tell(None, What::Trouble { code: NOT_TOLD.to_owned(), message });
         }
     }
 }
 
 fn concerns(served: &Served, happened: &Happened) -> bool {
-    happened.workflow == served.id && matches!(happened.what, What::Parked { .. } | What::Closed | What::TaskFailed { .. })
+    let matters = match &happened.what {
+        What::Parked { .. } | What::Closed | What::TaskFailed { .. } => true,
+        // Our own trouble is no news to send where it just did not arrive.
+        What::Trouble { code, .. } => code != NOT_TOLD,
+        _ => false,
+    };
+    matters && happened.workflow == served.id
 }
 
 /// The open cycles and the one that closed last.

@@ -4,7 +4,7 @@
 //! was told is kept in the state folder; a message that did not arrive is told again with the next one.
 
 use super::links::{Signer, Target};
-use crate::base::{Digest, Timestamp};
+use crate::base::{Digest, Timestamp, WorkflowId};
 use crate::engine::Nudge;
 use crate::model::{Notify, Workflow};
 use crate::report::CycleView;
@@ -79,19 +79,28 @@ pub fn facts(view: &CycleView, zone: &TimeZone, now: Timestamp) -> Vec<Fact> {
     for failure in &view.failures {
         add("cycle-failed", failure.task.to_string(), format!("{} failed: {}", failure.task.step, failure.message));
     }
-    for cap in view.caps.iter().filter(|cap| cap.is_reached()) {
-        let (used, most, unit) = (cap.amount(cap.used), cap.amount(cap.most), cap.unit_word());
-        let line = format!("the cap of {} is reached: {used} of {most}{unit} {}", cap.cap, cap.every());
-        add("cap-reached", format!("{} {}", cap.cap, cap.window), line);
-    }
-    for step in view.steps.iter().filter(|step| step.verb == "anomaly" && step.items > 0) {
-        add("anomaly", step.step.to_string(), format!("{}: {}", step.step, step.headline.as_deref().unwrap_or("an alarm")));
+    for (step, says) in &view.alarms {
+        add("anomaly", format!("{step} {says}"), format!("{step}: {}", says.trim_end_matches('.')));
     }
     for doubt in &view.in_doubt {
         let line = format!("nobody knows whether “{}” went out on {}", doubt.title, doubt.channel);
         add("in-doubt", doubt.id.clone(), line);
     }
+    // A window may hold many cycles; that its cap is reached is told once.
+    for cap in view.caps.iter().filter(|cap| cap.is_reached()) {
+        let (used, most, unit) = (cap.amount(cap.used), cap.amount(cap.most), cap.unit_word());
+        let line = format!("the cap of {} is reached: {used} of {most}{unit} {}", cap.cap, cap.every());
+        let key = format!("cap-reached {} {} {} {}", view.workflow, cap.cap, cap.every(), cap.window);
+        facts.push(Fact { key, event: "cap-reached", line, piece: None });
+    }
     facts
+}
+
+/// What keeps a workflow from going on at all: a file that was broken, a disk that is full. While it lasts it is told once a day.
+pub fn stuck(workflow: &WorkflowId, code: &str, message: &str, now: Timestamp) -> Fact {
+    let day = now.to_string().chars().take(10).collect::<String>();
+    let line = format!("it does not go on: {message}");
+    Fact { key: format!("cycle-failed {workflow} {code} {day}"), event: "cycle-failed", line, piece: None }
 }
 
 /// What was told already.
@@ -130,15 +139,26 @@ fn mark(to: &str, fact: &Fact) -> String {
 }
 
 /// Tells what is new, one message for each place. Returns what could not be told, in words; it is tried again next time.
-pub async fn tell(workflow: &Workflow, views: &[CycleView], told: &mut Told, world: &dyn World, now: Timestamp) -> Vec<String> {
+/// `beside` is what no cycle knows of.
+pub async fn tell(
+    workflow: &Workflow,
+    (views, beside): (&[CycleView], &[Fact]),
+    told: &mut Told,
+    world: &dyn World,
+    now: Timestamp,
+) -> Vec<String> {
     let mut troubles = Vec::new();
     for (to, (on, link)) in places(&workflow.notify) {
         let all = views.iter().flat_map(|view| facts(view, &workflow.zone, now));
+        let all = all.chain(beside.iter().cloned());
+        let mut seen = BTreeSet::new();
+        // Two open cycles may tell of one cap.
+        let all = all.filter(|fact| seen.insert(fact.key.clone()));
         let news: Vec<Fact> = all.filter(|fact| on.contains(fact.event) && !told.has(to, fact)).collect();
         if news.is_empty() {
             continue;
         }
-        let request = Request::Publish(message(workflow, to, &news, (link, told.signer.as_ref()), now));
+        let request = Request::Publish(message(&workflow.id, to, &news, (link, told.signer.as_ref()), now));
         let key = crate::base::RequestKey {
             cycle: views.last().map(|view| view.cycle).unwrap_or_default(),
             task: crate::base::TaskId { step: crate::base::StepId::new("notify"), item: None },
@@ -199,33 +219,45 @@ fn in_short(news: &[Fact]) -> String {
 }
 
 fn message(
-    workflow: &Workflow,
+    workflow: &WorkflowId,
     to: &str,
     news: &[Fact],
     (link, signer): (Option<&str>, Option<&Signer>),
     now: Timestamp,
 ) -> Publish {
     let title = match news {
-        [one] => format!("{}: {}", workflow.id, one.line),
-        several => format!("{}: {}", workflow.id, in_short(several)),
+        [one] => format!("{workflow}: {}", one.line),
+        several => format!("{workflow}: {}", in_short(several)),
     };
     // An address of its own for each piece, good for that piece alone.
     let address = |fact: &Fact| {
         let (link, signer, piece) = (link?, signer?, fact.piece.as_ref()?);
-        let (workflow, until) = (workflow.id.to_string(), Signer::until(now, piece.expires));
+        let (workflow, until) = (workflow.to_string(), Signer::until(now, piece.expires));
         let target = Target { workflow, id: piece.id.clone(), pins: piece.pins, until };
         Some(format!("  {}/go/{}\n", link.trim_end_matches('/'), signer.sign(&target)))
     };
-    let one = |fact: &&Fact| format!("- {}\n{}", fact.line, address(fact).unwrap_or_default());
     // A piece that waits and is about to expire is told once, with its end.
     let ends = |piece: &Piece| news.iter().any(|other| other.event == "gate-expiring" && other.piece.as_ref() == Some(piece));
     let told: Vec<&Fact> =
         news.iter().filter(|fact| fact.event != "gate-opened" || !fact.piece.as_ref().is_some_and(ends)).collect();
-    let mut text: String = told.iter().take(SHOWN).map(one).collect();
-    if told.len() > SHOWN {
-        text.push_str(&format!("- and {} more\n", told.len() - SHOWN));
+    // Twenty pieces that failed for one reason are one line.
+    let mut lines: Vec<(&Fact, usize)> = Vec::new();
+    for fact in told {
+        match lines.iter_mut().find(|(known, _)| known.piece.is_none() && fact.piece.is_none() && known.line == fact.line) {
+            Some((_, times)) => *times += 1,
+            None => lines.push((fact, 1)),
+        }
+    }
+    let one = |(fact, times): &(&Fact, usize)| {
+        let times = if *times > 1 { format!(" ({times} times)") } else { String::new() };
+        format!("- {}{times}\n{}", fact.line, address(fact).unwrap_or_default())
+    };
+    let mut text: String = lines.iter().take(SHOWN).map(one).collect();
+    if lines.len() > SHOWN {
+        text.push_str(&format!("- and {} more\n", lines.len() - SHOWN));
     }
     match link {
+        Some(link) if news.iter().all(|fact| fact.piece.is_none()) => text.push_str(&format!("\nMore at {link}\n")),
         Some(link) => text.push_str(&format!("\nDecide at {link}\n")),
         None if news.iter().any(|fact| fact.event.starts_with("gate")) => {
             text.push_str("\n`loopctl gate list` shows what waits.\n")
@@ -244,5 +276,37 @@ fn message(
         update: false,
         over: None,
         people: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fact(event: &'static str, line: &str, n: usize) -> Fact {
+        Fact { key: format!("{event} {n}"), event, line: line.to_owned(), piece: None }
+    }
+
+    fn told(news: &[Fact]) -> Publish {
+        message(&WorkflowId::new("acme"), "team", news, (Some("https://loop.example"), None), Timestamp::default())
+    }
+
+    #[test]
+    fn what_failed_for_one_reason_is_one_line_and_all_of_it_is_counted() {
+        let news = [fact("cycle-failed", "drafts failed: refused", 1), fact("cycle-failed", "drafts failed: refused", 2)];
+        let message = told(&news);
+        assert_eq!(message.title, "acme: 2 failures");
+        assert_eq!(message.text, "- drafts failed: refused (2 times)\n\nMore at https://loop.example\n");
+        let many: Vec<Fact> = (0..30).map(|n| fact("anomaly", &format!("alarm {n}"), n)).collect();
+        let message = told(&many);
+        assert!(message.text.contains("- alarm 11\n- and 18 more\n"), "{}", message.text);
+    }
+
+    #[test]
+    fn what_keeps_a_workflow_from_going_on_is_the_same_thing_all_day() {
+        const HOUR: i64 = 3_600_000;
+        let stuck = |hour: i64| stuck(&WorkflowId::new("acme"), "store::full", "the disk is full", Timestamp(hour * HOUR)).key;
+        assert_eq!(stuck(3), stuck(23));
+        assert_ne!(stuck(3), stuck(26));
     }
 }

@@ -31,6 +31,7 @@ mod mail;
 mod mending;
 mod model;
 mod modules;
+mod notices;
 mod outages;
 mod peers;
 mod production_input;

@@ -72,7 +72,7 @@ fn tell_people(project: &Project, views: &[CycleView], reactor: &tokio::runtime:
     let secrets = Secrets::new(&project.root);
     let world = RealWorld::with(&project.workflow, &project.root, Arc::new(SystemClock), WebSettings::default(), secrets);
     let mut told = notify::Told::open(&project.state);
-    let telling = notify::tell(&project.workflow, views, &mut told, &world, SystemClock.now());
+    let telling = notify::tell(&project.workflow, (views, &[]), &mut told, &world, SystemClock.now());
     for trouble in reactor.block_on(telling) {
         output.progress(&format!("{} {trouble}", paint(WAIT, "warning:")));
     }
