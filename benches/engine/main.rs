@@ -2,7 +2,7 @@
 //! often in the same folder in the same run. Then what a step leaves in the store, how long it takes to take a cycle up
 //! again, and how much memory 100,000 steps need.
 //!
-//! `cargo bench --bench engine`, or some sections of it: `cargo bench --bench engine -- memory cycles resume bytes`
+//! `cargo bench --bench engine`, or some sections of it: `cargo bench --bench engine -- memory cycles alone ahead resume bytes`
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -139,19 +139,13 @@ fn resume(reactor: &tokio::runtime::Runtime, folder: &Path) {
         assert!(matches!(outcome, Outcome::Parked { .. }), "{outcome:?}");
         drop(journal);
         let (opened, journal) = seconds(|| open(&state));
-        let (read, entries) = seconds(|| journal.read(&workflow.id, loopctl::base::CycleNo(1)).expect("readable"));
         let client_os = Arc::new(Snapshot::default());
-        let (taken, cycle) = seconds(|| loopctl::engine::Cycle::recover(workflow.clone(), registry(), client_os, &entries));
+        let (taken, cycle) = seconds(|| runtime::recover(&workflow, registry(), &client_os, &journal, loopctl::base::CycleNo(1)));
         assert_eq!(cycle.expect("the same workflow").waiting(), 1);
         let ms = 1e3;
-        let beside = format!(
-            "open {:.0} + read {:.0} + fold {:.0}; {:.2} × running it",
-            opened * ms,
-            read * ms,
-            taken * ms,
-            (opened + read + taken) / ran
-        );
-        line(&format!("{steps} steps with an item each"), (opened + read + taken) * ms, "ms", &beside);
+        let beside =
+            format!("open {:.0} + read and fold {:.0}; {:.2} × running it", opened * ms, taken * ms, (opened + taken) / ran);
+        line(&format!("{steps} steps with an item each"), (opened + taken) * ms, "ms", &beside);
     }
 }
 
@@ -232,13 +226,18 @@ fn main() {
     let folder = folder();
     let sections: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     if !sections.is_empty() {
-        // One section alone, named as its function.
+        // One section alone.
         for section in sections {
             match section.as_str() {
                 "memory" => memory(folder.path()),
                 "cycles" => cycles(folder.path()),
                 "resume" => resume(&reactor(), folder.path()),
                 "bytes" => bytes(&reactor(), folder.path()),
+                "alone" => in_memory(&reactor()),
+                "ahead" => {
+                    let mut journal = open(&folder.path().join("durable"));
+                    durable(&reactor(), &mut journal, &mut Floor::new(folder.path()), false);
+                }
                 other => panic!("no section `{other}`"),
             }
         }

@@ -62,6 +62,7 @@ pub use out::{Out, Outs, SentPiece, Stands, sent_piece};
 pub use outlook::{StepOutlook, Will, outlook};
 pub use parts::Parts;
 pub use people::{Addressed, PersonCap, Sends, Written};
+pub use recover::Recovery;
 pub use replay::{Answers, Replayed, play, replay};
 pub use reruns::{Rerun, Reruns};
 pub use tasks::{Counts, TaskState};

@@ -12,25 +12,43 @@ use crate::model::Workflow;
 use crate::step::{Registry, Reply, Request, Turn};
 use std::sync::Arc;
 
-impl Cycle {
-    /// Takes a cycle up from its journal. It goes on with [`super::Event::Start`].
+/// A cycle that is taken up from its journal, entry by entry.
+pub struct Recovery<'r> {
+    workflow: Arc<Workflow>,
+    registry: &'r Registry,
+    client_os: Arc<Snapshot>,
+    cycle: Option<Cycle>,
+}
+
+impl<'r> Recovery<'r> {
+    /// Of a cycle of this workflow, with this Client OS.
+    pub fn new(workflow: Arc<Workflow>, registry: &'r Registry, client_os: Arc<Snapshot>) -> Recovery<'r> {
+        Recovery { workflow, registry, client_os, cycle: None }
+    }
+
+    /// Takes the next entry in.
     ///
     /// # Errors
-    /// When the journal does not begin with an opening, belongs to another workflow or Client OS version, or when the
-    /// code of a step asks something else than it did when the journal was written.
-    pub fn recover(
-        workflow: Arc<Workflow>,
-        registry: &Registry,
-        client_os: Arc<Snapshot>,
-        entries: &[Entry],
-    ) -> Result<Cycle, EngineError> {
-        let Some((Entry::Opened { pins, carry }, rest)) = entries.split_first() else {
-            return Err(EngineError::NoOpening);
-        };
-        let mut cycle = Cycle::opened(workflow, registry, client_os, pins.clone(), Carry::clone(carry))?;
-        for entry in rest {
-            cycle.fold.apply(entry)?;
+    /// When the journal does not begin with an opening, belongs to another workflow or Client OS version, or holds what is not
+    /// about this cycle.
+    pub fn take(&mut self, entry: &Entry) -> Result<(), EngineError> {
+        match (&mut self.cycle, entry) {
+            (Some(cycle), entry) => cycle.fold.apply(entry),
+            (None, Entry::Opened { pins, carry }) => {
+                let (workflow, client_os) = (self.workflow.clone(), self.client_os.clone());
+                self.cycle = Some(Cycle::opened(workflow, self.registry, client_os, pins.clone(), Carry::clone(carry))?);
+                Ok(())
+            }
+            (None, _) => Err(EngineError::NoOpening),
         }
+    }
+
+    /// All entries have been taken in. The cycle goes on with [`super::Event::Start`].
+    ///
+    /// # Errors
+    /// When there was none, or when the code of a step asks something else than it did when the journal was written.
+    pub fn finish(self) -> Result<Cycle, EngineError> {
+        let mut cycle = self.cycle.ok_or(EngineError::NoOpening)?;
         for task in 0..cycle.fold.tasks.len() {
             if cycle.fold.tasks.get(task).state().is_final() {
                 if !cycle.fold.caps.held_by(task).is_empty() {
@@ -41,6 +59,23 @@ impl Cycle {
             }
         }
         Ok(cycle)
+    }
+}
+
+impl Cycle {
+    /// Takes a cycle up from its journal, which is in memory. [`Recovery`] does the same entry by entry.
+    ///
+    /// # Errors
+    /// As [`Recovery::take`] and [`Recovery::finish`].
+    pub fn recover(
+        workflow: Arc<Workflow>,
+        registry: &Registry,
+        client_os: Arc<Snapshot>,
+        entries: &[Entry],
+    ) -> Result<Cycle, EngineError> {
+        let mut recovery = Recovery::new(workflow, registry, client_os);
+        entries.iter().try_for_each(|entry| recovery.take(entry))?;
+        recovery.finish()
     }
 
     /// Compares what a task asks with what the journal says it asked.

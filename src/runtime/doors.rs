@@ -7,6 +7,7 @@ use crate::model::Operation;
 use crate::step::{Reply, Request};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -104,6 +105,9 @@ pub struct BrokenRecord {
     pub why: String,
 }
 
+/// Takes entries one by one; it breaks when it has seen enough.
+pub type TakeEntry<'t> = dyn FnMut(Entry) -> ControlFlow<()> + 't;
+
 /// The durable truth. One owner; entries of one cycle come back in the order they were appended.
 pub trait Journal: Send {
     /// Appends in order, all or nothing. With `durable` it returns only when the entries are on disk.
@@ -111,6 +115,12 @@ pub trait Journal: Send {
 
     /// All entries of a cycle; empty when there is no such cycle.
     fn read(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError>;
+
+    /// Hands over all entries of a cycle, one by one and in order, until `take` has seen enough.
+    fn read_each(&self, workflow: &WorkflowId, cycle: CycleNo, take: &mut TakeEntry<'_>) -> Result<(), JournalError> {
+        let _ = self.read(workflow, cycle)?.into_iter().try_for_each(take);
+        Ok(())
+    }
 
     /// How a cycle was opened; `None` when there is no such cycle.
     fn opening(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<Entry>, JournalError> {

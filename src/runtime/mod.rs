@@ -19,7 +19,9 @@ pub use beside::{SharedCaps, Sharing};
 pub use clock::FixedClock;
 pub use decide::{DecideError, Gate, cancel, decide, open_gates, resolve};
 pub use dispatcher::{Dispatcher, DriveOptions, GatePolicy, Machine, Outcome};
-pub use doors::{BrokenRecord, Changes, Clock, CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord, Means, World};
+pub use doors::{
+    BrokenRecord, Changes, Clock, CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord, Means, TakeEntry, World,
+};
 pub use inbox::{Inbox, Letter, NotTaken, Post};
 pub use look_back::{Look, LookBack, SentText, Standing, StandingText, Unread, look_back};
 pub use reload::{Definition, Reading, ReloadOutcome, Reloader};

@@ -8,10 +8,11 @@ use super::look_back::{LookBack, Unread, look_back};
 use super::stop::StopSignal;
 use crate::base::{CycleNo, Hasher, TaskId, Timestamp, WorkflowId};
 use crate::client_os::Snapshot;
-use crate::engine::{Action, Carry, Cycle, EngineError, Entry, From, Notice, Outs, Passed, Pins, next_carry};
+use crate::engine::{Action, Carry, Cycle, EngineError, Entry, From, Notice, Outs, Passed, Pins, Recovery, next_carry};
 use crate::model::{Item, Workflow};
 use crate::step::Registry;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Which cycle to run.
@@ -140,8 +141,14 @@ pub fn recover(
     journal: &dyn Journal,
     cycle: CycleNo,
 ) -> Result<Cycle, RunError> {
-    let entries = journal.read(&workflow.id, cycle)?;
-    Ok(Cycle::recover(workflow.clone(), registry, client_os.clone(), &entries)?)
+    let mut recovery = Recovery::new(workflow.clone(), registry, client_os.clone());
+    let mut taken = Ok(());
+    journal.read_each(&workflow.id, cycle, &mut |entry| {
+        taken = recovery.take(&entry);
+        if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    taken?;
+    Ok(recovery.finish()?)
 }
 
 /// The open cycle that this run is about, if there is one.

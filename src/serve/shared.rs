@@ -6,7 +6,7 @@
 use crate::base::{CycleNo, WorkflowId};
 use crate::engine::{Carry, Entry};
 use crate::model::Operation;
-use crate::runtime::{CycleStatus, Journal, JournalError, Log};
+use crate::runtime::{CycleStatus, Journal, JournalError, Log, TakeEntry};
 use crate::store;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -255,6 +255,10 @@ impl Journal for SharedJournal {
 
     fn read(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError> {
         self.reading(|journal| journal.read(workflow, cycle))
+    }
+
+    fn read_each(&self, workflow: &WorkflowId, cycle: CycleNo, take: &mut TakeEntry<'_>) -> Result<(), JournalError> {
+        self.reading(|journal| journal.read_each(workflow, cycle, take))
     }
 
     fn opening(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<Entry>, JournalError> {

@@ -8,22 +8,17 @@
 use super::chain::{self, End};
 use super::checkpoint::{Batch, CheckpointStore};
 use super::{error, keys, remembered};
-use crate::base::{CycleNo, Digest, StepId, Timestamp, WorkflowId};
+use crate::base::{CycleNo, Digest, Timestamp, WorkflowId};
 use crate::engine::{Carry, Entry, Pins};
 use crate::model::Operation;
-use crate::runtime::{CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord};
+use crate::runtime::{CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord, TakeEntry};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::mpsc::sync_channel;
+use std::ops::ControlFlow;
 
 /// So many waiting entries are committed even when nobody asks for it, and so many bytes of them.
 const WAITING_MOST: usize = 1_024;
 const WAITING_BYTES: usize = 256 << 10;
-/// A cycle with more entries is read by two threads, and so many of its values wait between them.
-const READ_AT_ONCE: u32 = 2_000;
-const VALUES_AHEAD: usize = 64;
-/// Entries may be nested as deep as JSON is read.
-const DECODING_STACK: usize = 8 << 20;
 /// How many cycles the note beside the store names.
 const NOTED_CYCLES: usize = 16;
 
@@ -98,7 +93,7 @@ struct Referring {
 }
 
 /// How a stored reference starts; no plain entry does.
-const REFERRING: &[u8] = b"{\"by-reference\"";
+pub(super) const REFERRING: &[u8] = b"{\"by-reference\"";
 
 /// A part of a cycle that a damaged store has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +215,11 @@ impl<S: CheckpointStore> LogJournal<S> {
         value.map(|value| parse(key, &value)).transpose()
     }
 
+    /// Entries of a cycle that wait for the next commit, with the number of the first.
+    pub(super) fn waiting_lines(&self, workflow: &WorkflowId, cycle: CycleNo) -> Option<(u32, &[Vec<u8>])> {
+        self.lines.get(&(workflow.clone(), cycle)).map(|waiting| (waiting.first, waiting.lines.as_slice()))
+    }
+
     pub(super) fn record(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<CycleRecord>, JournalError> {
         match self.records.get(&(workflow.clone(), cycle)) {
             Some(record) => Ok(Some(*record)),
@@ -294,7 +294,7 @@ impl<S: CheckpointStore> LogJournal<S> {
         Ok(found)
     }
 
-    fn decode(&self, workflow: &WorkflowId, cycle: CycleNo, key: &[u8], value: &[u8]) -> Result<Entry, JournalError> {
+    pub(super) fn decode(&self, workflow: &WorkflowId, cycle: CycleNo, key: &[u8], value: &[u8]) -> Result<Entry, JournalError> {
         if !value.starts_with(REFERRING) {
             return parse(key, value);
         }
@@ -302,61 +302,6 @@ impl<S: CheckpointStore> LogJournal<S> {
             ByReference::Opened { pins, carry } => Entry::Opened { pins, carry: Box::new(self.carry_of(workflow, carry)?) },
             ByReference::Closed { at } => Entry::Closed { at, carry: Box::new(self.carry_of(workflow, cycle)?) },
         })
-    }
-
-    /// Reads what the store has of a large cycle: this thread gets the values out of the store, another one makes entries of them.
-    fn read_beside(
-        &self,
-        workflow: &WorkflowId,
-        cycle: CycleNo,
-        entries: &mut Vec<Entry>,
-        gap: &dyn Fn(usize) -> JournalError,
-    ) -> Result<(), JournalError> {
-        // What refers to something else in the store is looked up here, afterwards.
-        let mut referring: Vec<(usize, Vec<u8>, Vec<u8>)> = Vec::new();
-        let decoded = std::thread::scope(|scope| {
-            let (give, values) = sync_channel::<(Vec<u8>, Vec<u8>)>(VALUES_AHEAD);
-            let decode = move || {
-                let (mut decoded, no_step) = (Vec::new(), StepId::new(""));
-                for (key, value) in values {
-                    for line in lines_of(&value) {
-                        decoded.push(match line.starts_with(REFERRING) {
-                            // Its place is kept by an entry that says nothing.
-                            true => Entry::Completed { step: no_step.clone() },
-                            false => parse::<Entry>(&key, line)?,
-                        });
-                    }
-                }
-                Ok(decoded)
-            };
-            let started =
-                std::thread::Builder::new().name("entries".to_owned()).stack_size(DECODING_STACK).spawn_scoped(scope, decode);
-            let thread = started.map_err(|cause| error::io(std::path::Path::new("the store"), "start a thread", cause))?;
-            let mut next = 0;
-            let scanned = self.store.scan(&keys::entries(workflow, cycle), &mut |key, value| {
-                if key != keys::entry(workflow, cycle, next as u32) {
-                    return Err(gap(next));
-                }
-                for line in lines_of(&value) {
-                    if line.starts_with(REFERRING) {
-                        referring.push((next, key.to_vec(), line.to_vec()));
-                    }
-                    next += 1;
-                }
-                // When nobody takes it, the other one has found something wrong, and says so below.
-                let _ = give.send((key.to_vec(), value));
-                Ok(())
-            });
-            drop(give);
-            let decoded: Result<Vec<Entry>, JournalError> =
-                thread.join().unwrap_or_else(|_| Err(error::damaged("an entry cannot be read".to_owned(), None)));
-            scanned.and(decoded)
-        })?;
-        *entries = decoded;
-        for (at, key, line) in referring {
-            entries[at] = self.decode(workflow, cycle, &key, &line)?;
-        }
-        Ok(())
     }
 
     fn carry_of(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Carry, JournalError> {
@@ -517,43 +462,16 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
     }
 
     fn read(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Vec<Entry>, JournalError> {
-        let Some(record) = self.record(workflow, cycle)? else {
-            return Ok(Vec::new());
-        };
-        let prefix = keys::entries(workflow, cycle);
-        let mut entries = Vec::with_capacity(record.entries as usize);
-        let gap = |found: usize| {
-            let message = format!("cycle {cycle} of `{workflow}` has {found} of its {} entries", record.entries);
-            error::damaged(message, None)
-        };
-        if record.entries > READ_AT_ONCE {
-            self.read_beside(workflow, cycle, &mut entries, &gap)?;
-        } else {
-            self.store.scan(&prefix, &mut |key, value| {
-                if key != keys::entry(workflow, cycle, entries.len() as u32) {
-                    return Err(gap(entries.len()));
-                }
-                lines_of(&value).try_for_each(|line| {
-                    entries.push(self.decode(workflow, cycle, key, line)?);
-                    Ok(())
-                })
-            })?;
-        }
-        let next = entries.len();
-        let mut take = |key: &[u8], line: &[u8]| {
-            entries.push(self.decode(workflow, cycle, key, line)?);
-            Ok(entries.len())
-        };
-        if let Some(Lines { first, lines }) = self.lines.get(&(workflow.clone(), cycle)) {
-            if *first as usize != next {
-                return Err(gap(next));
-            }
-            lines.iter().try_for_each(|line| take(&prefix, line).map(|_| ()))?;
-        }
-        if entries.len() != record.entries as usize {
-            return Err(gap(entries.len()));
-        }
+        let mut entries = Vec::new();
+        self.hand_entries(workflow, cycle, &mut |entry| {
+            entries.push(entry);
+            ControlFlow::Continue(())
+        })?;
         Ok(entries)
+    }
+
+    fn read_each(&self, workflow: &WorkflowId, cycle: CycleNo, take: &mut TakeEntry<'_>) -> Result<(), JournalError> {
+        self.hand_entries(workflow, cycle, take)
     }
 
     fn opening(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Option<Entry>, JournalError> {
@@ -663,7 +581,7 @@ pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// The lines of a stored value.
-fn lines_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b'\n')
 }
 
@@ -696,7 +614,7 @@ pub(super) fn checked<T: Serialize, R: for<'a> Deserialize<'a>>(value: &T) -> Re
     Ok(bytes)
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(key: &[u8], value: &[u8]) -> Result<T, JournalError> {
+pub(super) fn parse<T: for<'a> Deserialize<'a>>(key: &[u8], value: &[u8]) -> Result<T, JournalError> {
     serde_json::from_slice(value).map_err(|cause| {
         let area = String::from_utf8_lossy(key.split(|byte| *byte == b'/').next().unwrap_or_default()).into_owned();
         error::damaged(format!("a stored {area} cannot be read: {cause}"), Some(cause.into()))

@@ -24,6 +24,7 @@ mod guarded;
 mod owner;
 #[cfg(test)]
 mod power_cut;
+mod reading;
 mod redb_engine;
 mod remembered;
 mod sled_engine;
