@@ -8,6 +8,7 @@ use crate::step::{Body, Fetch, Fetched, Reply};
 use reqwest::header::{CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Redirects followed for one page.
 const REDIRECTS: u32 = 10;
@@ -71,12 +72,17 @@ impl Reader {
         if let Some(date) = &fetch.last_modified {
             request = request.header(IF_MODIFIED_SINCE, date);
         }
+        let asked = Instant::now();
         let mut response = self.web.send(request, &name, settings.page_timeout).await.map_err(|error| {
             host.silent(&error.trouble, &settings.patience);
             error.trouble
         })?;
         let arrived = self.arrive(url, &name, fetch, &mut response).await;
-        host.answered(settings.gap);
+        match &arrived {
+            // An answer that is never whole costs as much patience as none, and says as little about the next page.
+            Err(trouble) if asked.elapsed() >= settings.page_timeout => host.silent(trouble, &settings.patience),
+            _ => host.answered(settings.gap),
+        }
         if let Err(Trouble { wait: Some(wait), .. }) = &arrived {
             host.rest(*wait);
         }
@@ -447,6 +453,24 @@ mod tests {
         let failure = failure(reader.fetch(&url, &Fetch::new(Target::Url(url.clone()))).await);
         assert_eq!(failure.kind, FailureKind::Transient);
         assert!(failure.message.contains("did not answer within"), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn a_host_whose_answers_never_end_costs_the_patience_for_one_page() {
+        let server = TestServer::start(|request, _| match request.path.as_str() {
+            "/robots.txt" => Answer::new(404),
+            _ => Answer::new(200).text("0123456789").stuck_after(4),
+        })
+        .await;
+        let reader = reader(hasty_web(Duration::from_millis(100)));
+        let ask = async |path: &str| {
+            let url = server.at(path);
+            failure(reader.fetch(&url, &Fetch::new(Target::Url(url.clone()))).await)
+        };
+        let (first, second) = (ask("/a").await, ask("/b").await);
+        assert_eq!((first.kind, first.attempts), (FailureKind::Transient, 4));
+        assert_eq!((second.message, second.attempts), (first.message, 1));
+        assert!(server.requests().iter().all(|request| request.path != "/b"), "nobody asked for the second page");
     }
 
     #[tokio::test]

@@ -39,6 +39,7 @@ pub struct Answer {
     sent: Option<usize>,
     raw: bool,
     hang: bool,
+    stuck: bool,
     delay: Duration,
 }
 
@@ -52,6 +53,7 @@ impl Answer {
             sent: None,
             raw: false,
             hang: false,
+            stuck: false,
             delay: Duration::ZERO,
         }
     }
@@ -68,6 +70,11 @@ impl Answer {
     /// Promises the whole body and closes after `sent` bytes of it.
     pub fn cut_to(self, sent: usize) -> Answer {
         Answer { sent: Some(sent), ..self }
+    }
+
+    /// Promises the whole body, sends a part of it, and keeps the connection open.
+    pub fn stuck_after(self, sent: usize) -> Answer {
+        Answer { sent: Some(sent), stuck: true, ..self }
     }
 
     /// The body ends with the connection.
@@ -171,6 +178,9 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, log: Arc<Log>) {
     }
     bytes.extend(&answer.body[..answer.sent.unwrap_or(answer.body.len())]);
     let _ = stream.write_all(&bytes).await;
+    if answer.stuck {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
     let _ = stream.shutdown().await;
 }
 
