@@ -183,7 +183,7 @@ fn resident() -> f64 {
 }
 
 /// Where a long life is looked at.
-const LOOKS: [usize; 4] = [10, 100, 400, 1_000];
+const LOOKS: [usize; 6] = [10, 100, 400, 1_000, 2_000, 3_000];
 
 /// A small workflow cycle after cycle in one process, over a store that keeps what it keeps by default: 400 cycles whole.
 fn long_life(folder: &Path) {

@@ -178,6 +178,7 @@ fn workflow(name: &str, steps: Vec<Step>) -> Workflow {
         providers: BTreeMap::new(),
         channels: BTreeMap::from([(channel.name.clone(), channel)]),
         templates: BTreeMap::new(),
+        digested: Default::default(),
     }
 }
 

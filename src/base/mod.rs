@@ -1,6 +1,7 @@
 //! Ids, names, time, money, digests and seeded chance: the small words every room speaks.
 
 pub mod both;
+pub mod cached;
 pub mod digest;
 pub mod duration;
 pub mod files;
@@ -17,6 +18,7 @@ pub mod time;
 #[cfg(test)]
 pub mod skip;
 
+pub use cached::Cached;
 pub use digest::{Digest, Hasher};
 pub use footprint::{Footprint, Traced};
 pub use id::{CycleNo, ItemId, RequestKey, StepId, TaskId, WorkflowId};

@@ -65,6 +65,7 @@ fn lower(sketch: &mut Sketch, folder: &str, keeps: bool) -> Workflow {
         providers: doors(take(&mut sketch.providers), |name, kind, config| Provider { name, kind, config }),
         channels: doors(take(&mut sketch.channels), |name, kind, config| Channel { name, kind, config }),
         templates: take(&mut sketch.templates),
+        digested: Default::default(),
     }
 }
 

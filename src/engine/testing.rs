@@ -379,6 +379,7 @@ pub(crate) fn workflow(steps: Vec<Step>) -> Workflow {
         providers: BTreeMap::from([(provider.name.clone(), provider)]),
         channels: BTreeMap::from([(channel.name.clone(), channel)]),
         templates: BTreeMap::new(),
+        digested: Default::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A checked workflow: the value everyone below the runtime speaks. Names are resolved, types hold, wires fit.
 
 use super::{Calendar, Cap, Config, Kinds, Layer};
-use crate::base::{Digest, StepId, Timestamp, WorkflowId};
+use crate::base::{Cached, Digest, StepId, Timestamp, WorkflowId};
 use crate::diag::Span;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -99,6 +99,9 @@ pub struct Workflow {
     pub notify: Vec<Notify>,
     /// Template texts by path, as read when the workflow was compiled.
     pub templates: BTreeMap<String, String>,
+    /// Its digest, once somebody has asked for it.
+    #[serde(skip)]
+    pub digested: Cached<Digest>,
 }
 
 impl Workflow {
@@ -113,7 +116,7 @@ impl Workflow {
 
     /// Digest of all that decides what the workflow does: same digest, same behaviour on the same input.
     pub fn digest(&self) -> Digest {
-        Digest::of_json(self)
+        self.digested.get(|| Digest::of_json(self))
     }
 }
 

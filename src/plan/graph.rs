@@ -190,6 +190,7 @@ pub(crate) mod tests {
             providers: BTreeMap::new(),
             channels: BTreeMap::new(),
             templates: BTreeMap::new(),
+            digested: Default::default(),
         }
     }
 

@@ -59,6 +59,7 @@ pub(crate) mod test_workflow {
             providers: BTreeMap::new(),
             channels: BTreeMap::new(),
             templates: BTreeMap::new(),
+            digested: Default::default(),
         }
     }
 }

@@ -96,6 +96,17 @@ pub fn stuck(seconds: u64) -> JournalError {
     )
 }
 
+/// The disk does not answer.
+pub fn never_opened(folder: &Path, seconds: u64) -> JournalError {
+    error(
+        "store::stuck",
+        format!("the state in `{}` has not opened for {seconds} seconds: its disk does not answer", folder.display()),
+        "nothing acknowledged is lost: look after the disk (is it a network disk that is away?), then run the same command again"
+            .to_owned(),
+        None,
+    )
+}
+
 /// The folder is kept by another engine than the one asked for.
 pub fn other_engine(folder: &Path, is: &str, asked: &str) -> JournalError {
     error(

@@ -19,6 +19,8 @@ use std::ops::ControlFlow;
 /// So many waiting entries are committed even when nobody asks for it, and so many bytes of them.
 const WAITING_MOST: usize = 1_024;
 const WAITING_BYTES: usize = 256 << 10;
+/// What a line usually needs at most, in bytes.
+const USUAL_LINE: usize = 512;
 /// How many cycles the note beside the store names.
 const NOTED_CYCLES: usize = 16;
 
@@ -603,9 +605,11 @@ pub(super) fn joined(first: u32, lines: Vec<Vec<u8>>, most: usize) -> Vec<(u32, 
 /// JSON that is known to come back. Numbers that JSON does not have become `null` without a word and could never be read
 /// again, so a value with a `null` in it is read back before it is taken.
 pub(super) fn checked<T: Serialize, R: for<'a> Deserialize<'a>>(value: &T) -> Result<Vec<u8>, JournalError> {
-    let bytes =
-        serde_json::to_vec(value).map_err(|cause| error::unreadable("an entry has no stored form", Some(cause.into())))?;
-    if bytes.windows(4).any(|window| window == b"null") {
+    // Most entries fit: growing from nothing would copy them several times.
+    let mut bytes = Vec::with_capacity(USUAL_LINE);
+    serde_json::to_writer(&mut bytes, value)
+        .map_err(|cause| error::unreadable("an entry has no stored form", Some(cause.into())))?;
+    if memchr::memmem::find(&bytes, b"null").is_some() {
         serde_json::from_slice::<R>(&bytes).map(drop).map_err(|cause| {
             let message = format!("an entry would not be readable again: {cause}");
             error::unreadable(message, Some(cause.into()))

@@ -1,15 +1,16 @@
 //! Opening a store: lock, check, and refuse rather than go on with less than was acknowledged.
 
-use super::acknowledged;
 use super::checkpoint::Compaction;
 use super::engine::EngineKind;
 use super::log::{LogJournal, Loss, explain_loss};
 use super::memory::MemoryStore;
 use super::rules::RuledStore;
 use super::watched::{PATIENCE, Watched};
+use super::{acknowledged, error};
 use crate::runtime::JournalError;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// A store on a disk: an engine under our rules, on a thread of its own.
@@ -77,12 +78,32 @@ impl Default for OpenOptions {
 /// Errors: `store::locked` (names the owner), `store::read-only`, `store::full`, `store::damaged`, `store::shortened`
 /// (names the cycles concerned), `store::io`.
 pub fn open(folder: &Path, options: &OpenOptions) -> Result<LogJournal<DiskStore>, JournalError> {
-    let store = RuledStore::open(folder, options, &|store, note| explain_loss(store, note))?;
+    let store = opened(folder, options, |store, note| explain_loss(store, note))?;
     let mut journal = LogJournal::new(Watched::new(store, options.patience));
     if options.accept_loss {
         journal.mend()?;
     }
     Ok(journal)
+}
+
+/// Says what a store has lost, by its note.
+type Explain = fn(&RuledStore, &[u8]) -> String;
+
+/// Opens on another thread, so that a disk that does not answer does not hold whoever opens for good. When that thread comes back
+/// after all, it closes what it has opened.
+fn opened(folder: &Path, options: &OpenOptions, explain: Explain) -> Result<RuledStore, JournalError> {
+    let (tell, told) = channel();
+    let (at, with) = (folder.to_owned(), *options);
+    let open = move || {
+        let _ = tell.send(RuledStore::open(&at, &with, &explain));
+    };
+    let started = std::thread::Builder::new().name("opening".to_owned()).spawn(open);
+    started.map_err(|cause| error::io(folder, "start a thread", cause))?;
+    let most = options.wait + options.patience;
+    told.recv_timeout(most).unwrap_or_else(|why| match why {
+        RecvTimeoutError::Timeout => Err(error::never_opened(folder, most.as_secs())),
+        RecvTimeoutError::Disconnected => Err(error::stopped()),
+    })
 }
 
 /// A number that moves on whenever something is acknowledged in a folder, by whatever process; `None` when nothing has been.
@@ -109,7 +130,7 @@ pub fn engine_of(folder: &Path) -> EngineKind {
 /// Fails with `store::damaged` when the engine itself cannot read the folder: then only an export helps.
 pub fn recover(folder: &Path, wait: Duration) -> Result<(LogJournal<DiskStore>, Vec<Loss>), JournalError> {
     let options = OpenOptions { wait, accept_loss: true, ..OpenOptions::default() };
-    let store = RuledStore::open(folder, &options, &|_, _| String::new())?;
+    let store = opened(folder, &options, |_, _| String::new())?;
     let mut journal = LogJournal::new(Watched::new(store, options.patience));
     let losses = journal.mend()?;
     Ok((journal, losses))

@@ -276,6 +276,7 @@ pub mod tests {
             providers: [provider("drafter", "template", &Config::default()), provider("model", "openai-chat", &model)].into(),
             channels: [("blog".to_owned(), model::Channel { name: "blog".into(), kind: "files".into(), config })].into(),
             templates: BTreeMap::new(),
+            digested: Default::default(),
         }
     }
 

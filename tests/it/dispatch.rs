@@ -172,6 +172,7 @@ fn workflow(steps: &[(&str, Option<&str>)]) -> Arc<Workflow> {
         providers: BTreeMap::new(),
         channels: BTreeMap::new(),
         templates: BTreeMap::new(),
+        digested: Default::default(),
     })
 }
 

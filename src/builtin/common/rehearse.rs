@@ -243,6 +243,7 @@ pub fn workflow() -> Workflow {
         providers: BTreeMap::new(),
         channels: BTreeMap::new(),
         templates: BTreeMap::new(),
+        digested: Default::default(),
     }
 }
 
