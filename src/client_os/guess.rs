@@ -48,6 +48,23 @@ pub struct Guess {
 
 /// More items than this are no list that a person looks through.
 const ITEMS_MOST: usize = 12;
+/// Words that speak of no territory, however often they stand there.
+const NO_TOPIC: [&str; 14] = [
+    "nobody",
+    "somebody",
+    "anybody",
+    "everybody",
+    "someone",
+    "anyone",
+    "everyone",
+    "nothing",
+    "something",
+    "anything",
+    "everything",
+    "whatever",
+    "whoever",
+    "others",
+];
 const SAMPLES_MOST: usize = 3;
 const TOPICS_MOST: usize = 4;
 /// Verbs that ask a reader to do something.
@@ -275,7 +292,7 @@ fn topics(materials: &[Material], guess: &mut Guess) {
     for material in materials {
         let mut seen = BTreeSet::new();
         for word in content_tokens(&material.text).into_iter().filter(|word| word.len() >= 4 && !word.contains("http")) {
-            if word.chars().all(char::is_alphabetic) {
+            if word.chars().all(char::is_alphabetic) && !NO_TOPIC.contains(&word.as_str()) {
                 let count = counts.entry(word.clone()).or_default();
                 count.0 += usize::from(seen.insert(word));
                 count.1 += 1;

@@ -11,6 +11,7 @@ pub mod markdown;
 pub mod plot;
 pub mod style;
 pub mod summary;
+pub mod times;
 pub mod view;
 
 pub use view::{AmendmentView, CycleState, CycleView, DoubtView, GateView, StepView};

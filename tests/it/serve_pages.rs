@@ -180,6 +180,19 @@ fn encoded(text: &str) -> String {
 }
 
 #[test]
+fn where_nothing_is_a_person_gets_a_page_and_a_program_facts() {
+    let place = Place::at(Stage::Parked);
+    let service = Service::start(&place, FIRST);
+    let ask = |accept: &str| service.send(service.client.get(service.at("/nope/<b>")).header("accept", accept));
+    let page = ask("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+    assert_eq!(page.status, 404);
+    page.says("There is nothing here").says("href=\"/queue\"").says("name=\"viewport\"");
+    assert!(page.headers.contains_key("content-security-policy") && !page.body.contains("<b>"));
+    let facts = ask("application/json");
+    assert_eq!((facts.status, facts.body.contains("\"serve::not-found\"")), (404, true), "{}", facts.body);
+}
+
+#[test]
 fn a_person_reads_the_queue_and_decides() {
     let place = Place::at(Stage::Parked);
     let service = Service::start(&place, FIRST);

@@ -148,8 +148,8 @@ pub struct GateEdit {
   loopctl review --json                      the queue, for scripts
   printf 'a\\ns\\nq\\n' | loopctl review       answers from a script
 
-The most urgent comes first, with what the checks found and the evidence behind it. Approve it, edit it in $EDITOR, reject it,
-send it back with a reason, or skip it. A piece that somebody else changed or decided meanwhile is shown again, and what you
+The most urgent comes first, with what the checks found and the evidence behind it; `c2` shows what claim 2 rests on. Approve
+it, edit it in $EDITOR, reject it, send it back with a reason, or skip it. A piece that somebody else changed or decided meanwhile is shown again, and what you
 wrote is kept. Exit code 4 says that something still waits.")]
 pub struct Review {
     #[command(flatten)]

@@ -76,6 +76,7 @@ off goes on where it stood.")]
     /// Find missing parts, contradictions, and what takes too long to read
     #[command(after_long_help = "Examples:
   loopctl os check workflows/first-loop.kdl
+  loopctl os check my-loop/client-os         a folder that no workflow names yet
   loopctl os check --json")]
     Check(WorkflowFile),
     /// Show exactly what a step reads of the Client OS

@@ -112,43 +112,74 @@ fn diff(args: &OsDiff, place: &Place, output: &Output) -> Result<Exit, Failure> 
     Ok(if changed.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
+/// What stands in the Client OS of a workflow, or in a folder that no workflow names yet.
 fn check(file: &WorkflowFile, output: &Output) -> Result<Exit, Failure> {
-    let path = project::find(file.file.as_deref())?;
-    let (files, compiled) = project::compile(&path)?;
-    let Some(workflow) = compiled.workflow else {
-        return Err(project::invalid(&path, &compiled));
+    let generates = |verb: &str, connector: Option<&str>| {
+        crate::builtin::registry().find(verb, connector).is_some_and(|kind| kind.spec().generates)
     };
-    let Some(folder) = &workflow.client_os else {
-        return Err(no_client_os(&path.display().to_string()));
+    let (files, folder, now, steps) = match file.file.as_deref().filter(|path| path.is_dir()) {
+        Some(folder) => {
+            let registry = crate::builtin::registry();
+            let writes = |verb: &&str| registry.of_verb(verb).any(|kind| kind.spec().generates);
+            let steps: Vec<(String, String)> =
+                registry.verbs().into_iter().filter(writes).map(|verb| (format!("a step `{verb}`"), verb.to_owned())).collect();
+            (DiskFiles::new(folder), ".".to_owned(), SystemClock.now(), steps)
+        }
+        None => {
+            let path = project::find(file.file.as_deref())?;
+            let (files, compiled) = project::compile(&path)?;
+            let Some(workflow) = compiled.workflow else {
+                return Err(project::invalid(&path, &compiled));
+            };
+            let Some(folder) = workflow.client_os.as_deref().map(str::to_owned) else {
+                return Err(no_client_os(&path.display().to_string()));
+            };
+            // A recording has a time of its own.
+            let now = workflow.recorded_from.unwrap_or_else(|| SystemClock.now());
+            let steps = workflow.steps.iter().filter(|step| generates(&step.verb, step.connector.as_deref()));
+            let steps = steps.map(|step| (step.id.to_string(), step.verb.clone().into_owned())).collect::<Vec<_>>();
+            (files, folder, now, steps)
+        }
     };
-    let (snapshot, findings) = client_os::read(&files, folder);
-    // A recording has a time of its own.
-    let now = workflow.recorded_from.unwrap_or_else(|| SystemClock.now());
+    let (snapshot, findings) = client_os::read(&files, &folder);
     let findings: Vec<_> =
         findings.into_iter().chain(client_os::check(&snapshot)).chain(client_os::stale(&snapshot, now)).collect();
-    let packs: Vec<_> = workflow
-        .steps
-        .iter()
-        .filter(|step| {
-            crate::builtin::registry().find(&step.verb, step.connector.as_deref()).is_some_and(|kind| kind.spec().generates)
+    let packs: Vec<(String, f64, u64)> = steps
+        .into_iter()
+        .map(|(step, verb)| {
+            let text = client_os::context_for(&snapshot, &verb, None);
+            (step, client_os::reading_seconds(&text), client_os::token_estimate(&text))
         })
-        .map(|step| (step.id.clone(), client_os::reading_seconds(&client_os::context_for(&snapshot, &step.verb, None))))
         .collect();
+    let shown = file.file.as_deref().filter(|path| path.is_dir()).map_or(folder, |path| path.display().to_string());
+    let tokens: u64 = snapshot.files.values().map(|text| client_os::token_estimate(text)).sum();
     let facts = json!({
         "version": snapshot.digest().short(12),
         "files": snapshot.files.len(),
-        "reading_seconds": packs.iter().map(|(step, seconds)| json!({"step": step, "seconds": seconds})).collect::<Vec<_>>(),
+        "tokens": tokens,
+        "reading_seconds": packs.iter().map(|(step, seconds, tokens)| json!({"step": step, "seconds": seconds, "tokens": tokens})).collect::<Vec<_>>(),
         "findings": findings,
     });
     output.either("client_os", &facts, || {
         let mut text = format!(
             "{} {}\n",
-            paint(TITLE, format!("Client OS {folder}")),
-            paint(DIM, format!("version {} · {}", snapshot.digest().short(12), count(snapshot.files.len(), "file")))
+            paint(TITLE, format!("Client OS {shown}")),
+            paint(
+                DIM,
+                format!(
+                    "version {} · {}, about {} in all",
+                    snapshot.digest().short(12),
+                    count(snapshot.files.len(), "file"),
+                    count(usize::try_from(tokens).unwrap_or(usize::MAX), "token")
+                )
+            )
         );
-        for (step, seconds) in &packs {
+        for (step, seconds, tokens) in &packs {
             let mark = if *seconds <= 90.0 { paint(GOOD, "✓") } else { paint(WAIT, "!") };
-            text.push_str(&format!("  {mark} {step} reads {seconds:.0} seconds of context\n"));
+            text.push_str(&format!(
+                "  {mark} {step} reads {seconds:.0} seconds of context, about {}\n",
+                count(usize::try_from(*tokens).unwrap_or(usize::MAX), "token")
+            ));
         }
         for finding in &findings {
             let mark = if finding.is_error() { paint(BAD, "✗") } else { paint(WAIT, "!") };

@@ -196,7 +196,7 @@ fn say(args: &OsInit, answers: &Answers, files: &[(&str, String)], output: &Outp
         text.push_str(&format!(
             "\nName it in the workflow: {}, then {}",
             paint(CODE, format!("client-os \"{folder}\"")),
-            paint(CODE, "loopctl os check")
+            paint(CODE, format!("loopctl os check {folder}"))
         ));
         text
     });

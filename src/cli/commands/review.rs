@@ -13,8 +13,10 @@ use crate::cli::output::Output;
 use crate::cli::project::{Place, Project};
 use crate::cli::word_diff::word_diff;
 use crate::engine::Entry;
+use crate::model::goods::Claim;
 use crate::model::{Good, Item};
 use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, paint, plain};
+use crate::report::times::readable;
 use crate::report::{CycleView, GateView};
 use crate::runtime::{self, Clock as _, CycleStatus, Journal};
 use crate::step::{Decision, Reply, Verdict};
@@ -82,6 +84,14 @@ impl Piece {
             Some(Good::Draft(draft)) => &draft.brief.evidence,
             Some(Good::Outline(outline)) => &outline.brief.evidence,
             _ => &[],
+        }
+    }
+
+    fn claims(&self) -> &[Claim] {
+        match self.item.as_ref().map(|item| &item.good) {
+            Some(Good::Outline(outline)) => &outline.brief.claims,
+            Some(good) => good.piece().map_or(&[], |draft| &draft.brief.claims),
+            None => &[],
         }
     }
 
@@ -232,25 +242,54 @@ impl Session<'_> {
 
     fn ask(&self, piece: &Piece) -> Result<Wish, Failure> {
         let back = !piece.gate.approve.rules.back.is_empty();
-        let choices = format!("[a]pprove  [e]dit  [r]eject  {}[s]kip  [q]uit:", if back { "send [b]ack  " } else { "" });
-        let Some(answer) = prompt(&choices) else { return Ok(Wish::Quit) };
-        Ok(match answer.to_lowercase().as_str() {
-            "a" | "approve" => Wish::Verdict(Verdict::Approve, "Approved"),
-            "e" | "edit" => self.edit(piece)?,
-            "r" | "reject" => match prompt("why (Enter: no reason):") {
-                None => Wish::Quit,
-                Some(reason) => {
-                    Wish::Verdict(Verdict::Reject { reason: Some(reason).filter(|reason| !reason.is_empty()) }, "Rejected")
-                }
-            },
-            "b" | "back" if back => self.back(piece),
-            "s" | "skip" => Wish::Skip,
-            "q" | "quit" => Wish::Quit,
-            _ => {
-                self.output.progress("one of the letters in brackets, please");
-                Wish::Again
+        let claims = match piece.claims() {
+            [] => String::new(),
+            [only] => format!("[{}] its evidence  ", only.id),
+            [first, .., last] => format!("[{}…{}] evidence  ", first.id, last.id),
+        };
+        let choices = format!("[a]pprove  [e]dit  [r]eject  {}{claims}[s]kip  [q]uit:", if back { "send [b]ack  " } else { "" });
+        loop {
+            let Some(answer) = prompt(&choices) else { return Ok(Wish::Quit) };
+            let answer = answer.to_lowercase();
+            if let Some(claim) = piece.claims().iter().find(|claim| claim.id == answer) {
+                self.evidence(piece, claim);
+                continue;
             }
-        })
+            return Ok(match answer.as_str() {
+                "a" | "approve" => Wish::Verdict(Verdict::Approve, "Approved"),
+                "e" | "edit" => self.edit(piece)?,
+                "r" | "reject" => match prompt("why (Enter: no reason):") {
+                    None => Wish::Quit,
+                    Some(reason) => {
+                        Wish::Verdict(Verdict::Reject { reason: Some(reason).filter(|reason| !reason.is_empty()) }, "Rejected")
+                    }
+                },
+                "b" | "back" if back => self.back(piece),
+                "s" | "skip" => Wish::Skip,
+                "q" | "quit" => Wish::Quit,
+                _ => {
+                    self.output.progress("one of the letters in brackets, please");
+                    continue;
+                }
+            });
+        }
+    }
+
+    /// What a claim rests on: our words, then what was read, where and when.
+    fn evidence(&self, piece: &Piece, claim: &Claim) {
+        let (zone, width) = (&self.project.workflow.zone, self.output.width());
+        let mut text = format!("{}\n", wrapped(&format!("{}  {}", claim.id, claim.text), width, ""));
+        let quote = readable(claim.quote.as_data(), zone);
+        if !quote.trim().is_empty() {
+            text.push_str(&format!("{}\n", wrapped(&format!("“{}”", quote.trim()), width, "  ")));
+        }
+        let from = piece.evidence().iter().find(|evidence| evidence.signal == claim.signal);
+        let place = claim.url.as_deref().or_else(|| from.and_then(|from| from.url.as_deref()));
+        let mut facts: Vec<String> = from.map(|from| vec![from.source.clone(), from.at.friendly(zone)]).unwrap_or_default();
+        facts.extend(place.map(str::to_owned));
+        facts.push(format!("loopctl trace {} s-{}", self.project.file, claim.signal.short()));
+        facts.iter().for_each(|fact| text.push_str(&format!("  {}\n", paint(DIM, plain(fact)))));
+        self.output.text(&text);
     }
 
     /// The text in an editor, then what is changed in it, then a word of assent: an editor is closed more easily than a decision is made.

@@ -48,7 +48,8 @@ pub struct Front {
     pub metrics: Arc<Metrics>,
 }
 
-/// The whole application. `pages` are merged in as they are: behind the guards for host, size and time, with their own login.
+/// The whole application. `pages` are merged in as they are: behind the guards for host, size and time, with their own login, and
+/// with what is said where nothing is.
 pub fn app(front: Front, pages: Router<Front>) -> Router {
     let behind_token = Router::new()
         .route("/metrics", get(metrics::show))
@@ -60,7 +61,6 @@ pub fn app(front: Front, pages: Router<Front>) -> Router {
         .merge(behind_token)
         .merge(hooks::routes())
         .merge(pages)
-        .fallback(|| async { problem(StatusCode::NOT_FOUND, "serve::not-found", "there is nothing here", None) })
         .layer(DefaultBodyLimit::max(BODY_MOST))
         .layer(middleware::from_fn_with_state(front.clone(), guarded))
         .with_state(front)

@@ -26,9 +26,9 @@ pub mod prose;
 mod queue;
 pub mod session;
 
-use super::http::Front;
+use super::http::{Front, problem};
 use crate::world::SystemClock;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -57,8 +57,19 @@ pub fn routes(secure: bool, under: Option<&str>) -> Router<Front> {
         .route("/proposals/{workflow}/{id}", get(proposals::one).post(proposals::decide))
         .route("/assets/page.css", get(|| async { asset("text/css; charset=utf-8", frame::STYLE) }))
         .route("/assets/page.js", get(|| async { asset("text/javascript; charset=utf-8", frame::SCRIPT) }))
+        .fallback(nothing)
         .layer(Extension(sessions))
         .layer(middleware::map_response(guarded))
+}
+
+/// Where nothing is: a page for people, facts for programs.
+async fn nothing(headers: HeaderMap) -> Response {
+    let wanted = headers.get(header::ACCEPT).and_then(|wanted| wanted.to_str().ok()).unwrap_or_default();
+    if !wanted.contains("text/html") {
+        return problem(StatusCode::NOT_FOUND, "serve::not-found", "there is nothing here", None);
+    }
+    let message = "The address may have been cut off on its way, or what it named is no longer kept.";
+    frame::trouble(StatusCode::NOT_FOUND, "There is nothing here", message, Some(("/queue", "To the queue")))
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {

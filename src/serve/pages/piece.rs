@@ -9,6 +9,7 @@ use crate::model::goods::{Brief, Claim, Evidence, Finding, Revision, Writer};
 use crate::model::{Good, Step};
 use crate::report::lineage::Node;
 use crate::report::style::{count, grouped};
+use crate::report::times::readable;
 use crate::runtime::Clock as _;
 use crate::serve::desk::{ItemFacts, Past, Waiting};
 use crate::serve::http::Front;
@@ -328,7 +329,7 @@ fn evidence(claims: &[Claim], evidence: &[Evidence], zone: &TimeZone) -> Markup 
 fn source(evidence: Option<&Evidence>, quote: &str, url: Option<&str>, zone: &TimeZone) -> Markup {
     let url = url.or_else(|| evidence.and_then(|evidence| evidence.url.as_deref())).and_then(web_address);
     html! {
-        @if !quote.trim().is_empty() { blockquote dir="auto" { (shown(quote)) } }
+        @if !quote.trim().is_empty() { blockquote dir="auto" { (shown(&readable(quote, zone))) } }
         p.source {
             @if let Some(evidence) = evidence {
                 span { (evidence.source) }

@@ -6,13 +6,24 @@ use super::place::{B2B, FIRST, Place, list};
 fn the_bundled_client_os_is_in_order() {
     let place = Place::new();
     for file in [FIRST, B2B] {
-        place.run(&format!("os check {file}")).exit(0).says("nothing is missing").says("seconds of context");
+        place.run(&format!("os check {file}")).exit(0).says("nothing is missing").says("seconds of context, about ");
         let facts = place.run(&format!("os check {file} --json")).exit(0).json()["client_os"].clone();
         assert!(facts["findings"].as_array().is_some_and(Vec::is_empty), "{facts}");
         for step in list(&facts["reading_seconds"]) {
             assert!(step["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0 && seconds <= 90.0), "{step}");
+            assert!(step["tokens"].as_u64() > Some(100) && step["tokens"].as_u64() <= facts["tokens"].as_u64(), "{step}");
         }
     }
+}
+
+#[test]
+fn a_folder_is_checked_before_a_workflow_names_it() {
+    let place = Place::new();
+    let folder = "workflows/first-loop/client-os";
+    let said = place.run(&format!("os check {folder}")).exit(0).says("nothing is missing").says("a step `draft` reads");
+    assert!(said.out.contains(folder), "{}", said.told());
+    std::fs::remove_file(place.path(&format!("{folder}/pillars.kdl"))).expect("it is there");
+    place.run(&format!("os check {folder}")).exit(1).says("pillars.kdl");
 }
 
 #[test]

@@ -35,6 +35,12 @@ fn a_script_approves_edits_rejects_and_skips_what_waits() {
     let wide: Vec<&str> = skipped.out.lines().filter(|line| line.chars().count() > 48 && !line.contains('[')).collect();
     assert!(wide.is_empty(), "{wide:?}");
 
+    // The evidence of a claim, asked for by its number; neither that nor a slip shows the whole piece again.
+    let asked = ask(&place, &format!("review {FIRST}"), "c1\nx\nc99\nq\n", &editor).exit(4).says("c1  Interest in “");
+    assert_eq!(asked.out.matches("What it rests on").count(), 1, "{}", asked.told());
+    assert!(asked.out.contains("in the period") && asked.out.contains("loopctl trace"), "{}", asked.told());
+    assert!(!asked.out.contains("T00:00:00Z"), "a time is written for people\n{}", asked.told());
+
     let ran = ask(&place, &format!("review {FIRST} --as Ada"), "a\ne\ny\nr\nnot this month\n", &editor).exit(0);
     assert!(ran.out.contains("{+A sentence by hand.+}"), "the change is shown word by word\n{}", ran.told());
     assert!(ran.out.contains("Decided 3. Nothing else waits."), "{}", ran.told());
