@@ -21,6 +21,7 @@ mod ghost;
 mod hostile;
 mod house;
 mod journal_contract;
+mod judging;
 mod kill;
 mod kinds;
 mod learning_input;

@@ -22,6 +22,10 @@ pub enum Mood {
     Say(&'static str),
     /// The same once; from then on it breaks.
     Last(&'static str),
+    /// Answers what this makes of the question's body.
+    By(fn(&str) -> &'static str),
+    /// Answers with a text, as so many tokens read and written.
+    Costly(&'static str, u32, u32),
     /// Does what stands outside of the marks around strangers' words: says `says` when it is told to `order`, else `otherwise`.
     Obey { order: &'static str, says: &'static str, otherwise: &'static str },
 }
@@ -112,11 +116,13 @@ fn answer(mut stream: TcpStream, mood: &Mood, question: &[u8]) -> std::io::Resul
             let text = if told.contains(order) { says } else { otherwise };
             answer(stream, &Mood::Say(text), question)
         }
-        Mood::Say(text) | Mood::Last(text) => {
+        Mood::By(says) => answer(stream, &Mood::Say(says(&String::from_utf8_lossy(question))), question),
+        Mood::Say(text) | Mood::Last(text) => answer(stream, &Mood::Costly(text, 100, 40), question),
+        Mood::Costly(text, read, written) => {
             let body = json!({
                 "model": "played",
                 "choices": [{ "finish_reason": "stop", "message": { "role": "assistant", "content": text } }],
-                "usage": { "prompt_tokens": 100, "completion_tokens": 40 },
+                "usage": { "prompt_tokens": read, "completion_tokens": written },
             })
             .to_string();
             write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
