@@ -33,7 +33,7 @@ struct Text {
 }
 
 pub fn run(args: &Check, output: &Output) -> Result<Exit, Failure> {
-    let (folder, client_os) = client_os(args)?;
+    let (folder, client_os) = client_os(args, output)?;
     let mut sources = Sources::default();
     let texts = texts(args, &mut sources)?;
     let least = match args.level {
@@ -103,7 +103,7 @@ pub(super) fn facts(text: &str, client_os: &Snapshot) -> serde_json::Value {
 }
 
 /// The Client OS that is checked against: the one named, or that of the only workflow here; without one, the built-in pack alone counts.
-fn client_os(args: &Check) -> Result<(PathBuf, Snapshot), Failure> {
+fn client_os(args: &Check, output: &Output) -> Result<(PathBuf, Snapshot), Failure> {
     let folder = match &args.client_os {
         Some(folder) if folder.is_dir() => folder.clone(),
         Some(folder) => {
@@ -111,7 +111,18 @@ fn client_os(args: &Check) -> Result<(PathBuf, Snapshot), Failure> {
                 .help("name the folder of a Client OS, with its `brand.md`"));
         }
         None => {
-            let Ok(path) = project::find(None) else { return Ok(Default::default()) };
+            let path = match project::find(None) {
+                Ok(path) => path,
+                Err(failure) => {
+                    // Otherwise a forbidden phrase would pass, and nobody would know why.
+                    if failure.code == "cli::which-workflow" {
+                        output.progress(
+                            "note: there are several workflows here, so no Client OS was read; `--client-os DIR` names one",
+                        );
+                    }
+                    return Ok(Default::default());
+                }
+            };
             let (_, compiled) = project::compile(&path)?;
             let (root, _) = project::split_path(&path);
             match compiled.workflow.and_then(|workflow| workflow.client_os) {

@@ -18,6 +18,7 @@ use crate::model::{Good, Item};
 use crate::report::style::{BAD, CODE, DIM, GOOD, TITLE, WAIT, count, fit, paint, plain};
 use crate::report::times::readable;
 use crate::report::{CycleView, GateView};
+use crate::runtime::review::proposals;
 use crate::runtime::{self, Clock as _, CycleStatus, Journal};
 use crate::step::{Decision, Reply, Verdict};
 use crate::world::SystemClock;
@@ -190,8 +191,21 @@ impl Session<'_> {
         } else {
             String::new()
         };
-        self.output.text(&format!("{said}{next}"));
+        self.output.text(&format!("{said}{next}{}", self.proposed()));
         if left == 0 { Exit::Ok } else { Exit::Waiting }
+    }
+
+    /// Where the changes are decided that the last report proposes to the Client OS.
+    fn proposed(&self) -> String {
+        let id = &self.project.workflow.id;
+        let all = self.project.open().ok().and_then(|journal| proposals(journal.as_ref(), id).ok()).unwrap_or_default();
+        let open = all.iter().filter(|proposed| proposed.is_open()).count();
+        if open == 0 {
+            return String::new();
+        }
+        let command = format!("loopctl os review {}", self.project.file);
+        let (changes, are) = (count(open, "change"), if open == 1 { "is" } else { "are" });
+        format!("\n{changes} to the Client OS {are} proposed: {}", paint(CODE, command))
     }
 
     fn show(&self, piece: &Piece, more: usize) {

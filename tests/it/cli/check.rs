@@ -67,6 +67,9 @@ fn standard_input_folders_and_wrong_names_are_understood() {
     place.write("texts/b.txt", "delve\n");
     let all = place.run(&format!("check texts --client-os {OS} --json")).exit(0).json();
     assert_eq!(all["texts"], 1);
+    // Two workflows are here, so nobody can know whose Client OS is meant; that it counts for nothing is said.
+    let guess = place.run("check post.md").exit(1);
+    assert!(guess.err.contains("no Client OS was read") && !guess.err.contains("check::forbidden"), "{}", guess.told());
     place.run("check none.md").fails(2, "cli::no-such-file");
     place.run("check post.md --client-os nowhere").fails(2, "cli::no-client-os");
     place.run("check").exit(2);

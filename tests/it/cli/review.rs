@@ -98,6 +98,9 @@ fn a_piece_goes_back_to_its_step_with_a_reason() {
 fn proposals_are_decided_one_by_one_from_a_script() {
     let place = super::os_review::after_five();
     let open = list(&place.run(&format!("os review list {FIRST} --json")).json()["proposals"]);
+    // Whoever has nothing to decide about pieces is told where these are.
+    let said = ask(&place, &format!("review {FIRST}"), "", "true");
+    assert!(said.out.contains("to the Client OS") && said.out.contains("loopctl os review"), "{}", said.told());
     let edit = open.iter().position(|proposal| text(&proposal["amendment"]["key"]) == "pillar-weight/Operations");
     let edit = edit.expect("it proposes a weight");
     let mut answers = "s\n".repeat(edit) + "e\n0.33\n";
