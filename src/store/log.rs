@@ -7,9 +7,10 @@
 
 use super::chain::{self, End};
 use super::checkpoint::{Batch, CheckpointStore};
+use super::lines::{checked, joined, json, parse};
 use super::{error, keys, remembered};
 use crate::base::{CycleNo, Digest, Timestamp, WorkflowId};
-use crate::engine::{Carry, Entry, Pins};
+use crate::engine::{Carry, Entry};
 use crate::model::Operation;
 use crate::runtime::{CycleStatus, Journal, JournalError, Log, LogPlace, LogRecord, TakeEntry};
 use serde::{Deserialize, Serialize};
@@ -19,15 +20,13 @@ use std::ops::ControlFlow;
 /// So many waiting entries are committed even when nobody asks for it, and so many bytes of them.
 const WAITING_MOST: usize = 1_024;
 const WAITING_BYTES: usize = 256 << 10;
-/// What a line usually needs at most, in bytes.
-const USUAL_LINE: usize = 512;
 /// How many cycles the note beside the store names.
 const NOTED_CYCLES: usize = 16;
 
 /// A journal on any store.
 pub struct LogJournal<S: CheckpointStore> {
     store: S,
-    /// Cycles that this process has written to, as they will be after the next commit.
+    /// Cycles that this process has written to lately, as they will be after the next commit.
     records: BTreeMap<(WorkflowId, CycleNo), CycleRecord>,
     /// Changes that wait, but for the entries.
     waiting: Batch,
@@ -39,7 +38,7 @@ pub struct LogJournal<S: CheckpointStore> {
     /// The cycles written last, newest last, for the note. All of them stand in `records`.
     recent: VecDeque<(WorkflowId, CycleNo)>,
     /// The ends of the chains of decisions, as they will be after the next commit.
-    chains: BTreeMap<WorkflowId, End>,
+    pub(super) chains: BTreeMap<WorkflowId, End>,
     /// A commit failed, so what is remembered here is ahead of the store.
     failed: bool,
 }
@@ -77,25 +76,6 @@ impl CycleRecord {
 pub(super) struct WorkflowRecord {
     pub last_closed: CycleNo,
 }
-
-/// An entry whose carry stands elsewhere.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum ByReference {
-    /// It was opened with what that cycle handed on.
-    Opened { pins: Pins, carry: CycleNo },
-    /// It handed on what is stored under its own number.
-    Closed { at: Timestamp },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Referring {
-    by_reference: ByReference,
-}
-
-/// How a stored reference starts; no plain entry does.
-pub(super) const REFERRING: &[u8] = b"{\"by-reference\"";
 
 /// A part of a cycle that a damaged store has lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,88 +210,6 @@ impl<S: CheckpointStore> LogJournal<S> {
     }
 
     /// The stored form of an entry. A carry goes to its own place and is replaced by a reference.
-    fn encode(&self, workflow: &WorkflowId, cycle: CycleNo, entry: &Entry, changes: &mut Batch) -> Result<Vec<u8>, JournalError> {
-        let reference = match entry {
-            Entry::Closed { at, carry } => {
-                if remembered::is_large(carry) {
-                    changes.put(keys::carry(workflow, cycle), checked::<_, Carry>(&remembered::rest(carry))?);
-                    remembered::put_count(workflow, cycle, carry, changes);
-                } else {
-                    changes.put(keys::carry(workflow, cycle), checked::<_, Carry>(&**carry)?);
-                }
-                changes.put(keys::workflow(workflow), json(&WorkflowRecord { last_closed: cycle }));
-                ByReference::Closed { at: *at }
-            }
-            Entry::Opened { pins, carry } => match self.value::<WorkflowRecord>(&keys::workflow(workflow))? {
-                Some(WorkflowRecord { last_closed }) if self.carry_of(workflow, last_closed)? == **carry => {
-                    ByReference::Opened { pins: pins.clone(), carry: last_closed }
-                }
-                _ => return checked::<_, Entry>(entry),
-            },
-            entry => return checked::<_, Entry>(entry),
-        };
-        checked::<_, Referring>(&Referring { by_reference: reference })
-    }
-
-    /// Where the chain of decisions goes on. A store of an earlier version has none: what was decided in it so far is taken in
-    /// first, in order.
-    fn end_of_chain(&self, workflow: &WorkflowId, changes: &mut Batch) -> Result<End, JournalError> {
-        if let Some(end) = self.chains.get(workflow) {
-            return Ok(*end);
-        }
-        let links = self.store.list(&keys::links(workflow))?;
-        let last = links.last().map(|(key, value)| parse::<LogRecord>(key, value)).transpose()?;
-        let mut end = End::of(workflow, last.as_ref());
-        if last.is_none() {
-            for (place, line) in self.decisions(workflow)? {
-                let record = end.link(place, &line);
-                changes.put(chain::key(workflow, &record), json(&record));
-            }
-        }
-        Ok(end)
-    }
-
-    /// All decisions about a workflow that are on the disk, in their stored form: cycle by cycle, then what was done beside them.
-    fn decisions(&self, workflow: &WorkflowId) -> Result<Vec<(LogPlace, Vec<u8>)>, JournalError> {
-        let mut found = Vec::new();
-        self.store.scan(&keys::all_entries(workflow), &mut |key, value| {
-            let Some((_, cycle, Some(first))) = keys::parse(keys::ENTRY, key) else { return Ok(()) };
-            for (line, index) in value.split(|byte| *byte == b'\n').zip(first..) {
-                // What a record cannot stand for is told by how it starts, and is not read.
-                let may_be = [&b"{\"opened\""[..], REFERRING, b"{\"replied\"", b"{\"done\"", b"{\"cancelled\""]
-                    .iter()
-                    .any(|start| line.starts_with(start));
-                let is_opening = index == 0;
-                if may_be && (is_opening || (!line.starts_with(REFERRING) && chain::is_decision(&parse(key, line)?))) {
-                    found.push((LogPlace::Entry { cycle, index }, line.to_vec()));
-                }
-            }
-            Ok(())
-        })?;
-        for (key, value) in self.store.list(&keys::operations(workflow))? {
-            if let Some(index) = key.last_chunk::<4>() {
-                found.push((LogPlace::Operation { index: u32::from_be_bytes(*index) }, value));
-            }
-        }
-        Ok(found)
-    }
-
-    pub(super) fn decode(&self, workflow: &WorkflowId, cycle: CycleNo, key: &[u8], value: &[u8]) -> Result<Entry, JournalError> {
-        if !value.starts_with(REFERRING) {
-            return parse(key, value);
-        }
-        Ok(match parse::<Referring>(key, value)?.by_reference {
-            ByReference::Opened { pins, carry } => Entry::Opened { pins, carry: Box::new(self.carry_of(workflow, carry)?) },
-            ByReference::Closed { at } => Entry::Closed { at, carry: Box::new(self.carry_of(workflow, cycle)?) },
-        })
-    }
-
-    fn carry_of(&self, workflow: &WorkflowId, cycle: CycleNo) -> Result<Carry, JournalError> {
-        let gone = || error::damaged(format!("what cycle {cycle} of `{workflow}` handed on is missing"), None);
-        let carry = self.value(&keys::carry(workflow, cycle))?.ok_or_else(gone)?;
-        self.with_pieces(workflow, cycle, carry)
-    }
-
     /// Cuts every cycle at its first gap and forgets references to what is gone. Says what each cycle lost.
     pub fn mend(&mut self) -> Result<Vec<Loss>, JournalError> {
         // By cycle: the number of each value's first entry, and how many there are in it.
@@ -441,8 +339,12 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
             let id = (workflow.clone(), cycle);
             self.recent.retain(|recent| recent != &id);
             self.recent.push_back(id.clone());
-            if self.recent.len() > NOTED_CYCLES {
-                self.recent.pop_front();
+            if self.recent.len() > NOTED_CYCLES
+                && let Some(long_ago) = self.recent.pop_front()
+                && !self.lines.contains_key(&long_ago)
+            {
+                // The store knows it as well.
+                self.records.remove(&long_ago);
             }
             let waiting = self.lines.entry(id.clone()).or_insert_with(|| Lines { first, lines: Vec::new() });
             waiting.lines.append(&mut lines);
@@ -576,51 +478,4 @@ pub(super) fn explain_loss(store: &dyn CheckpointStore, note: &[u8]) -> String {
         }
     }
     if lost.is_empty() { "no entry of the last cycles is missing".to_owned() } else { lost.join(", ") }
-}
-
-pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json::to_vec(value).expect("our own types always serialise")
-}
-
-/// The lines of a stored value.
-pub(super) fn lines_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b'\n')
-}
-
-/// Lines as values of a size that stays inside the store, each with the number of its first line.
-pub(super) fn joined(first: u32, lines: Vec<Vec<u8>>, most: usize) -> Vec<(u32, Vec<u8>)> {
-    let mut values: Vec<(u32, Vec<u8>)> = Vec::new();
-    for (line, index) in lines.into_iter().zip(first..) {
-        match values.last_mut() {
-            Some((_, value)) if value.len() + line.len() < most => {
-                value.push(b'\n');
-                value.extend(line);
-            }
-            _ => values.push((index, line)),
-        }
-    }
-    values
-}
-
-/// JSON that is known to come back. Numbers that JSON does not have become `null` without a word and could never be read
-/// again, so a value with a `null` in it is read back before it is taken.
-pub(super) fn checked<T: Serialize, R: for<'a> Deserialize<'a>>(value: &T) -> Result<Vec<u8>, JournalError> {
-    // Most entries fit: growing from nothing would copy them several times.
-    let mut bytes = Vec::with_capacity(USUAL_LINE);
-    serde_json::to_writer(&mut bytes, value)
-        .map_err(|cause| error::unreadable("an entry has no stored form", Some(cause.into())))?;
-    if memchr::memmem::find(&bytes, b"null").is_some() {
-        serde_json::from_slice::<R>(&bytes).map(drop).map_err(|cause| {
-            let message = format!("an entry would not be readable again: {cause}");
-            error::unreadable(message, Some(cause.into()))
-        })?;
-    }
-    Ok(bytes)
-}
-
-pub(super) fn parse<T: for<'a> Deserialize<'a>>(key: &[u8], value: &[u8]) -> Result<T, JournalError> {
-    serde_json::from_slice(value).map_err(|cause| {
-        let area = String::from_utf8_lossy(key.split(|byte| *byte == b'/').next().unwrap_or_default()).into_owned();
-        error::damaged(format!("a stored {area} cannot be read: {cause}"), Some(cause.into()))
-    })
 }

@@ -21,6 +21,7 @@ mod acknowledged;
 mod blobs;
 mod chain;
 mod guarded;
+mod lines;
 mod owner;
 #[cfg(test)]
 mod power_cut;

@@ -5,7 +5,8 @@
 //! the entries of a large cycle never stand in memory all at once.
 
 use super::checkpoint::CheckpointStore;
-use super::log::{CycleRecord, LogJournal, REFERRING, lines_of, parse};
+use super::lines::{REFERRING, lines_of, parse};
+use super::log::{CycleRecord, LogJournal};
 use super::{error, keys};
 use crate::base::{CycleNo, WorkflowId};
 use crate::engine::Entry;

@@ -5,7 +5,8 @@
 //! closed nobody reads the pieces: after a crash in between, they are written again.
 
 use super::checkpoint::{Batch, CheckpointStore};
-use super::log::{LogJournal, checked, json};
+use super::lines::{checked, json};
+use super::log::LogJournal;
 use super::{error, keys};
 use crate::base::{CycleNo, Digest, SortedMap, StepId, WorkflowId};
 use crate::engine::{Carry, Memory, Parts};

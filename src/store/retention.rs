@@ -5,7 +5,8 @@
 //! piece comes from, back to its signals. What goes is what was fetched and generated on the way, and items that led nowhere.
 
 use super::checkpoint::{Batch, CheckpointStore};
-use super::log::{LogJournal, joined, json};
+use super::lines::{joined, json};
+use super::log::LogJournal;
 use super::{chain, keys};
 use crate::base::{CycleNo, ItemId, SortedMap, Timestamp, WorkflowId};
 use crate::engine::{Addressed, Carry, Entry};

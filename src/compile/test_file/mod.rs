@@ -3,6 +3,7 @@
 //! A test names a workflow, lays fixtures over its folder, says what people answer, and what it expects. Reading follows the
 //! rules of the compiler: it is pure, never fails, and says every mistake once. `rehearse` runs what is read here.
 
+mod expectations;
 mod fixtures;
 pub(in crate::compile) mod read;
 pub mod words;

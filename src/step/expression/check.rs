@@ -3,13 +3,13 @@
 //! A type is inferred for every part. What cannot be known (`any`) is left to evaluation; what can be known to be wrong
 //! is reported at the place where it stands, each mistake once: a part that was reported counts as `any` above.
 
-use super::functions::{self, FUNCTIONS};
+use super::extent::{extent, field_range};
 use super::parse::{ExpressionProblem, Program, compile};
 use crate::diag::nearest;
 use crate::model::GoodKind;
 use crate::step::fields::{self, Field, Type};
 use cel::IdedExpr;
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators};
+use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -67,7 +67,7 @@ pub fn check_for(text: &str, takes: &[GoodKind], wanted: Wanted) -> Vec<Expressi
 
 /// An inferred type.
 #[derive(Clone, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Any,
     Null,
     Number,
@@ -80,7 +80,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(ty: &Type) -> Kind {
+    pub(super) fn of(ty: &Type) -> Kind {
         match ty {
             Type::Number => Kind::Number,
             Type::Text => Kind::Text,
@@ -92,7 +92,7 @@ impl Kind {
         }
     }
 
-    fn words(&self) -> &'static str {
+    pub(super) fn words(&self) -> &'static str {
         match self {
             Kind::Any => "anything",
             Kind::Null => "nothing",
@@ -107,7 +107,7 @@ impl Kind {
     }
 
     /// What is known when it may be either.
-    fn join(self, other: Kind) -> Kind {
+    pub(super) fn join(self, other: Kind) -> Kind {
         match (self, other) {
             (Kind::List(a), Kind::List(b)) if *a == Kind::Any => Kind::List(b),
             (a, b) if a == b => a,
@@ -116,7 +116,7 @@ impl Kind {
     }
 
     /// Whether `==`, `<` and their like make sense between the two.
-    fn comparable(&self, other: &Kind) -> bool {
+    pub(super) fn comparable(&self, other: &Kind) -> bool {
         matches!(
             (self, other),
             (Kind::Any | Kind::Null, _) | (_, Kind::Any | Kind::Null) | (Kind::Time, Kind::Text) | (Kind::Text, Kind::Time)
@@ -124,16 +124,16 @@ impl Kind {
     }
 }
 
-struct Checker<'a> {
-    program: &'a Program,
-    variables: BTreeMap<&'static str, Type>,
+pub(super) struct Checker<'a> {
+    pub(super) program: &'a Program,
+    pub(super) variables: BTreeMap<&'static str, Type>,
     /// Names bound by `exists` and its like, innermost last.
-    locals: Vec<(String, Kind)>,
-    problems: Vec<ExpressionProblem>,
+    pub(super) locals: Vec<(String, Kind)>,
+    pub(super) problems: Vec<ExpressionProblem>,
 }
 
 impl Checker<'_> {
-    fn problem(&mut self, range: Range<usize>, message: String, help: Option<String>) {
+    pub(super) fn problem(&mut self, range: Range<usize>, message: String, help: Option<String>) {
         // A macro repeats its argument in the tree; the mistake in it is one mistake.
         let problem = ExpressionProblem { range, message, help };
         if !self.problems.contains(&problem) {
@@ -141,7 +141,7 @@ impl Checker<'_> {
         }
     }
 
-    fn infer(&mut self, expr: &IdedExpr) -> Kind {
+    pub(super) fn infer(&mut self, expr: &IdedExpr) -> Kind {
         match &expr.expr {
             Expr::Unspecified => Kind::Any,
             Expr::Literal(literal) => match literal {
@@ -265,7 +265,7 @@ impl Checker<'_> {
     }
 
     /// Reports unless the kind is wanted; `what` says what it is for.
-    fn expect(&mut self, expr: &IdedExpr, kind: &Kind, wanted: Kind, what: &str) {
+    pub(super) fn expect(&mut self, expr: &IdedExpr, kind: &Kind, wanted: Kind, what: &str) {
         if *kind == Kind::Any || std::mem::discriminant(kind) == std::mem::discriminant(&wanted) {
             return;
         }
@@ -285,284 +285,15 @@ impl Checker<'_> {
         };
         self.problem(range, format!("{what} {}, but this is {}", wanted.words(), kind.words()), Some(help.into()));
     }
-
-    fn call(&mut self, expr: &IdedExpr, call: &CallExpr) -> Kind {
-        let operands: Vec<&IdedExpr> = call.target.iter().map(|target| &**target).chain(&call.args).collect();
-        if call.func_name == "percentile" && !self.locals.is_empty() && call.target.is_none() {
-            let range = call_range(self.program, expr, call);
-            let help = "take it out of `exists`, `map` or `filter`";
-            self.problem(
-                range,
-                "`percentile` ranks the inputs of the step, not the elements of a list".into(),
-                Some(help.into()),
-            );
-            return Kind::Number;
-        }
-        let kinds: Vec<Kind> = operands.iter().map(|operand| self.infer(operand)).collect();
-        let name = call.func_name.as_str();
-        match (name, kinds.as_slice()) {
-            (operators::ADD, [a, b]) => match (a, b) {
-                (Kind::Any, Kind::Any) => Kind::Any,
-                (Kind::Number, Kind::Number | Kind::Any) | (Kind::Any, Kind::Number) => Kind::Number,
-                (Kind::Text, Kind::Text | Kind::Any) | (Kind::Any, Kind::Text) => Kind::Text,
-                (Kind::List(_), Kind::List(_)) => a.clone().join(b.clone()),
-                (Kind::List(_), Kind::Any) | (Kind::Any, Kind::List(_)) => Kind::Any,
-                _ => {
-                    let range = extent(self.program, expr);
-                    let message = format!("`+` cannot join {} and {}", a.words(), b.words());
-                    let help = match *a == Kind::Text || *b == Kind::Text {
-                        true => "`string(…)` makes text of a number",
-                        false => "it joins two numbers, two texts or two lists",
-                    };
-                    self.problem(range, message, Some(help.into()));
-                    Kind::Any
-                }
-            },
-            (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO, [a, b]) => {
-                let sign = name.trim_matches('_');
-                self.expect(operands[0], a, Kind::Number, &format!("`{sign}` needs"));
-                self.expect(operands[1], b, Kind::Number, &format!("`{sign}` needs"));
-                Kind::Number
-            }
-            (operators::NEGATE, [a]) => {
-                self.expect(operands[0], a, Kind::Number, "`-` needs");
-                Kind::Number
-            }
-            (operators::EQUALS | operators::NOT_EQUALS, [a, b]) => {
-                if !a.comparable(b) {
-                    let message = format!("{} never equals {}", a.words(), b.words());
-                    self.problem(extent(self.program, expr), message, Some(alike(a, b).into()));
-                }
-                Kind::Flag
-            }
-            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [a, b]) => {
-                let ordered = |kind: &Kind| matches!(kind, Kind::Any | Kind::Number | Kind::Text | Kind::Time);
-                if !(a.comparable(b) && ordered(a) && ordered(b)) {
-                    let message = format!("{} cannot be compared with {}", a.words(), b.words());
-                    self.problem(extent(self.program, expr), message, Some(alike(a, b).into()));
-                }
-                Kind::Flag
-            }
-            (operators::LOGICAL_AND | operators::LOGICAL_OR, kinds) => {
-                let sign = name.trim_matches('_');
-                for (operand, kind) in operands.iter().zip(kinds) {
-                    self.expect(operand, kind, Kind::Flag, &format!("`{sign}` needs"));
-                }
-                Kind::Flag
-            }
-            (operators::LOGICAL_NOT, [a]) => {
-                self.expect(operands[0], a, Kind::Flag, "`!` needs");
-                Kind::Flag
-            }
-            (operators::NOT_STRICTLY_FALSE, _) => Kind::Flag,
-            (operators::CONDITIONAL, [condition, yes, no]) => {
-                self.expect(operands[0], condition, Kind::Flag, "`?` needs");
-                yes.clone().join(no.clone())
-            }
-            (operators::INDEX, [of, at]) => match of {
-                Kind::List(of) => {
-                    self.expect(operands[1], at, Kind::Number, "`[ ]` of a list needs");
-                    (**of).clone()
-                }
-                Kind::Map(of) => {
-                    self.expect(operands[1], at, Kind::Text, "`[ ]` of a table needs");
-                    (**of).clone()
-                }
-                Kind::Any => Kind::Any,
-                other => {
-                    let message = format!("`[ ]` needs a list or a table, but this is {}", other.words());
-                    let help = "write it without `[ ]`, or name a list such as `signal.evidence`";
-                    self.problem(extent(self.program, operands[0]), message, Some(help.into()));
-                    Kind::Any
-                }
-            },
-            (operators::IN, [what, of]) => {
-                match of {
-                    Kind::Any | Kind::Map(_) => {}
-                    Kind::List(element) if what.comparable(element) => {}
-                    Kind::List(element) => {
-                        let message = format!("a list of {} never holds {}", element.words(), what.words());
-                        let help = "look for something of the same kind, or take one field of each with `map`";
-                        self.problem(extent(self.program, expr), message, Some(help.into()));
-                    }
-                    other => {
-                        let message = format!("`in` needs a list, but this is {}", other.words());
-                        let help = "write a list such as `['a', 'b']`; `contains` looks into a text";
-                        self.problem(extent(self.program, operands[1]), message, Some(help.into()));
-                    }
-                }
-                Kind::Flag
-            }
-            _ => self.function(expr, call, &operands, &kinds),
-        }
-    }
-
-    fn function(&mut self, expr: &IdedExpr, call: &CallExpr, operands: &[&IdedExpr], kinds: &[Kind]) -> Kind {
-        let name = call.func_name.as_str();
-        let range = call_range(self.program, expr, call);
-        let Some(function) = functions::find(name) else {
-            let help = match nearest(name, FUNCTIONS.iter().map(|function| function.name)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the functions are {}", listed(FUNCTIONS.iter().map(|function| function.name))),
-            };
-            self.problem(range, format!("unknown function `{name}`"), Some(help));
-            return Kind::Any;
-        };
-        let form = if call.target.is_some() { function.method } else { function.global };
-        if !form || kinds.len() < function.least || kinds.len() > function.most {
-            self.problem(range, format!("`{name}` is not called like this"), Some(format!("write `{}`", function.usage)));
-            return Kind::Any;
-        }
-        let needs = format!("`{name}` needs");
-        match name {
-            "size" => {
-                if !matches!(kinds[0], Kind::Any | Kind::List(_) | Kind::Text | Kind::Map(_)) {
-                    let message = format!("`size` needs a list or text, but this is {}", kinds[0].words());
-                    let help = "it counts elements or characters; a number needs no `size`";
-                    self.problem(extent(self.program, operands[0]), message, Some(help.into()));
-                }
-                Kind::Number
-            }
-            "min" | "max" if kinds.len() == 1 => {
-                self.expect(operands[0], &kinds[0], Kind::List(Box::new(Kind::Number)), &format!("`{name}` of one thing needs"));
-                Kind::Number
-            }
-            "abs" | "round" | "ln" | "int" | "percentile" | "clamp" | "min" | "max" => {
-                for (operand, kind) in operands.iter().zip(kinds) {
-                    self.expect(operand, kind, Kind::Number, &needs);
-                }
-                Kind::Number
-            }
-            "double" => Kind::Number,
-            "string" => Kind::Text,
-            "age_days" => {
-                let timed = |kind: &Kind| match kind {
-                    Kind::Record(fields) => fields.iter().any(|field| field.name == "at"),
-                    kind => matches!(kind, Kind::Any | Kind::Time | Kind::Text),
-                };
-                if !timed(&kinds[0]) {
-                    let message = format!("`age_days` needs something with a time, but this is {}", kinds[0].words());
-                    self.problem(extent(self.program, operands[0]), message, Some("such as `signal` or `signal.at`".into()));
-                }
-                Kind::Number
-            }
-            "contains" | "startsWith" | "endsWith" | "matches" | "lower" => {
-                if name == "contains" && matches!(kinds[0], Kind::List(_)) {
-                    let help = "write `x in list` to ask whether a list holds something";
-                    self.problem(
-                        extent(self.program, operands[0]),
-                        "`contains` needs text, but this is a list".into(),
-                        Some(help.into()),
-                    );
-                    return Kind::Flag;
-                }
-                for (operand, kind) in operands.iter().zip(kinds) {
-                    self.expect(operand, kind, Kind::Text, &needs);
-                }
-                if name == "matches"
-                    && let Expr::Literal(LiteralValue::String(pattern)) = &operands[1].expr
-                    && let Err(error) = super::evaluate::pattern(pattern.inner())
-                {
-                    let help = "write a sign that is meant itself as in `[(]`; `contains` looks for plain text";
-                    let message = format!("this is not a regular expression: {error}");
-                    self.problem(extent(self.program, operands[1]), message, Some(help.into()));
-                }
-                if name == "lower" { Kind::Text } else { Kind::Flag }
-            }
-            // A macro with the right number of arguments has been expanded; what is left was not one.
-            _ => {
-                self.problem(range, format!("`{name}` is not called like this"), Some(format!("write `{}`", function.usage)));
-                Kind::Any
-            }
-        }
-    }
-}
-
-/// How two sides that do not go together can be compared.
-fn alike(a: &Kind, b: &Kind) -> &'static str {
-    match (a, b) {
-        (Kind::List(_), _) | (_, Kind::List(_)) => "ask with `in`, `exists` or `size` about a list",
-        (Kind::Record(_) | Kind::Map(_), _) | (_, Kind::Record(_) | Kind::Map(_)) => "name one of its fields",
-        (Kind::Flag, _) | (_, Kind::Flag) => "what is true or false needs no comparison: write it alone, or with `!` before it",
-        (Kind::Text, Kind::Number) | (Kind::Number, Kind::Text) => {
-            "compare a number with a number, and text with text in quotation marks; `double(…)` makes a number of text"
-        }
-        _ => "compare two of the same kind",
-    }
 }
 
 /// `a`, `b` and `c`
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     match names.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
         None => "nothing".to_owned(),
-    }
-}
-
-/// Where the reader of the grammar says a part is: mostly its first sign, not all of it.
-fn mark(program: &Program, id: u64) -> Range<usize> {
-    let length = program.text.len();
-    let (start, end) = program.source.offset_for(id).map_or((0, length), |(start, stop)| (start as usize, stop as usize + 1));
-    let (start, end) = (start.min(length), end.clamp(start.min(length), length));
-    if program.text.get(start..end).is_some() { start..end } else { 0..length }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// The name of the field that a selection names.
-fn field_range(program: &Program, expr: &IdedExpr, select: &SelectExpr) -> Range<usize> {
-    let own = mark(program, expr.id);
-    // The mark of a selection is its dot; `has(…)` is marked elsewhere, so the dot is looked for after the operand.
-    let from = if program.text[own.clone()].starts_with('.') { own.start } else { mark(program, select.operand.id).start };
-    let mut at = from;
-    while let Some(dot) = program.text[at..].find('.') {
-        let after = at + dot + 1;
-        let rest = program.text[after..].trim_start();
-        let start = program.text.len() - rest.len();
-        let name: usize = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        if rest[..name] == select.field {
-            return start..start + name;
-        }
-        at = after;
-    }
-    own
-}
-
-/// The name of the function that is called.
-fn call_range(program: &Program, expr: &IdedExpr, call: &CallExpr) -> Range<usize> {
-    let own = mark(program, expr.id);
-    let before = program.text[..own.start].trim_end();
-    if before.ends_with(call.func_name.as_str()) { before.len() - call.func_name.len()..before.len() } else { own }
-}
-
-/// All of a part.
-fn extent(program: &Program, expr: &IdedExpr) -> Range<usize> {
-    let own = mark(program, expr.id);
-    match &expr.expr {
-        Expr::Select(select) => {
-            let operand = extent(program, &select.operand);
-            let field = field_range(program, expr, select);
-            operand.start.min(field.start)..field.end.max(operand.end)
-        }
-        Expr::Call(call) => {
-            let name = call_range(program, expr, call);
-            let parts = call.target.iter().map(|target| &**target).chain(&call.args);
-            let whole = parts
-                .map(|part| extent(program, part))
-                .fold(own.start.min(name.start)..own.end, |whole, part| whole.start.min(part.start)..whole.end.max(part.end));
-            // A call ends with the bracket behind its last argument.
-            let closes = matches!(program.text.get(own.clone()), Some("(" | "["));
-            let tail = &program.text[whole.end..];
-            match tail.trim_start().chars().next() {
-                Some(')' | ']') if closes => whole.start..whole.end + (tail.len() - tail.trim_start().len()) + 1,
-                _ => whole,
-            }
-        }
-        _ => own,
     }
 }
 

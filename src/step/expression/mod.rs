@@ -5,9 +5,12 @@
 //! (in standard CEL `size(x) / 5.0` is an error, because the sides are an integer and a double), and `percentile` must see
 //! all inputs of the step. [`compile`] reads, [`check`] compares with the fields of the goods, [`evaluate`] computes.
 
+mod calls;
 mod check;
 mod evaluate;
+mod extent;
 mod functions;
+mod operands;
 mod parse;
 
 pub use check::{Wanted, check, check_for};
