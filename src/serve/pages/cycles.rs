@@ -7,6 +7,7 @@ use super::prose::{shown, web_address};
 use super::queue::troubles;
 use super::session::Visitor;
 use crate::base::{CycleNo, Money};
+use crate::model::goods::Receipt;
 use crate::model::goods::report::Section;
 use crate::report::plot::bars;
 use crate::report::style::{count, grouped};
@@ -21,7 +22,7 @@ use axum::response::Response;
 use maud::{Markup, PreEscaped, html};
 use std::collections::BTreeMap;
 
-/// So many cycles of a workflow in the list.
+/// So many cycles of a workflow, or lines of one list, are shown at once.
 const LISTED: usize = 30;
 
 /// `GET /cycles`
@@ -189,21 +190,33 @@ fn out(view: &CycleView) -> Markup {
     html! {
         @if !view.waiting.is_empty() {
             h2 { "Waits for people" }
-            ul { @for gate in &view.waiting { li { a href=(of_piece(&view.workflow, &gate.id)) { (shown(&gate.approve.title)) } } } }
+            (folded(&view.waiting, |gate| html! { a href=(of_piece(&view.workflow, &gate.id)) dir="auto" { (shown(&gate.approve.title)) } }))
         }
         @if !view.published.is_empty() {
             h2 { "Went out" }
-            ul {
-                @for receipt in &view.published {
-                    li {
-                        (shown(&receipt.title)) " " span.dim { "on " (shown(&receipt.channel)) ": " }
-                        @match web_address(&receipt.location) {
-                            Some(url) => a href=(url) rel="noopener noreferrer nofollow" target="_blank" { (shown(url)) span.sr { " (opens in a new tab)" } },
-                            None => code { (shown(&receipt.location)) },
-                        }
-                    }
-                }
-            }
+            (folded(&view.published, went))
+        }
+    }
+}
+
+/// One piece that went out, and where.
+fn went(receipt: &Receipt) -> Markup {
+    html! {
+        (shown(&receipt.title)) " " span.dim { "on " (shown(&receipt.channel)) ": " }
+        @match web_address(&receipt.location) {
+            Some(url) => a href=(url) rel="noopener noreferrer nofollow" target="_blank" { (shown(url)) span.sr { " (opens in a new tab)" } },
+            None => code { (shown(&receipt.location)) },
+        }
+    }
+}
+
+/// A list whose beginning is read at once, and whose rest opens; a thousand lines are no page.
+fn folded<T>(items: &[T], one: impl Fn(&T) -> Markup) -> Markup {
+    let (first, rest) = items.split_at(items.len().min(LISTED));
+    html! {
+        ul { @for item in first { li { (one(item)) } } }
+        @if !rest.is_empty() {
+            details { summary { (grouped(rest.len())) " more" } ul { @for item in rest { li { (one(item)) } } } }
         }
     }
 }
@@ -211,10 +224,27 @@ fn out(view: &CycleView) -> Markup {
 fn part(section: &Section) -> Markup {
     html! {
         h3 { (shown(&section.title)) }
-        @if !section.says.is_empty() { ul { @for sentence in &section.says { li { (shown(sentence)) } } } }
+        @if !section.says.is_empty() { (folded(&section.says, |sentence| html! { (shown(sentence)) })) }
         @if !section.bars.is_empty() {
             // The plot escapes what it is given.
-            figure { (PreEscaped(bars(&section.bars, &section.unit))) figcaption { (shown(&section.unit)) } }
+            figure {
+                (PreEscaped(bars(&section.bars[..section.bars.len().min(LISTED)], &section.unit)))
+                figcaption { (shown(&section.unit)) @if section.bars.len() > LISTED { ", the first " (LISTED) " of " (grouped(section.bars.len())) } }
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_shows_its_beginning_and_folds_the_rest_away() {
+        let lines = |n: usize| folded(&(0..n).collect::<Vec<_>>(), |n| html! { (n) }).into_string();
+        assert!(!lines(LISTED).contains("<details>"));
+        let long = lines(1_500);
+        assert!(long.contains("<details><summary>1,470 more</summary><ul><li>30</li>"), "{long}");
+        assert_eq!(long.matches("<li>").count(), 1_500);
     }
 }
