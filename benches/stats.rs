@@ -4,8 +4,9 @@
 
 mod common;
 mod nab;
+mod trials;
 
-use common::{heading, line, median_of};
+use common::{heading, line, median_of, processor_median_of};
 use loopctl::base::Rng;
 use loopctl::stats::anomaly::{Detector, Options, Verdict};
 use loopctl::stats::attribution::{Path, Rule, credit};
@@ -104,6 +105,35 @@ fn experiments() {
         black_box((test.log_evidence(), welch(Sample::of(&arms[1]), Sample::of(&arms[0]), 0.95)));
     });
     line("a value", time, "s", "");
+}
+
+/// The step kind from events to words, with its rows, its people, its tests and its sentences.
+fn asked() {
+    let (rows, people) = (1_000_000, 360_000);
+    let events = trials::events(rows, people);
+    heading(&format!("`experiment` over {rows} events of {} people, s of processor time (goal 0.04)", events.people().len()));
+    let pass = processor_median_of(9, || {
+        let mut last = vec![0i64; events.people().len()];
+        for ((at, who), name) in events.times().iter().zip(events.whos()).zip(events.names()) {
+            last[*who as usize] = at.0 + i64::from(*name);
+        }
+        black_box(last);
+    });
+    line("one pass over times, people and names", pass, "s", "");
+    for (what, nodes) in [
+        ("a rate", "metric \"order\""),
+        ("a value", "metric \"order\" as=\"value\""),
+        (
+            "a rate, a value and a guardrail",
+            "metric \"order\"; metric \"order\" as=\"value\"; guardrail \"view\" as=\"ratio\" of=\"order\"",
+        ),
+        ("a rate, by country", "metric \"order\"; segment \"country\""),
+    ] {
+        let trial = trials::Trial::new(&format!("arms by=\"variant\" control=\"old\"\n{nodes}"), &events);
+        let headline = trial.run().headline.unwrap_or_default();
+        let time = processor_median_of(9, || drop(black_box(trial.run())));
+        line(what, time, "s", &format!("{:.1} × one pass; {headline}", time / pass));
+    }
 }
 
 fn anomalies() {
@@ -416,9 +446,10 @@ fn responses() {
 }
 
 fn main() {
-    let sections: [(&str, fn()); 10] = [
+    let sections: [(&str, fn()); 11] = [
         ("attribution", attribution),
         ("experiments", experiments),
+        ("asked", asked),
         ("anomalies", anomalies),
         ("streams", benchmark_of_anomalies),
         ("forecasts", forecasts),

@@ -114,12 +114,12 @@ pub fn read(batches: &[&Events], rules: &Rules<'_>) -> Trial {
     let mut reading = Reading::new(batches, rules);
     match batches {
         // As sources give them: nothing has to be put in order.
-        [events] if events.times().is_sorted() => reading.follow((0..events.len() as u32).map(|row| (0, row))),
+        [events] if events.times().is_sorted() => reading.follow(events.len(), |row| (0, row as u32)),
         _ => {
             let of = |(batch, events): (usize, &&Events)| (0..events.len() as u32).map(move |row| (batch as u32, row));
             let mut rows: Vec<Place> = batches.iter().enumerate().flat_map(of).collect();
             rows.sort_by_key(|(batch, row)| batches[*batch as usize].times()[*row as usize]);
-            reading.follow(rows.into_iter());
+            reading.follow(rows.len(), |row| rows[row]);
         }
     }
     reading.finish()

@@ -6,9 +6,9 @@
 
 use super::arms::{Made, Measure, Metric, Outcome, Rules, Trial, arm_made};
 use crate::base::Timestamp;
+use crate::model::goods::Events;
 use crate::model::goods::events::NONE;
-use crate::model::goods::words::Numbering;
-use crate::model::goods::{Events, Row};
+use crate::model::goods::words::{Numbering, Words};
 use std::collections::BTreeSet;
 
 /// Where a row is: its batch, and its place in it.
@@ -30,7 +30,7 @@ struct Meaning {
 /// One batch, with what its numbers mean here.
 struct Known<'a> {
     events: &'a Events,
-    /// Everybody's place in [`Reading::people`], or [`NONE`] before they were seen.
+    /// Where there are several batches: everybody's place in [`Reading::people`], or [`NONE`] before they were seen.
     people: Vec<u32>,
     /// By word: which of [`Known::meanings`] a name has, from 1.
     meant: Vec<u16>,
@@ -39,18 +39,24 @@ struct Known<'a> {
     arms: Vec<u16>,
     by: Option<u32>,
     exposed: Option<u32>,
+    covariate: Option<u32>,
+    segment: Option<u32>,
+    /// By metric: the field of its name, and what is below its line.
+    fields: Vec<[Option<u32>; 2]>,
 }
 
-/// What is known of one person so far.
+/// What is known of one person so far. There is one for everybody and each row looks one up, so it is small.
 #[derive(Clone, Copy)]
 struct State {
     since: Timestamp,
-    /// The row that assigned them.
-    first: Place,
+    /// The row that assigned them, counted through all batches.
+    first: u32,
     arm: u16,
-    /// The arm that is made for them.
-    made: u16,
     mixed: bool,
+}
+
+impl State {
+    const NEW: State = State { since: Timestamp(0), first: 0, arm: NO_ARM, mixed: false };
 }
 
 /// What came of a person in one metric, until the window closes.
@@ -66,10 +72,14 @@ struct Sum {
 pub(super) struct Reading<'a, 'r> {
     rules: &'r Rules<'r>,
     batches: Vec<Known<'a>>,
-    /// The same people in several batches, and the place of each.
+    /// The same people in several batches, and the place of each. Alone, a batch has numbered them already.
     together: Option<(Numbering, Vec<u32>)>,
+    /// How many rows come before each batch.
+    starts: Vec<u32>,
     people: Vec<State>,
-    /// By metric and person.
+    /// The arm that is made for each, where arms are made.
+    made: Vec<u16>,
+    /// By metric and person; nothing where no event of the metric has come.
     sums: Vec<Vec<Sum>>,
     /// People with an arm, in the order of their assignment.
     assigned: Vec<u32>,
@@ -80,30 +90,44 @@ pub(super) struct Reading<'a, 'r> {
 
 impl<'a, 'r> Reading<'a, 'r> {
     pub(super) fn new(batches: &[&'a Events], rules: &'r Rules<'r>) -> Reading<'a, 'r> {
+        let several = batches.len() > 1;
         let known = batches.iter().map(|events| {
             let words = events.words();
+            let below = |metric: &Metric<'r>| if let Measure::Ratio { of } = metric.measure { Some(of) } else { None };
+            let asked = rules.metrics.iter().flat_map(|metric| [Some(metric.name), below(metric)]);
+            let whole: Vec<Option<&str>> =
+                [Some(rules.by), rules.exposed, rules.covariate, rules.segment].into_iter().chain(asked).collect();
+            let numbers = numbers(words, &whole);
+            let [by, exposed, covariate, segment] = [numbers[0], numbers[1], numbers[2], numbers[3]];
             let mut known = Known {
                 events,
-                people: vec![NONE; events.people().len()],
+                people: if several { vec![NONE; events.people().len()] } else { Vec::new() },
                 meant: vec![0; words.len()],
                 meanings: vec![Vec::new()],
                 arms: vec![UNKNOWN; words.len()],
-                by: words.find(rules.by),
-                exposed: rules.exposed.map(|name| words.find(name).unwrap_or(NONE)),
+                by,
+                exposed: rules.exposed.map(|_| exposed.unwrap_or(NONE)),
+                covariate,
+                segment,
+                fields: numbers[4..].chunks(2).map(|pair| [pair[0], pair[1]]).collect(),
             };
-            for (metric, asked) in rules.metrics.iter().enumerate() {
-                known.means(asked.name, Meaning { metric, below: false });
-                if let Measure::Ratio { of } = asked.measure {
-                    known.means(of, Meaning { metric, below: true });
-                }
+            for metric in 0..rules.metrics.len() {
+                let [own, below] = known.fields[metric];
+                own.into_iter().for_each(|word| known.means(word, Meaning { metric, below: false }));
+                below.into_iter().for_each(|word| known.means(word, Meaning { metric, below: true }));
             }
             known
         });
         Reading {
             rules,
             batches: known.collect(),
-            together: (batches.len() > 1).then(Default::default),
-            people: Vec::new(),
+            together: several.then(Default::default),
+            starts: batches.iter().scan(0, |next, events| Some(std::mem::replace(next, *next + events.len() as u32))).collect(),
+            made: Vec::new(),
+            people: match batches {
+                [alone] => vec![State::NEW; alone.people().len()],
+                _ => Vec::new(),
+            },
             sums: vec![Vec::new(); rules.metrics.len()],
             assigned: Vec::new(),
             names: Vec::new(),
@@ -111,27 +135,29 @@ impl<'a, 'r> Reading<'a, 'r> {
         }
     }
 
-    /// Takes rows in the order of time.
-    pub(super) fn follow(&mut self, rows: impl Iterator<Item = Place> + Clone) {
-        let mut rows = rows.peekable();
-        let mut together: Vec<(Place, u32)> = Vec::new();
-        while let Some(place) = rows.next() {
-            let at = self.at(place);
+    /// Takes so many rows in the order of time, each by its place.
+    pub(super) fn follow(&mut self, rows: usize, place: impl Fn(usize) -> Place) {
+        let mut together: Vec<u32> = Vec::new();
+        let mut next = 0;
+        while next < rows {
+            let at = self.at(place(next));
             if at > self.rules.now {
-                self.future += 1 + rows.count();
+                self.future += rows - next;
                 return;
             }
-            let person = self.assign(place);
-            let alone = together.is_empty() && rows.peek().is_none_or(|next| self.at(*next) != at);
-            if alone {
-                self.count(place, person);
-                continue;
+            let mut end = next + 1;
+            while end < rows && self.at(place(end)) == at {
+                end += 1;
             }
-            // What happened at the moment of the assignment counts, whichever row comes first.
-            together.push((place, person));
-            if rows.peek().is_none_or(|next| self.at(*next) != at) {
-                together.drain(..).for_each(|(place, person)| self.count(place, person));
+            if end == next + 1 {
+                let person = self.assign(place(next));
+                self.count(place(next), person);
+            } else {
+                // What happened at the moment of the assignment counts, whichever row comes first.
+                together.extend((next..end).map(|row| self.assign(place(row))));
+                (next..end).zip(together.drain(..)).for_each(|(row, person)| self.count(place(row), person));
             }
+            next = end;
         }
     }
 
@@ -164,47 +190,54 @@ impl<'a, 'r> Reading<'a, 'r> {
             return person;
         }
         let at = events.times()[row];
+        let first = self.starts[batch] + row as u32;
         let state = &mut self.people[person as usize];
         if state.arm == NO_ARM {
-            (state.arm, state.since, state.first) = (arm, at, place);
+            (state.arm, state.since, state.first) = (arm, at, first);
             self.assigned.push(person);
         } else if state.arm != arm {
             state.mixed = true;
-        } else if state.since == at && state.first != place {
-            let name = |(batch, row): Place| self.batches[batch as usize].events.row(row as usize).name();
-            if name(place) < name(state.first) {
-                state.first = place;
+        } else if state.since == at && state.first != first {
+            let before = state.first;
+            let name = |first: u32| {
+                let (batch, row) = self.place(first);
+                self.batches[batch].events.row(row).name()
+            };
+            if name(first) < name(before) {
+                self.people[person as usize].first = first;
             }
         }
         person
     }
 
+    /// The batch and the place in it of a row that is counted through all of them.
+    fn place(&self, row: u32) -> (usize, usize) {
+        let batch = self.starts.partition_point(|start| *start <= row) - 1;
+        (batch, (row - self.starts[batch]) as usize)
+    }
+
     /// The place of the person that a batch numbers like this; a new one for nobody.
     fn person(&mut self, batch: usize, who: u32) -> u32 {
         let new = self.people.len() as u32;
-        let known = &mut self.batches[batch];
-        let person = match known.people.get(who as usize) {
+        let person = match &mut self.together {
             // A table without names: every row is somebody.
-            None => new,
-            Some(person) if *person != NONE => *person,
-            Some(_) => {
-                let person = match &mut self.together {
-                    None => new,
-                    Some((numbering, places)) => {
-                        let number = numbering.number(known.events.people().get(who)) as usize;
-                        if number == places.len() {
-                            places.push(new);
-                        }
-                        places[number]
+            _ if who == NONE => new,
+            None => who,
+            Some((numbering, places)) => {
+                let known = &mut self.batches[batch];
+                let person = &mut known.people[who as usize];
+                if *person == NONE {
+                    let number = numbering.number(known.events.people().get(who)) as usize;
+                    if number == places.len() {
+                        places.push(new);
                     }
-                };
-                known.people[who as usize] = person;
-                person
+                    *person = places[number];
+                }
+                *person
             }
         };
         if person == new {
-            self.people.push(State { since: Timestamp(0), first: (0, 0), arm: NO_ARM, made: UNKNOWN, mixed: false });
-            self.sums.iter_mut().for_each(|sums| sums.push(Sum::default()));
+            self.people.push(State::NEW);
         }
         person
     }
@@ -222,14 +255,17 @@ impl<'a, 'r> Reading<'a, 'r> {
     }
 
     fn arm_made(&mut self, person: u32, rule: &Made<'_>, who: &str) -> u16 {
-        let made = self.people[person as usize].made;
+        if self.made.len() <= person as usize {
+            self.made.resize(self.people.len(), UNKNOWN);
+        }
+        let made = self.made[person as usize];
         if made != UNKNOWN {
             return made;
         }
         let mut meant = std::iter::once(self.rules.control).chain(self.rules.declared.iter().copied());
         let name = meant.nth(arm_made(rule, who)).filter(|name| !name.is_empty());
         let arm = name.map_or(NO_ARM, |name| number_of(&mut self.names, name));
-        self.people[person as usize].made = arm;
+        self.made[person as usize] = arm;
         arm
     }
 
@@ -244,7 +280,11 @@ impl<'a, 'r> Reading<'a, 'r> {
         }
         let value = known.events.row(row).value();
         for meaning in &known.meanings[usize::from(meant)] {
-            let sum = &mut self.sums[meaning.metric][person as usize];
+            let sums = &mut self.sums[meaning.metric];
+            if sums.len() <= person as usize {
+                sums.resize(self.people.len(), Sum::default());
+            }
+            let sum = &mut sums[person as usize];
             if meaning.below {
                 sum.below += 1.0;
                 continue;
@@ -265,10 +305,7 @@ impl<'a, 'r> Reading<'a, 'r> {
         self.assigned.retain(|person| !people[*person as usize].mixed);
         trial.mixed = met - self.assigned.len();
         self.order();
-        let row = |(batch, row): Place| self.batches[batch as usize].events.row(row as usize);
-        let first = |person: u32| row(self.people[person as usize].first);
-        let from_field = |metric: &Metric<'_>| self.assigned.iter().any(|person| first(*person).field(metric.name).is_some());
-        let from_fields: Vec<bool> = rules.metrics.iter().map(from_field).collect();
+        let from_fields = self.in_fields();
         trial.arms.push(rules.control.to_owned());
         let found: BTreeSet<u16> = self.assigned.iter().map(|person| self.people[*person as usize].arm).collect();
         let found: BTreeSet<&str> = found.into_iter().map(|arm| self.names[usize::from(arm)].as_str()).collect();
@@ -287,45 +324,109 @@ impl<'a, 'r> Reading<'a, 'r> {
             trial.open = trial.since.iter().filter(|since| is_open(**since)).count();
         }
         for (at, (metric, from_field)) in rules.metrics.iter().zip(from_fields).enumerate() {
-            let outcome = |person: u32| {
-                let state = self.people[person as usize];
-                match from_field {
-                    true => from_row(metric, row(state.first)),
-                    false if is_open(state.since) => None,
-                    false => outcome(metric, self.sums[at][person as usize]),
-                }
+            let sum = |person: u32| self.sums[at].get(person as usize).copied().unwrap_or_default();
+            let outcome = |person: u32| match from_field {
+                true => self.by_row(metric, at, person),
+                false if is_open(self.people[person as usize].since) => None,
+                false => outcome(metric, sum(person)),
             };
             trial.outcomes.push(self.assigned.iter().map(|person| outcome(*person)).collect());
         }
-        if let Some(name) = rules.covariate {
-            trial.covariate = self.assigned.iter().map(|person| number(first(*person).field(name)?)).collect();
+        if rules.covariate.is_some() {
+            let said = |person: u32| number(self.said(person, |known| known.covariate)?);
+            trial.covariate = self.assigned.iter().map(|person| said(*person)).collect();
         }
-        if let Some(name) = rules.segment {
+        if rules.segment.is_some() {
             let mut numbering = Numbering::default();
-            let said = |person: u32| first(person).field(name).map(str::trim).filter(|value| !value.is_empty());
+            let said = |person: u32| self.said(person, |known| known.segment).map(str::trim).filter(|value| !value.is_empty());
             trial.segment = self.assigned.iter().map(|person| said(*person).map(|value| numbering.number(value))).collect();
             trial.segments = numbering.words().iter().map(str::to_owned).collect();
         }
         trial
     }
 
+    /// What the row that assigned a person says in a field.
+    fn said(&self, person: u32, field: impl Fn(&Known<'a>) -> Option<u32>) -> Option<&'a str> {
+        let (batch, row) = self.place(self.people[person as usize].first);
+        let known = &self.batches[batch];
+        let field = field(known)?;
+        let events = known.events;
+        let [_, value] = events.fields(row).iter().find(|[name, _]| *name == field)?;
+        Some(events.words().get(*value))
+    }
+
+    /// Which metrics stand in a field of the rows that assign.
+    fn in_fields(&self) -> Vec<bool> {
+        let mut found = vec![false; self.rules.metrics.len()];
+        for person in &self.assigned {
+            let (batch, row) = self.place(self.people[*person as usize].first);
+            let known = &self.batches[batch];
+            for [name, _] in known.events.fields(row) {
+                if known.meant[*name as usize] != 0 {
+                    known.fields.iter().zip(&mut found).for_each(|([own, _], found)| *found |= *own == Some(*name));
+                }
+            }
+        }
+        found
+    }
+
+    /// What fields of the assigning row say.
+    fn by_row(&self, metric: &Metric<'_>, at: usize, person: u32) -> Option<Outcome> {
+        let of = |place: usize| number(self.said(person, |known| known.fields[at][place])?);
+        let amount = of(0)?;
+        match metric.measure {
+            Measure::Rate => Some(Outcome { amount: f64::from(u8::from(amount > 0.0)), per: 1.0 }),
+            Measure::Value | Measure::Quantile { .. } => Some(Outcome { amount, per: 1.0 }),
+            Measure::Ratio { .. } => Some(Outcome { amount, per: of(1)? }),
+        }
+    }
+
     /// By the time of assignment, and by name where it is the same.
     fn order(&mut self) {
+        let mut assigned = std::mem::take(&mut self.assigned);
         let people = &self.people;
         let since = |person: &u32| people[*person as usize].since;
         let name = |person: u32| {
-            let (batch, row) = people[person as usize].first;
-            self.batches[batch as usize].events.row(row as usize).who()
+            let (batch, row) = self.place(people[person as usize].first);
+            self.batches[batch].events.row(row).who()
         };
-        for together in self.assigned.chunk_by_mut(|a, b| since(a) == since(b)).filter(|together| together.len() > 1) {
-            together.sort_by(|a, b| name(*a).cmp(name(*b)).then(a.cmp(b)));
+        let mut keys: Vec<(u128, u32)> = Vec::new();
+        for together in assigned.chunk_by_mut(|a, b| since(a) == since(b)).filter(|together| together.len() > 1) {
+            // Nearly all names differ in their first letters, so that those are compared as one number.
+            keys.clear();
+            keys.extend(together.iter().map(|person| (beginning(name(*person)), *person)));
+            keys.sort_unstable_by(|(a, one), (b, other)| {
+                a.cmp(b).then_with(|| name(*one).cmp(name(*other))).then(one.cmp(other))
+            });
+            together.iter_mut().zip(&keys).for_each(|(person, (_, sorted))| *person = *sorted);
         }
+        self.assigned = assigned;
     }
 }
 
+/// The first sixteen bytes of a text as a number in the order of texts.
+fn beginning(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    let length = text.len().min(16);
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    u128::from_be_bytes(bytes)
+}
+
+/// The numbers of some words, by one look at all of them.
+fn numbers(words: &Words, wanted: &[Option<&str>]) -> Vec<Option<u32>> {
+    let mut found = vec![None; wanted.len()];
+    for (number, word) in words.iter().enumerate() {
+        for (found, wanted) in found.iter_mut().zip(wanted) {
+            if *wanted == Some(word) {
+                *found = Some(number as u32);
+            }
+        }
+    }
+    found
+}
+
 impl Known<'_> {
-    fn means(&mut self, name: &str, meaning: Meaning) {
-        let Some(word) = self.events.words().find(name) else { return };
+    fn means(&mut self, word: u32, meaning: Meaning) {
         let meant = &mut self.meant[word as usize];
         if *meant == 0 {
             *meant = self.meanings.len() as u16;
@@ -356,20 +457,12 @@ fn outcome(metric: &Metric<'_>, sum: Sum) -> Option<Outcome> {
     }
 }
 
-/// What fields of the assigning row say.
-fn from_row(metric: &Metric<'_>, row: Row<'_>) -> Option<Outcome> {
-    let amount = number(row.field(metric.name)?)?;
-    match metric.measure {
-        Measure::Rate => Some(Outcome { amount: f64::from(u8::from(amount > 0.0)), per: 1.0 }),
-        Measure::Value | Measure::Quantile { .. } => Some(Outcome { amount, per: 1.0 }),
-        Measure::Ratio { of } => Some(Outcome { amount, per: number(row.field(of)?)? }),
-    }
-}
-
 fn number(text: &str) -> Option<f64> {
-    match text.trim().to_lowercase().as_str() {
-        "yes" | "true" => Some(1.0),
-        "no" | "false" => Some(0.0),
-        text => text.parse::<f64>().ok().filter(|value| value.is_finite()),
+    let text = text.trim();
+    let is = |words: [&str; 2]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match () {
+        () if is(["yes", "true"]) => Some(1.0),
+        () if is(["no", "false"]) => Some(0.0),
+        () => text.parse::<f64>().ok().filter(|value| value.is_finite()),
     }
 }

@@ -5,7 +5,6 @@ use super::metrics::{Asked, Comparison, OUTCOMES_MIN, POWER, Terms, compare, peo
 use super::words::range;
 use crate::base::InOrder;
 use crate::stats::{sequential, srm};
-use std::collections::BTreeMap;
 
 /// More people than this share in two arms at once, and the assignment does not stick.
 const MIXED_MAX: f64 = 0.01;
@@ -88,9 +87,10 @@ fn of_metric(trial: &Trial, metric: &Asked<'_>, at: usize, shares: &[f64], terms
 
 /// The commonest values of the segment, in the order of names.
 fn segments(trial: &Trial) -> Vec<String> {
-    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
-    trial.segment.iter().flatten().for_each(|at| *sizes.entry(trial.segments[*at as usize].as_str()).or_default() += 1);
-    let mut order: Vec<(&str, usize)> = sizes.into_iter().collect();
+    let mut sizes = vec![0usize; trial.segments.len()];
+    trial.segment.iter().flatten().for_each(|at| sizes[*at as usize] += 1);
+    let mut order: Vec<(&str, usize)> =
+        trial.segments.iter().map(String::as_str).zip(sizes).filter(|(_, size)| *size > 0).collect();
     order.order_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     order.truncate(SEGMENTS_MAX);
     let mut names: Vec<String> = order.into_iter().map(|(name, _)| name.to_owned()).collect();

@@ -1,6 +1,6 @@
 //! Metrics: one arm against the control, by the rate, the value, the ratio or the quantile, in numbers that hold at all looks.
 
-use super::arms::{Measure, Metric, Outcome, Trial};
+use super::arms::{Measure, Metric, Trial};
 use crate::model::{Config, Scalar};
 use crate::stats::bandit::{Arm, probabilities_of_best};
 use crate::stats::intervals::{Interval, Sample, welch};
@@ -117,28 +117,41 @@ impl Comparison {
     }
 }
 
-/// Somebody in the arm or in the control.
-#[derive(Clone, Copy, Debug)]
-struct Case {
+/// Everybody in the arm or in the control who has an outcome, by columns, in the order of assignment.
+#[derive(Clone, Debug, Default)]
+struct Cases {
     /// In the arm.
-    first: bool,
-    outcome: Outcome,
+    first: Vec<bool>,
+    amount: Vec<f64>,
+    /// What is below the line; only of a ratio.
+    per: Vec<f64>,
+}
+
+impl Cases {
+    /// Those of the arm, or those of the control.
+    fn side<'a>(&'a self, of_arm: bool, column: &'a [f64]) -> impl Iterator<Item = f64> + Clone + 'a {
+        self.first.iter().zip(column).filter(move |(first, _)| **first == of_arm).map(|(_, value)| *value)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.amount.iter().copied().zip(self.per.iter().copied())
+    }
 }
 
 /// Evidence that the arm changes the outcome at all, from everybody in the order of assignment.
-fn evidence(measure: &Measure<'_>, cases: &[Case], share: f64) -> f64 {
+fn evidence(measure: &Measure<'_>, cases: &Cases, share: f64) -> f64 {
     let (mut rates, mut values) = (RateTest::new(share), ValueTest::new(share));
-    let amounts = || cases.iter().map(|case| case.outcome.amount);
-    let firsts = cases.iter().map(|case| case.first);
+    let firsts = cases.first.iter().copied();
+    let amounts = cases.amount.iter().copied();
     match measure {
-        Measure::Rate => amounts().zip(firsts).for_each(|(amount, first)| rates.observe(amount != 0.0, first)),
-        Measure::Value => amounts().zip(firsts).for_each(|(amount, first)| values.observe(amount, first)),
+        Measure::Rate => amounts.zip(firsts).for_each(|(amount, first)| rates.observe(amount != 0.0, first)),
+        Measure::Value => amounts.zip(firsts).for_each(|(amount, first)| values.observe(amount, first)),
         Measure::Ratio { .. } => {
-            let pairs: Vec<(f64, f64)> = cases.iter().map(|case| (case.outcome.amount, case.outcome.per)).collect();
+            let pairs: Vec<(f64, f64)> = cases.pairs().collect();
             delta::ratio_distances(&pairs).into_iter().zip(firsts).for_each(|(away, first)| values.observe(away, first));
         }
         Measure::Quantile { at } => {
-            let above = delta::above_quantile(&amounts().collect::<Vec<_>>(), *at);
+            let above = delta::above_quantile(&cases.amount, *at);
             above.into_iter().zip(firsts).filter_map(|(above, first)| Some((above?, first))).for_each(|(above, first)| {
                 rates.observe(above, first);
             });
@@ -170,31 +183,33 @@ pub(super) fn people_best(people: f64) -> f64 {
 pub(super) fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, terms: Terms<'_>) -> Comparison {
     let Terms { share, alpha, .. } = terms;
     let segment = terms.segment.map(|name| trial.segments.iter().position(|known| known == name).map(|at| at as u32));
-    let meant = |person: &usize| {
-        let of_person = usize::from(trial.arm[*person]);
-        (of_person == arm || of_person == 0) && segment.is_none_or(|segment| trial.segment[*person] == segment)
-    };
-    let (mut cases, mut before): (Vec<Case>, Vec<f64>) = (Vec::new(), Vec::new());
+    let (mut cases, mut before) = (Cases::default(), Vec::new());
     let measure = &asked.metric.measure;
     let adjusts = terms.covariate && matches!(measure, Measure::Rate | Measure::Value);
-    for person in (0..trial.people()).filter(meant) {
-        let Some(outcome) = trial.outcomes[at][person] else { continue };
-        cases.push(Case { first: usize::from(trial.arm[person]) == arm, outcome });
+    let divides = matches!(measure, Measure::Ratio { .. });
+    for (person, (of_person, outcome)) in trial.arm.iter().zip(&trial.outcomes[at]).enumerate() {
+        let first = usize::from(*of_person) == arm;
+        let meant = (first || *of_person == 0) && segment.is_none_or(|segment| trial.segment[person] == segment);
+        let Some(outcome) = outcome.filter(|_| meant) else { continue };
+        cases.first.push(first);
+        cases.amount.push(outcome.amount);
+        if divides {
+            cases.per.push(outcome.per);
+        }
         if adjusts {
             before.push(trial.covariate.get(person).copied().flatten().unwrap_or(f64::NAN));
         }
     }
     let (mut counts, mut sizes) = ([0.0; 2], [0.0; 2]);
-    for case in &cases {
-        sizes[usize::from(!case.first)] += 1.0;
-        counts[usize::from(!case.first)] += f64::from(u8::from(case.outcome.amount != 0.0));
+    for (first, amount) in cases.first.iter().zip(&cases.amount) {
+        sizes[usize::from(!first)] += 1.0;
+        counts[usize::from(!first)] += f64::from(u8::from(*amount != 0.0));
     }
-    let of_side = |side: usize| cases.iter().filter(move |case| case.first == (side == 0)).map(|case| case.outcome);
-    let amounts = |side: usize| of_side(side).map(|outcome| outcome.amount).collect::<Vec<f64>>();
+    let amounts = |side: usize| cases.side(side == 0, &cases.amount);
     let adjusted = if adjusts {
         let mut pairs: [Vec<(f64, f64)>; 2] = [Vec::new(), Vec::new()];
-        for (case, before) in cases.iter().zip(&before) {
-            pairs[usize::from(!case.first)].push((*before, case.outcome.amount));
+        for ((first, amount), before) in cases.first.iter().zip(&cases.amount).zip(&before) {
+            pairs[usize::from(!first)].push((*before, *amount));
         }
         cuped::adjust(&pairs, EXPLAINED_MIN)
     } else {
@@ -206,12 +221,12 @@ pub(super) fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, t
         match (&adjusted, measure) {
             (Some(adjusted), _) => Sample::of(&adjusted.arms[side]),
             (None, Measure::Rate) => Sample::of_proportion(counts[side], count),
-            (None, Measure::Value) => Sample::of(&amounts(side)),
+            (None, Measure::Value) => Sample::of(&amounts(side).collect::<Vec<f64>>()),
             (None, Measure::Ratio { .. }) => {
-                let pairs: Vec<(f64, f64)> = of_side(side).map(|outcome| (outcome.amount, outcome.per)).collect();
+                let pairs: Vec<(f64, f64)> = amounts(side).zip(cases.side(side == 0, &cases.per)).collect();
                 delta::ratio(&pairs).unwrap_or(nothing)
             }
-            (None, Measure::Quantile { at }) => delta::quantile(&amounts(side), *at).unwrap_or(nothing),
+            (None, Measure::Quantile { at }) => delta::quantile(&amounts(side).collect::<Vec<f64>>(), *at).unwrap_or(nothing),
         }
     };
     let (treatment, control) = (sample(0), sample(1));
@@ -244,6 +259,7 @@ pub(super) fn compare(trial: &Trial, arm: usize, at: usize, asked: &Asked<'_>, t
 
 #[cfg(test)]
 mod tests {
+    use super::super::arms::Outcome;
     use super::*;
     use crate::base::{Rng, Timestamp};
 
