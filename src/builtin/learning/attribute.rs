@@ -247,7 +247,8 @@ impl StepKind for Attribute {
         output.headline = Some(format!("{} channels share {conversions} conversions ({name})", journeys.channels.len()));
         let value: f64 = credits.iter().map(|credit| credit.value).sum();
         let basis = basis(&batches, &journeys);
-        let held_out = held_out(&model, &journeys, &mut cx.rng());
+        // The same journeys are split alike in every cycle: another split of them is no new evidence.
+        let held_out = held_out(&model, &journeys, &mut Rng::new(basis.digest.seed()));
         for credit in credits {
             let basis = Basis { held_out: held_out.get(&credit.channel).copied(), ..basis.clone() };
             output.give(insight(cx, &name, credit, conversions, value, basis), parents.clone());
