@@ -39,7 +39,7 @@ fn section(out: &mut String, section: &Section) {
     if !section.says.is_empty() {
         out.push_str("<ul>");
         for sentence in &section.says {
-            write!(out, "<li>{}</li>", escape(sentence)).expect("writing to a string");
+            write!(out, "<li>{}</li>", with_code(sentence)).expect("writing to a string");
         }
         out.push_str("</ul>\n");
     }
@@ -53,4 +53,30 @@ fn section(out: &mut String, section: &Section) {
         .expect("writing to a string");
     }
     out.push_str("</section>\n");
+}
+
+/// A sentence for HTML, with what stands in backticks as code.
+fn with_code(sentence: &str) -> String {
+    let mut parts = sentence.split('`').map(escape);
+    let mut out = parts.next().unwrap_or_default();
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(plain) => out += &format!("<code>{code}</code>{plain}"),
+            // One without its other half.
+            None => out += &format!("`{code}"),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_backticks_is_code_and_a_single_one_stays() {
+        assert_eq!(with_code("look at `brand.md`, <Voice>"), "look at <code>brand.md</code>, &lt;Voice&gt;");
+        assert_eq!(with_code("`a` and `b"), "<code>a</code> and `b");
+        assert_eq!((with_code(""), with_code("`")), (String::new(), "`".to_owned()));
+    }
 }

@@ -28,9 +28,13 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
         return String::new();
     }
     const ROW: f64 = 26.0;
-    const LABEL: f64 = 170.0;
-    const PLOT: f64 = 420.0;
+    const BOTH: f64 = 590.0;
     const NUMBER: f64 = 190.0;
+    let labels: Vec<String> = bars.iter().map(|bar| super::style::fit(&bar.label, 34)).collect();
+    let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or_default();
+    // As wide as the widest letters of usual fonts need.
+    let label = (longest as f64 * 7.3 + 16.0).clamp(90.0, 264.0);
+    let plot = BOTH - label;
     let ends = |bar: &Bar| match bar.interval {
         Some((low, high)) if low.is_finite() && high.is_finite() => (low.min(bar.value), high.max(bar.value)),
         _ => (bar.value, bar.value),
@@ -38,9 +42,9 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
     let least = bars.iter().map(|bar| ends(bar).0).fold(0.0, f64::min);
     let most = bars.iter().map(|bar| ends(bar).1).fold(0.0, f64::max);
     let span = if most > least { most - least } else { 1.0 };
-    let x = |value: f64| LABEL + (value - least) / span * PLOT;
+    let x = |value: f64| label + (value - least) / span * plot;
     let height = ROW * bars.len() as f64 + 8.0;
-    let width = LABEL + PLOT + NUMBER;
+    let width = BOTH + NUMBER;
     let mut svg = String::new();
     let title = if unit.is_empty() { "Bar chart".to_owned() } else { format!("Bar chart of {unit}") };
     write!(
@@ -56,9 +60,9 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
         write!(
             svg,
             r#"<text class="label" x="{:.1}" y="{:.1}" text-anchor="end">{}</text><rect class="bar" x="{from:.1}" y="{:.1}" width="{:.1}" height="{:.1}" rx="2"/>"#,
-            LABEL - 8.0,
+            label - 8.0,
             middle + 4.0,
-            escape(&super::style::fit(&bar.label, 24)),
+            escape(&labels[at]),
             top + 5.0,
             (to - from).max(1.0),
             ROW - 10.0
@@ -77,7 +81,7 @@ pub fn bars(bars: &[Bar], unit: &str) -> String {
             .expect("writing to a string");
             number = format!("{number} [{}, {}]", self::number(low), self::number(high));
         }
-        write!(svg, r#"<text class="number" x="{:.1}" y="{:.1}">{number}</text>"#, LABEL + PLOT + 8.0, middle + 4.0)
+        write!(svg, r#"<text class="number" x="{:.1}" y="{:.1}">{number}</text>"#, BOTH + 8.0, middle + 4.0)
             .expect("writing to a string");
     }
     write!(svg, r#"<path class="zero" d="M{0:.1} 0V{height}"/></svg>"#, x(0.0)).expect("writing to a string");

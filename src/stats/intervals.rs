@@ -119,6 +119,34 @@ pub fn welch(first: Sample, second: Sample, confidence: f64) -> Option<Differenc
     })
 }
 
+/// The first minus the second within strata, each a pair of samples: the differences weighted by n₁n₂/(n₁+n₂), as Cochran (1954) and
+/// Mantel and Haenszel (1959) weight them, with Welch's variances and Satterthwaite's degrees of freedom. Strata with fewer than two
+/// values on a side say nothing. `None` when none is left, or nothing varies.
+pub fn within_strata(strata: &[(Sample, Sample)], confidence: f64) -> Option<Difference> {
+    let (mut weights, mut sum, mut square, mut freedom) = (0.0, 0.0, 0.0, 0.0);
+    for (a, b) in strata.iter().filter(|(a, b)| a.count >= 2.0 && b.count >= 2.0) {
+        let weight = a.count * b.count / (a.count + b.count);
+        weights += weight;
+        sum += weight * (a.mean - b.mean);
+        for side in [a, b] {
+            let part = weight * weight * side.variance / side.count;
+            square += part;
+            freedom += part * part / (side.count - 1.0);
+        }
+    }
+    if weights <= 0.0 || square.is_nan() || square <= 0.0 {
+        return None;
+    }
+    let (estimate, standard_error, freedom) = (sum / weights, square.sqrt() / weights, square * square / freedom);
+    let reach = student_quantile(0.5 + confidence / 2.0, freedom) * standard_error;
+    Some(Difference {
+        interval: Interval { estimate, low: estimate - reach, high: estimate + reach },
+        standard_error,
+        freedom,
+        p_value: student_two_sided(estimate / standard_error, freedom),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +164,26 @@ mod tests {
         let none = wilson(0.0, 20.0, 0.95).unwrap();
         assert_eq!(none.low, 0.0);
         close(none.high, 0.1611, 5e-5);
+    }
+
+    // By hand: differences 2 and 4 with weights 1 and 1.5, so 3.2. One stratum alone is Welch's.
+    #[test]
+    fn differences_within_strata_are_weighted_by_what_both_sides_have() {
+        let strata = [
+            (Sample::of(&[2.0, 4.0]), Sample::of(&[0.0, 2.0])),
+            (Sample::of(&[4.0, 5.0, 6.0]), Sample::of(&[0.0, 1.0, 2.0])),
+            (Sample::of(&[9.0]), Sample::of(&[1.0, 1.0, 1.0])),
+        ];
+        let found = within_strata(&strata, 0.95).unwrap();
+        close(found.interval.estimate, 3.2, 1e-15);
+        // Variances 2 and 2 over two each, 1 and 1 over three each: 1 (1 + 1) + 2.25 (1/3 + 1/3) = 3.5, over 2.5².
+        close(found.standard_error, (3.5f64).sqrt() / 2.5, 1e-15);
+        close(found.freedom, 3.5 * 3.5 / (1.0 + 1.0 + 2.0 * 0.75 * 0.75 / 2.0), 1e-12);
+        let alone = within_strata(&strata[..1], 0.9).unwrap();
+        let plain = welch(strata[0].0, strata[0].1, 0.9).unwrap();
+        close(alone.interval.low, plain.interval.low, 1e-12);
+        close(alone.freedom, plain.freedom, 1e-12);
+        assert_eq!(within_strata(&strata[2..], 0.95), None);
     }
 
     #[test]

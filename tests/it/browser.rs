@@ -332,6 +332,32 @@ fn a_link_and_a_proposal_are_decided_in_a_browser() {
     page.judge(&service.at("/cycles/first-loop/5"), "cycle-whole");
 }
 
+/// A report as a file: in both schemes, on a phone, and on paper, where a dark scheme must leave no light ink behind.
+#[test]
+fn a_report_reads_well_on_screen_and_on_paper() {
+    let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let Some(program) = known.iter().map(Path::new).find(|path| path.exists()) else { return skipped(Path::new(known[0])) };
+    let place = crate::cli::os_review::after_five();
+    place.run(&format!("report {FIRST} --out reports")).exit(0);
+    let mut page = Chromium::start(program);
+    page.window(1280, 900, false);
+    page.judge(&format!("file://{}", place.path("reports/first-loop-5.html").display()), "report");
+    // Nothing that a plot says is cut off at its edge.
+    let cut = "[...document.querySelectorAll('svg text')].filter(t => { const b = t.getBBox(), v = t.ownerSVGElement.viewBox.baseVal; \
+               return b.x < 0 || b.x + b.width > v.width; }).map(t => t.textContent)";
+    assert_eq!(page.value(cut), json!([]));
+    let dark = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
+    page.ask("Emulation.setEmulatedMedia", json!({"media": "print", "features": dark}));
+    assert_eq!(page.value(ACCESSIBLE), json!([]), "in print");
+    let paper = "getComputedStyle(document.body).backgroundColor";
+    assert_eq!(page.value(paper), json!("rgb(255, 255, 255)"));
+    let printed = page.ask("Page.printToPDF", json!({"printBackground": false}));
+    let printed =
+        base64::engine::general_purpose::STANDARD.decode(printed["data"].as_str().expect("a document")).expect("base64");
+    assert!(printed.starts_with(b"%PDF"));
+    std::fs::write(page.screenshots.join("report.pdf"), printed).expect("our own folder");
+}
+
 #[test]
 fn a_person_reviews_in_a_browser() {
     let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];

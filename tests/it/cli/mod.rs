@@ -21,6 +21,7 @@ mod os;
 mod os_init;
 pub mod os_review;
 mod packages;
+mod pieces;
 mod plan;
 mod proposals;
 mod replay;

@@ -24,6 +24,9 @@ const JUDGED_KEPT: f64 = 0.8;
 /// A piece of which people kept less than this share of the words is theirs.
 pub const HUMAN_BELOW: f64 = 0.2;
 
+/// Days within which outcomes are counted, so that pieces of different age can be compared at the same one.
+pub const SPANS: [f64; 7] = [1.0, 3.0, 7.0, 14.0, 28.0, 56.0, 112.0];
+
 /// Who wrote a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -175,6 +178,12 @@ pub struct Piece {
     /// How often the outcome happened through it, as the last log said.
     #[serde(default)]
     pub outcomes: f64,
+    /// Of these, how many within each of [`SPANS`] days after it went out; `None` of a piece from before this was counted.
+    #[serde(default)]
+    pub within: Option<[f64; SPANS.len()]>,
+    /// A log was read after it went out; before that, nothing can be known of it.
+    #[serde(default)]
+    pub read: bool,
 }
 
 /// Something that a person turned down.
@@ -390,25 +399,36 @@ impl History {
         }
     }
 
+    /// Pieces of which outcomes can be known by now; all of them while no log has ever been read.
+    pub fn counted(&self) -> impl Iterator<Item = &Piece> {
+        let none = !self.pieces.iter().any(|piece| piece.read);
+        self.pieces.iter().filter(move |piece| piece.read || none)
+    }
+
     /// Counts the outcomes of pieces anew. Pieces that the log of this cycle does not name keep what an earlier log said.
     pub fn outcomes<'a>(&mut self, events: impl Iterator<Item = Row<'a>>, outcome: &str) {
-        let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
+        let pieces: BTreeMap<&str, (usize, Timestamp)> =
+            self.pieces.iter().enumerate().map(|(at, piece)| (piece.key.as_str(), (at, piece.at))).collect();
+        let mut counts: BTreeMap<usize, (f64, [f64; SPANS.len()])> = BTreeMap::new();
         for event in events {
             let name = event.name();
             let conversions = if event.is_journey() { event.conversions() } else { f64::from(u8::from(name == outcome)) };
             if !event.is_journey() && !name.is_empty() && name != "path" && !self.metrics.contains(name) {
                 self.metrics.insert(name.to_owned());
             }
-            if let Some(piece) = event.piece() {
-                *counts.entry(piece).or_default() += conversions;
-            }
+            let Some((at, out)) = event.piece().and_then(|piece| pieces.get(piece)) else { continue };
+            let (all, within) = counts.entry(*at).or_default();
+            *all += conversions;
+            let age = event.at().days_since(*out);
+            within.iter_mut().zip(SPANS).filter(|(_, span)| age <= *span).for_each(|(within, _)| *within += conversions);
         }
-        for piece in &mut self.pieces {
-            if let Some(count) = counts.get(piece.key.as_str()) {
-                // A log with a window forgets what is old; what was counted once stays counted.
-                piece.outcomes = piece.outcomes.max(*count);
-                self.outcomes_seen = true;
-            }
+        for (at, (all, within)) in counts {
+            let piece = &mut self.pieces[at];
+            // A log with a window forgets what is old; what was counted once stays counted.
+            piece.outcomes = piece.outcomes.max(all);
+            let known = piece.within.get_or_insert_default();
+            known.iter_mut().zip(within).for_each(|(known, count)| *known = known.max(count));
+            self.outcomes_seen = true;
         }
     }
 
@@ -416,7 +436,8 @@ impl History {
     pub fn measured(&self, measure: &Measure) -> Vec<(Timestamp, f64)> {
         let flag = |set: bool| f64::from(u8::from(set));
         let of_piece = |piece: &Piece| match measure {
-            Measure::Outcomes => self.outcomes_seen.then_some(piece.outcomes),
+            // At the same age only: see `at_the_same_age`.
+            Measure::Outcomes => None,
             Measure::Demand => piece.volume.map(f64::ln_1p),
             Measure::Cut(phrase) => Some(flag(piece.cut.contains(phrase))),
             Measure::Edited => Some(flag(piece.author != Author::Generated)),
@@ -430,6 +451,18 @@ impl History {
             values.order_by_key(|(at, _)| *at);
         }
         values
+    }
+}
+
+impl History {
+    /// Outcomes of pieces within as many days as `least` pieces after `since` have had, with those days: a piece that is a month old
+    /// has brought more than one of a week. `None` where so few have had a day.
+    pub fn at_the_same_age(&self, since: Timestamp, now: Timestamp, least: usize) -> Option<(f64, Vec<(Timestamp, f64)>)> {
+        let old = |days: f64| self.counted().filter(move |piece| now.days_since(piece.at) >= days);
+        let at = (0..SPANS.len()).rev().find(|at| old(SPANS[*at]).filter(|piece| piece.at > since).count() >= least)?;
+        // Whose outcomes were counted without their times has no number here.
+        let within = |piece: &Piece| piece.within.map(|within| within[at]).or((piece.outcomes == 0.0).then_some(0.0));
+        Some((SPANS[at], old(SPANS[at]).filter_map(|piece| Some((piece.at, within(piece)?))).collect()))
     }
 }
 
@@ -504,6 +537,8 @@ fn piece(
         failures,
         breaks,
         outcomes: 0.0,
+        within: Some([0.0; SPANS.len()]),
+        read: false,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod edits;
 mod history;
+mod people;
 mod proposals;
 mod questions;
 
@@ -31,10 +32,12 @@ interval; and what goes wrong most often (voice drift, factual errors, generic a
 at. Where there is too little evidence it says how much is missing. `loopctl report` shows it and writes it as Markdown and as one \
 HTML file.\n\n\
 It reads what went out (a `publish` step), what people turned down (a `gate`), what was learned, and, for outcomes, events that carry \
-the piece's key. A piece of which people kept less than a fifth of the words counts as theirs.\n\n\
+the piece's key. A piece of which people kept less than a fifth of the words counts as theirs. A piece counts when a log was read after \
+it went out. Where pieces are about several pillars, assisted and human-only ones are also compared within the same pillar.\n\n\
 With `amend`, it also proposes edits of Client OS files: pillar weights, forbidden phrases, style rules, approved samples, notes \
 on the audience, goals. `loopctl os review` shows and applies them. What is locked is never edited, only questioned. What a person \
-turned down rests for 90 days; what was accepted is judged by its own measure in later reports, before against after.",
+turned down rests for 90 days; what was accepted is judged by its own measure in later reports, before against after; outcomes are then counted within the same number \
+of days after each piece went out, because older pieces have had more time.",
     takes: &[
         GoodKind::Insight,
         GoodKind::Opportunity,
@@ -95,6 +98,9 @@ impl StepKind for ReportKind {
         let outcome = cx.config().text("outcome").unwrap_or("qualified");
         history.since.get_or_insert(cx.now);
         history.decided(cx.operations);
+        if cx.inputs.iter().any(|item| matches!(&item.good, Good::Events(events) if !events.is_empty())) {
+            history.pieces.iter_mut().for_each(|piece| piece.read = true);
+        }
         let before = history.pieces.len();
         let mut insights: Vec<(ItemId, &Insight)> = Vec::new();
         let mut leads: BTreeMap<String, u64> = BTreeMap::new();
@@ -133,7 +139,7 @@ impl StepKind for ReportKind {
         history.reported = Some(cx.now);
         let insights: Vec<Insight> = insights.into_iter().map(|(_, insight)| insight.clone()).collect();
         let mut sections =
-            vec![questions::works(&history, new, &insights, outcome), questions::people(&history), questions::failures(&history)];
+            vec![questions::works(&history, new, &insights, outcome), people::people(&history), questions::failures(&history)];
         sections.extend(questions::judges(&history));
         sections.extend(questions::helped(&history, &cx.client_os.goals, cx.now));
         sections.extend(proposed(&proposals));

@@ -95,7 +95,9 @@ fn is_due(history: &History, key: &str, now: Timestamp) -> bool {
     }
     // An accepted change must first show what it does; otherwise the same evidence would push again and again.
     let mut about = history.accepted.iter().filter(|accepted| accepted.key == key);
-    about.all(|accepted| now.since(accepted.at) >= REST || matches!(questions::judged(history, accepted), Judged::Told { .. }))
+    about.all(|accepted| {
+        now.since(accepted.at) >= REST || matches!(questions::judged(history, accepted, now), Judged::Told { .. })
+    })
 }
 
 fn percent(share: f64) -> String {
@@ -187,9 +189,8 @@ fn outcomes_for(history: &History, pillar: &str) -> Option<Speaks> {
     if !history.outcomes_seen {
         return None;
     }
-    let (own, others): (Vec<&Piece>, Vec<&Piece>) =
-        history.pieces.iter().partition(|piece| piece.pillar.as_deref() == Some(pillar));
-    let total: f64 = history.pieces.iter().map(|piece| piece.outcomes).sum();
+    let (own, others): (Vec<&Piece>, Vec<&Piece>) = history.counted().partition(|piece| piece.pillar.as_deref() == Some(pillar));
+    let total: f64 = history.counted().map(|piece| piece.outcomes).sum();
     if own.len().min(others.len()) < questions::PIECES_MIN || total < questions::OUTCOMES_MIN {
         return None;
     }
@@ -378,13 +379,13 @@ fn style(history: &History, cx: &StepContext<'_>) -> Vec<Found> {
 
 /// A piece that a person let pass as it was and that did best.
 fn sample(history: &History) -> Vec<Found> {
-    let total: f64 = history.pieces.iter().map(|piece| piece.outcomes).sum();
-    if !history.outcomes_seen || total < questions::OUTCOMES_MIN || history.pieces.len() < questions::PIECES_MIN {
+    let total: f64 = history.counted().map(|piece| piece.outcomes).sum();
+    if !history.outcomes_seen || total < questions::OUTCOMES_MIN || history.counted().count() < questions::PIECES_MIN {
         return Vec::new();
     }
-    let passed = history.pieces.iter().filter(|piece| piece.passed && !piece.sample.is_empty());
+    let passed = history.counted().filter(|piece| piece.passed && !piece.sample.is_empty());
     let Some(best) = passed.max_by(|a, b| a.outcomes.total_cmp(&b.outcomes).then(b.key.cmp(&a.key))) else { return Vec::new() };
-    let middle = median(&history.pieces.iter().map(|piece| piece.outcomes).collect::<Vec<f64>>());
+    let middle = median(&history.counted().map(|piece| piece.outcomes).collect::<Vec<f64>>());
     if best.outcomes <= middle {
         return Vec::new();
     }

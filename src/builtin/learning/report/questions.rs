@@ -1,7 +1,7 @@
 //! The three questions of a report, answered from its history, and whether accepted changes helped. Every comparison has an
 //! interval; where there is too little, it says how much is missing.
 
-use super::history::{Accepted, Author, Failure, History, Piece};
+use super::history::{Accepted, Failure, History, Piece, SPANS};
 use super::proposals;
 use crate::base::{InOrder, Timestamp};
 use crate::client_os::Goal;
@@ -11,14 +11,14 @@ use crate::stats::intervals::{Interval, Sample, newcombe, welch};
 use crate::stats::summary::mean;
 use std::collections::BTreeMap;
 
-const LEVEL: f64 = 0.95;
+pub(super) const LEVEL: f64 = 0.95;
 /// Fewest pieces on each side of a comparison, and fewest outcomes on both together.
 pub const PIECES_MIN: usize = 10;
 pub const OUTCOMES_MIN: f64 = 5.0;
 /// Fewest pieces after a change before anything is said about it.
 const AFTER_MIN: usize = 6;
 
-fn counted(count: usize, word: &str) -> String {
+pub(super) fn counted(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
@@ -47,17 +47,16 @@ pub fn works(history: &History, new: usize, insights: &[Insight], outcome: &str)
     }
     let mut bars: Vec<Bar> = Vec::new();
     let mut unit = "pieces";
-    let outcomes: f64 = history.pieces.iter().map(|piece| piece.outcomes).sum();
+    let outcomes: f64 = history.counted().map(|piece| piece.outcomes).sum();
     if history.outcomes_seen && outcomes >= OUTCOMES_MIN {
         unit = "outcomes a piece";
-        for (pillar, pieces) in &by_pillar {
-            let own: Vec<f64> = pieces.iter().map(|piece| piece.outcomes).collect();
-            let others: Vec<f64> = history
-                .pieces
-                .iter()
-                .filter(|piece| piece.pillar.as_deref().unwrap_or("no pillar") != *pillar)
-                .map(|piece| piece.outcomes)
-                .collect();
+        for pillar in by_pillar.keys() {
+            let is_own = |piece: &&Piece| piece.pillar.as_deref().unwrap_or("no pillar") == *pillar;
+            let own: Vec<f64> = history.counted().filter(is_own).map(|piece| piece.outcomes).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let others: Vec<f64> = history.counted().filter(|piece| !is_own(piece)).map(|piece| piece.outcomes).collect();
             let spread = interval_of_mean(&own);
             bars.push(Bar { label: (*pillar).to_owned(), value: mean(&own), interval: spread });
             let pieces = counted(own.len(), "piece");
@@ -87,7 +86,7 @@ pub fn works(history: &History, new: usize, insights: &[Insight], outcome: &str)
                     found.low,
                     found.high
                 ),
-                None => format!("{pillar}: {:.2} outcomes a piece, the same for all.", mean(&own)),
+                None => format!("{pillar}: {:.2} outcomes a piece against {:.2}; neither varies.", mean(&own), mean(&others)),
             });
         }
     } else {
@@ -130,7 +129,7 @@ pub fn judges(history: &History) -> Option<Section> {
 }
 
 /// The interval of a mean, when the values vary.
-fn interval_of_mean(values: &[f64]) -> Option<(f64, f64)> {
+pub(super) fn interval_of_mean(values: &[f64]) -> Option<(f64, f64)> {
     let sample = Sample::of(values);
     if sample.count < 2.0 || sample.variance.is_nan() || sample.variance <= 0.0 {
         return None;
@@ -140,79 +139,7 @@ fn interval_of_mean(values: &[f64]) -> Option<(f64, f64)> {
     Some((sample.mean - reach, sample.mean + reach))
 }
 
-/// Question two: do pieces that a machine had a hand in beat those that people wrote?
-pub fn people(history: &History) -> Section {
-    let title = "Do AI-assisted pieces beat human-only ones?".to_owned();
-    let of =
-        |wanted: &[Author]| -> Vec<&Piece> { history.pieces.iter().filter(|piece| wanted.contains(&piece.author)).collect() };
-    let (assisted, human) = (of(&[Author::Generated, Author::Assisted]), of(&[Author::Person]));
-    if assisted.is_empty() && human.is_empty() {
-        return Section { title, says: vec!["Nothing to compare yet.".to_owned()], bars: Vec::new(), unit: String::new() };
-    }
-    let changed = of(&[Author::Assisted]);
-    let mut says = vec![format!(
-        "{} generated and went out as they were, {} by a person on the way, {} by a person.",
-        match of(&[Author::Generated]).len() {
-            1 => "1 piece was".to_owned(),
-            n => format!("{n} pieces were"),
-        },
-        match changed.len() {
-            1 => "1 was changed".to_owned(),
-            n => format!("{n} were changed"),
-        },
-        match human.len() {
-            1 => "1 was written".to_owned(),
-            n => format!("{n} were written"),
-        }
-    )];
-    if !changed.is_empty() {
-        let kept: Vec<f64> = changed.iter().map(|piece| piece.kept * 100.0).collect();
-        let between = interval_of_mean(&kept)
-            .map_or_else(String::new, |(low, high)| format!(" (between {:.0} % and {:.0} %)", low.max(0.0), high.min(100.0)));
-        says.push(format!("Of the changed ones, {:.0} % of the words were kept on average{between}.", mean(&kept)));
-    }
-    let outcomes = |pieces: &[&Piece]| pieces.iter().map(|piece| piece.outcomes).collect::<Vec<f64>>();
-    let (ours, theirs) = (outcomes(&assisted), outcomes(&human));
-    let total: f64 = ours.iter().chain(&theirs).sum();
-    let mut missing = Vec::new();
-    for (count, word) in [(ours.len(), "AI-assisted piece"), (theirs.len(), "human-only piece")] {
-        if count < PIECES_MIN {
-            missing.push(counted(PIECES_MIN - count, &format!("more {word}")));
-        }
-    }
-    if total < OUTCOMES_MIN {
-        missing.push(counted((OUTCOMES_MIN - total).ceil() as usize, "more outcome"));
-    }
-    let mut bars = Vec::new();
-    if missing.is_empty() {
-        for (label, values) in [("AI-assisted", &ours), ("human-only", &theirs)] {
-            bars.push(Bar { label: label.to_owned(), value: mean(values), interval: interval_of_mean(values) });
-        }
-        says.push(match difference(&ours, &theirs) {
-            Some(found) => {
-                let verdict = match (found.contains(0.0), found.estimate > 0.0) {
-                    (true, _) => "AI-assisted pieces cannot be told from human-only ones",
-                    (false, true) => "AI-assisted pieces beat human-only ones",
-                    (false, false) => "AI-assisted pieces trail human-only ones",
-                };
-                format!(
-                    "{verdict}: {:.2} outcomes a piece against {:.2} (difference {:+.2}, between {:+.2} and {:+.2}).",
-                    mean(&ours),
-                    mean(&theirs),
-                    found.estimate,
-                    found.low,
-                    found.high
-                )
-            }
-            None => "Every piece brought the same.".to_owned(),
-        });
-    } else {
-        says.push(format!("Not enough evidence yet on which do better; it takes {}.", listed(&missing)));
-    }
-    Section { title, says, unit: if bars.is_empty() { String::new() } else { "outcomes a piece".to_owned() }, bars }
-}
-
-fn listed(parts: &[String]) -> String {
+pub(super) fn listed(parts: &[String]) -> String {
     match parts {
         [] => String::new(),
         [one] => one.clone(),
@@ -324,7 +251,7 @@ pub fn helped(history: &History, goals: &[Goal], now: Timestamp) -> Option<Secti
         .iter()
         .rev()
         .map(|accepted| {
-            let found = judged(history, accepted);
+            let found = judged(history, accepted, now);
             if let Judged::Told { difference: Some(interval), .. } = &found {
                 bars.push(Bar {
                     label: accepted.title.clone(),
@@ -342,18 +269,37 @@ pub fn helped(history: &History, goals: &[Goal], now: Timestamp) -> Option<Secti
 
 /// What is known about an accepted change.
 pub enum Judged {
-    TooEarly { missing: usize },
+    TooEarly {
+        missing: usize,
+    },
     NotCounted,
-    Told { before: f64, after: f64, n: (usize, usize), difference: Option<Interval> },
+    Told {
+        before: f64,
+        after: f64,
+        n: (usize, usize),
+        difference: Option<Interval>,
+        /// Days after which every piece was looked at, of outcomes.
+        within: Option<f64>,
+    },
 }
 
 /// Pieces before the change against pieces after it. A person may have accepted several changes at once: then each is judged by
 /// its own measure, and nothing tells them apart beyond that.
-pub fn judged(history: &History, accepted: &Accepted) -> Judged {
-    if accepted.measure == Measure::Person || (accepted.measure == Measure::Outcomes && !history.outcomes_seen) {
+pub fn judged(history: &History, accepted: &Accepted, now: Timestamp) -> Judged {
+    let by_outcomes = accepted.measure == Measure::Outcomes;
+    if accepted.measure == Measure::Person || (by_outcomes && !history.outcomes_seen) {
         return Judged::NotCounted;
     }
-    let values = history.measured(&accepted.measure);
+    let (within, values) = match by_outcomes {
+        false => (None, history.measured(&accepted.measure)),
+        true => match history.at_the_same_age(accepted.at, now, AFTER_MIN) {
+            Some((days, values)) => (Some(days), values),
+            None => {
+                let old = |piece: &&Piece| piece.at > accepted.at && now.days_since(piece.at) >= SPANS[0];
+                return Judged::TooEarly { missing: AFTER_MIN.saturating_sub(history.counted().filter(old).count()).max(1) };
+            }
+        },
+    };
     let (before, after): (Vec<_>, Vec<_>) = values.into_iter().partition(|(at, _)| *at <= accepted.at);
     let plain = |values: Vec<(Timestamp, f64)>| values.into_iter().map(|(_, value)| value).collect::<Vec<f64>>();
     let (before, after) = (plain(before), plain(after));
@@ -368,6 +314,7 @@ pub fn judged(history: &History, accepted: &Accepted) -> Judged {
         after: mean(&after),
         n: (before.len(), after.len()),
         difference: difference(&after, &before),
+        within,
     }
 }
 
@@ -378,7 +325,7 @@ impl Judged {
                 format!("too early to say; it takes {} to judge it by the {}.", counted(*missing, "more piece"), measure.name())
             }
             Judged::NotCounted => format!("judged by {}; nothing in the loop counts that.", measure.name()),
-            Judged::Told { before, after, n, difference } => {
+            Judged::Told { before, after, n, difference, within } => {
                 let change = match difference {
                     Some(found) => {
                         let better = (found.estimate > 0.0) == measure.more_is_better();
@@ -389,10 +336,12 @@ impl Judged {
                         };
                         format!("{verdict} (change {:+.2}, between {:+.2} and {:+.2})", found.estimate, found.low, found.high)
                     }
-                    None => "nothing changed".to_owned(),
+                    None if before == after => "nothing changed".to_owned(),
+                    None => "it changed, and no interval can be told, because neither side varies".to_owned(),
                 };
+                let within = within.map_or_else(String::new, |days| format!(" within {}", counted(days as usize, "day")));
                 format!(
-                    "{change}: {} {before:.2} over {} before, {after:.2} over {} after.",
+                    "{change}: {}{within} {before:.2} over {} before, {after:.2} over {} after.",
                     measure.name(),
                     counted(n.0, "piece"),
                     counted(n.1, "piece")
@@ -403,7 +352,8 @@ impl Judged {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::history::Author;
     use super::*;
     use crate::base::{Digest, ItemId};
 
@@ -425,10 +375,12 @@ mod tests {
             failures: Vec::new(),
             breaks: Vec::new(),
             outcomes,
+            within: Some([outcomes; SPANS.len()]),
+            read: true,
         }
     }
 
-    fn history(pieces: Vec<Piece>) -> History {
+    pub fn history(pieces: Vec<Piece>) -> History {
         History { pieces, outcomes_seen: true, ..History::default() }
     }
 
@@ -450,29 +402,6 @@ mod tests {
         assert!(says(5.0, 60).contains("passed with ease"));
         // A goal that is gone, or that nothing counts, is a person's to judge.
         assert!(helped(&history, &[], Timestamp(60 * DAY)).unwrap().says[0].contains("nothing in the loop counts that"));
-    }
-
-    #[test]
-    fn assisted_pieces_are_compared_with_a_persons_only_when_there_are_enough() {
-        let few = history((0..6).map(|n| piece(n, if n < 4 { Author::Generated } else { Author::Person }, 0.0)).collect());
-        assert_eq!(
-            people(&few).says[1],
-            "Not enough evidence yet on which do better; it takes 6 more AI-assisted pieces, 8 more human-only pieces and 5 more outcomes."
-        );
-        let pieces = (0..40).map(|n| {
-            piece(n, if n < 20 { Author::Generated } else { Author::Person }, if n < 20 { 4.0 } else { 1.0 } + (n % 3) as f64)
-        });
-        let many = people(&history(pieces.collect()));
-        assert!(
-            many.says[1].starts_with(
-                "AI-assisted pieces beat human-only ones: 4.95 outcomes a piece against 2.00 (difference +2.95, between"
-            ),
-            "{:?}",
-            many.says
-        );
-        assert_eq!(many.bars.len(), 2);
-        let same = (0..40).map(|n| piece(n, if n < 20 { Author::Assisted } else { Author::Person }, (n % 5) as f64));
-        assert!(people(&history(same.collect())).says[2].starts_with("AI-assisted pieces cannot be told from"));
     }
 
     #[test]
@@ -509,5 +438,47 @@ mod tests {
             helped(&history, &[], Timestamp(30 * 86_400_000)).expect("accepted").says[0]
                 .contains("too early to say; it takes 4 more pieces")
         );
+    }
+
+    // The same pieces bring ever more: at their own age, those before a change would always look better.
+    #[test]
+    fn outcomes_before_and_after_a_change_are_counted_at_the_same_age() {
+        const DAY: i64 = 86_400_000;
+        // One a day, each outcome a day or more after its piece.
+        let of_age = |age: f64, a_day: f64| SPANS.map(|span| (span.min(age) * a_day).floor());
+        let made = |n: usize, a_day: f64| {
+            let within = of_age(50.0 - n as f64, a_day);
+            Piece { within: Some(within), outcomes: within[SPANS.len() - 1], ..piece(n, Author::Generated, 0.0) }
+        };
+        let judge = |after: f64, now: i64| {
+            let mut history = history((0..50).map(|n| made(n, if n <= 30 { 1.0 } else { after })).collect());
+            let (key, title, by) = ("pillar-weight/Ops".to_owned(), "More".to_owned(), "Ada".to_owned());
+            history.accepted = vec![Accepted { key, title, by, at: Timestamp(30 * DAY), measure: Measure::Outcomes }];
+            helped(&history, &[], Timestamp(now * DAY)).expect("something was accepted").says[0].clone()
+        };
+        let same = judge(1.0, 50);
+        assert!(
+            same.contains("nothing changed: outcomes a piece within 14 days 14.00 over 31 pieces before, 14.00 over 6"),
+            "{same}"
+        );
+        let twice = judge(2.0, 50);
+        assert!(twice.contains("it changed, and no interval can be told, because neither side varies"), "{twice}");
+        assert!(twice.contains("within 14 days 14.00 over 31 pieces before, 28.00 over 6 pieces after."), "{twice}");
+        // Six pieces with a week behind them are not there yet: three days have to do; then nothing does.
+        assert!(
+            judge(1.0, 40).contains("within 3 days 3.00 over 31 pieces before, 3.00 over 7 pieces after"),
+            "{}",
+            judge(1.0, 40)
+        );
+        assert!(judge(1.0, 34).contains("too early to say; it takes 3 more pieces"), "{}", judge(1.0, 34));
+    }
+
+    #[test]
+    fn pieces_of_which_nothing_can_be_known_yet_are_no_failures() {
+        let mut pieces: Vec<Piece> =
+            (0..40).map(|n| piece(n, Author::Generated, if n % 2 == 0 { 3.0 } else { 0.0 } + (n % 4) as f64)).collect();
+        pieces.extend((40..60).map(|n| Piece { read: false, ..piece(n, Author::Generated, 0.0) }));
+        let section = works(&history(pieces), 20, &[], "qualified");
+        assert!(section.says[2].starts_with("Ops beats the others: 4.00 outcomes a piece against 2.00"), "{:?}", section.says);
     }
 }
