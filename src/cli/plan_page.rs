@@ -99,7 +99,7 @@ fn step_line(step: &StepOutlook, facts: &Facts) -> String {
         Will::RunAgain(parts) => (paint(GOOD, "→"), format!("re-runs: {}", because(&step.step, parts, facts))),
         Will::RunFirst => (paint(GOOD, "→"), "runs: nothing is remembered of it".to_owned()),
     };
-    let mut deferred = if step.deferred == 0 { String::new() } else { format!("; {} deferred and first in line", step.deferred) };
+    let mut deferred = if step.deferred == 0 { String::new() } else { format!("; {} waiting and first in line", step.deferred) };
     if let Some(waited) = step.waited.as_ref().filter(|waited| !waited.reason.is_empty()) {
         deferred.push_str(&format!(" ({})", waited.reason));
     }

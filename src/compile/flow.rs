@@ -128,7 +128,7 @@ fn circle_found(sketch: &Sketch, circle: &[(usize, usize)]) -> Diagnostic {
         };
         finding = finding.at(wire.span, text);
     }
-    finding.help("remove one wire; what a cycle learned reaches the next one only through `feedback`")
+    finding.help("remove one wire; what a cycle learned reaches the next one through `feedback`, and alarms through `next-cycle`")
 }
 
 fn backward(sketch: &Sketch, circles: &[(usize, usize)], sink: &mut Vec<Diagnostic>) {
@@ -145,7 +145,7 @@ fn backward(sketch: &Sketch, circles: &[(usize, usize)], sink: &mut Vec<Diagnost
                     )
                     .at(wire.span, format!("`{}` comes later in the cycle", wire.name))
                     .at(giver.name_span, format!("defined in `{}`", giver.layer.name()))
-                    .help("wires run forward inside a cycle; what was learned reaches the next cycle through `feedback`"),
+                    .help("wires run forward inside a cycle; what was learned reaches the next cycle through `feedback`, and alarms through `next-cycle`"),
                 );
             }
         }

@@ -102,6 +102,7 @@ fn moved(mut step: StepSketch, node: Node<'_>) -> StepSketch {
     }
     step.files.clear();
     step.reads.clear();
+    step.hands.clear();
     step.tunes.clear();
     step
 }

@@ -9,7 +9,7 @@ use super::texts;
 use crate::base::Digest;
 use crate::base::files::{FileError, Files};
 use crate::diag::{Diagnostic, FileId, Sources, Span, nearest};
-use crate::model::GoodKind;
+use crate::model::{GoodKind, NEXT_CYCLE};
 use crate::step::ValueType;
 use crate::step::expression::{self, ExpressionProblem, Wanted};
 use std::collections::{BTreeMap, HashMap};
@@ -92,6 +92,7 @@ impl<'s> Resolver<'s> {
                 let step = &mut sketch.steps[at];
                 match found {
                     Found::Nothing => step.broken = true,
+                    Found::Step(other) if reference.holder == NEXT_CYCLE => step.hands.push((other, reference.span)),
                     Found::Step(other) => step.reads.push(other),
                     Found::Parameter(other, name) => step.tunes.push((other, name, reference.span)),
                     Found::Provider => mark_used(sketch.providers.get_mut(&reference.text), step),
@@ -106,7 +107,9 @@ impl<'s> Resolver<'s> {
         }
         let steps = &sketch.steps;
         let pairs = steps.iter().enumerate().flat_map(|(at, step)| {
-            step.wires.iter().filter_map(|wire| wire.from).chain(step.reads.iter().copied()).map(move |from| (from, at))
+            let here =
+                step.wires.iter().filter_map(|wire| wire.from).chain(step.reads.iter().copied()).map(move |from| (from, at));
+            here.chain(step.hands.iter().map(move |(to, _)| (at, *to)))
         });
         sketch.readers = Lists::new(steps.len(), pairs);
     }

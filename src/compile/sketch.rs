@@ -43,6 +43,8 @@ pub(super) struct StepSketch {
     pub files: BTreeMap<String, Digest>,
     /// Steps it reads without a wire, by a name in its settings.
     pub reads: Vec<usize>,
+    /// The steps that read it in the next cycle, and where it names them.
+    pub hands: Vec<(usize, Span)>,
     /// The step, the parameter and the place of each parameter it tunes.
     pub tunes: Vec<(usize, String, Span)>,
     pub name_span: Span,

@@ -226,6 +226,7 @@ impl StepReader<'_, '_> {
             references,
             files: BTreeMap::new(),
             reads: Vec::new(),
+            hands: Vec::new(),
             tunes: Vec::new(),
             name_span,
             head_span: node.head_span(),

@@ -97,6 +97,7 @@ pub const LOOP: &[Entry] = &[
     entry("loop::module-version", "a module has another version than is wanted"),
     entry("loop::needless-without", "a layer is said to be missing and is there"),
     entry("loop::no-client-os", "text is generated without a Client OS"),
+    entry("loop::needless-delay", "a step waits for the next cycle where it need not"),
     entry("loop::no-way-back", "a gate sends pieces back where nothing can make them again"),
     entry("loop::no-workflow", "the file holds no workflow"),
     entry("loop::not-a-module", "a file that should hold a module does not"),

@@ -9,7 +9,7 @@ use super::parts::Parts;
 use super::tasks::{Origin, TaskState};
 use super::waited::{self, Waited};
 use crate::base::{Digest, ItemId, SortedMap, StepId};
-use crate::model::{Good, Item};
+use crate::model::{Good, GoodKind, Item};
 use std::collections::BTreeSet;
 
 impl Cycle {
@@ -91,7 +91,37 @@ impl Cycle {
         }
         let ancestors = fold.items.ancestors(carry.deferred.values().flatten());
         carry.ancestors = ancestors.iter().map(|item| Item::clone(item)).collect();
+        self.hand_on(&mut carry);
         carry
+    }
+
+    /// What steps give to others in the next cycle. It goes last in line: what waited has waited longer.
+    fn hand_on(&self, carry: &mut Carry) {
+        let fold = &self.fold;
+        let mut handed: Vec<Item> = Vec::new();
+        for edge in fold.shape.plan.carries.iter().filter(|edge| edge.parameter.is_none()) {
+            let (Some(from), Some(to)) = (fold.shape.plan.index(&edge.from), fold.shape.plan.index(&edge.to)) else { continue };
+            // What was taken over from an earlier cycle was handed on by that one.
+            if fold.shape.steps[from].kept {
+                continue;
+            }
+            let takes = fold.shape.steps[to].spec().takes;
+            for item in fold.steps[from].outputs.iter().filter(|item| takes.contains(&item.kind())) {
+                let line = carry.deferred.entry(edge.to.clone()).or_default();
+                if line.iter().all(|known| known.id != item.id) {
+                    line.push(Item::clone(item));
+                    let reason = format!("handed on by `{}`", edge.from);
+                    let waited = Waited { since: fold.pins.now, reason, failed: 0, approved: None };
+                    carry.waited.entry(item.id).or_insert(waited);
+                    handed.push(Item::clone(item));
+                }
+            }
+        }
+        // Whole logs are left where they are: the journal has them.
+        let mut known: BTreeSet<ItemId> = carry.ancestors.iter().map(|item| item.id).collect();
+        let ancestors = fold.items.ancestors(&handed);
+        let told = ancestors.iter().filter(|item| item.kind() != GoodKind::Events && known.insert(item.id));
+        carry.ancestors.extend(told.map(|item| Item::clone(item)));
     }
 
     /// Since when an item waits, why, and on whose word.

@@ -25,4 +25,4 @@ pub use limit::{Cap, CapUnit, Window};
 pub use operation::{Act, Operation, Review, ReviewVerdict};
 pub use props::Props;
 pub use untrusted::Untrusted;
-pub use workflow::{Channel, Notify, Provider, Step, Wire, Workflow, provider_line};
+pub use workflow::{Channel, NEXT_CYCLE, Notify, Provider, Step, Wire, Workflow, provider_line};

@@ -38,6 +38,16 @@ pub struct Step {
     pub span: Span,
 }
 
+/// The node by which a step names those that read it in the next cycle.
+pub const NEXT_CYCLE: &str = "next-cycle";
+
+impl Step {
+    /// The steps that what this one gives goes to in the next cycle.
+    pub fn hands_to(&self) -> Vec<&str> {
+        self.config.texts(NEXT_CYCLE)
+    }
+}
+
 /// A provider of generated text, by role name.
 #[derive(Clone, Debug, Serialize)]
 pub struct Provider {

@@ -27,7 +27,7 @@ pub fn dot(workflow: &Workflow, plan: &CyclePlan) -> String {
     }
     for carry in &plan.carries {
         let (from, to) = (quoted(carry.from.as_str()), quoted(carry.to.as_str()));
-        let label = quoted(&format!("tunes {}", carry.parameter));
+        let label = quoted(&carry.label());
         let _ = writeln!(text, "  {from} -> {to} [label={label}, style=dashed, constraint=false];");
     }
     text.push_str("}\n");
@@ -54,7 +54,7 @@ pub fn mermaid(workflow: &Workflow, plan: &CyclePlan) -> String {
         let _ = writeln!(text, "  {} -->|{}| {}", node(from), kinds(carries), node(to));
     }
     for carry in &plan.carries {
-        let _ = writeln!(text, "  {} -.->|\"tunes {}\"| {}", node(&carry.from), entities(&carry.parameter), node(&carry.to));
+        let _ = writeln!(text, "  {} -.->|\"{}\"| {}", node(&carry.from), entities(&carry.label()), node(&carry.to));
     }
     text
 }

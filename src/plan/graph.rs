@@ -1,7 +1,7 @@
 //! `CyclePlan`: the steps of a workflow as a directed graph without circles.
 //!
 //! The circle of the loop is cut where one cycle hands on to the next: a `feedback` step's `tune "step.parameter"` is a
-//! carry edge, kept beside the graph and never in it. What is left has a topological order, and of all such orders we
+//! carry edge, and so is the `next-cycle "step"` of one that hands on what it gives; they are kept beside the graph and never in it. What is left has a topological order, and of all such orders we
 //! take the one that stays closest to the file, so that people recognise it.
 
 use crate::base::{InOrder, StepId};
@@ -12,13 +12,21 @@ use petgraph::visit::EdgeRef;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// An edge from one cycle to the next: `from` tunes the parameter `parameter` of `to`.
+/// An edge from one cycle to the next.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CarryEdge {
     pub from: StepId,
     pub to: StepId,
-    /// The name after the point: `demand` in `opportunities.demand`.
-    pub parameter: String,
+    /// The parameter of `to` that `from` tunes, by the name after the point: `demand` in `opportunities.demand`. Without one, `to`
+    /// reads what `from` gives.
+    pub parameter: Option<String>,
+}
+
+impl CarryEdge {
+    /// `tunes demand`, `next cycle`.
+    pub fn label(&self) -> String {
+        self.parameter.as_ref().map_or_else(|| "next cycle".to_owned(), |parameter| format!("tunes {parameter}"))
+    }
 }
 
 /// Why a workflow has no plan. A workflow that the compiler has checked always has one.
@@ -156,9 +164,11 @@ fn carry_edges(workflow: &Workflow, is_known: impl Fn(&StepId) -> bool) -> Vec<C
             let Some((to, parameter)) = path.split_once('.') else { continue };
             let to = StepId::new(to);
             if is_known(&to) {
-                edges.push(CarryEdge { from: step.id.clone(), to, parameter: parameter.to_owned() });
+                edges.push(CarryEdge { from: step.id.clone(), to, parameter: Some(parameter.to_owned()) });
             }
         }
+        let handed = step.hands_to().into_iter().map(StepId::new).filter(|to| is_known(to));
+        edges.extend(handed.map(|to| CarryEdge { from: step.id.clone(), to, parameter: None }));
     }
     edges
 }
@@ -253,7 +263,10 @@ pub(crate) mod tests {
     #[test]
     fn feedback_is_carried_and_never_an_edge() {
         let plan = CyclePlan::new(&small_loop()).expect("a plan");
-        assert_eq!(plan.carries, [CarryEdge { from: "aim".into(), to: "opportunities".into(), parameter: "demand".to_owned() }]);
+        assert_eq!(
+            plan.carries,
+            [CarryEdge { from: "aim".into(), to: "opportunities".into(), parameter: Some("demand".to_owned()) }]
+        );
         assert!(!plan.graph.contains_edge(NodeIndex::new(0), NodeIndex::new(2)));
     }
 

@@ -78,7 +78,7 @@ pub fn svg(workflow: &Workflow, plan: &CyclePlan) -> String {
             left(to.0),
             x2 + 8,
             y - 4,
-            entities(&format!("{}.{}", carry.to, carry.parameter)),
+            entities(&carry.parameter.as_ref().map_or_else(|| carry.to.to_string(), |name| format!("{}.{name}", carry.to))),
         );
     }
     for step in &workflow.steps {

@@ -9,7 +9,8 @@
 //! *How sure we may be:* `intervals` Wilson, Newcombe, Welch · `multiplicity` many tests at once · `scoring` log-loss, Brier,
 //! AUC, calibration error.
 //!
-//! *Who deserves the credit:* `attribution` credit by rule · `markov` exact removal effects with resampling.
+//! *Who deserves the credit:* `attribution` credit by rule · `markov` exact removal effects with resampling ·
+//! `shapley` what each brings to a game of any worth.
 //!
 //! *Probabilities with reasons:* `logistic` penalised regression · `boosting` trees for tables that bend · `calibration` Platt,
 //! isotonic and base-rate shift.
@@ -46,6 +47,7 @@ pub mod scoring;
 
 pub mod attribution;
 pub mod markov;
+pub mod shapley;
 
 pub mod boosting;
 pub mod calibration;

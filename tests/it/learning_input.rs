@@ -134,3 +134,103 @@ fn a_constant_series_with_a_gap_is_quiet() {
     let said = said(&place, &ran);
     assert!(!said.contains("is above the usual") && !said.contains("is below the usual"), "{said}");
 }
+
+#[test]
+fn rows_of_nobody_are_in_no_journey_no_arm_and_no_case() {
+    // Of every fourth row nobody knows whose it is.
+    let lines = usual().into_iter().enumerate().map(|(at, line)| match at % 4 {
+        0 => {
+            let (before, after) = line.split_once("\"who\":\"").expect("everybody has a name");
+            format!("{before}\"who\":\"{}", &after[after.find('"').expect("it ends")..])
+        }
+        _ => line,
+    });
+    let (place, ran) = ran(&lines.collect::<String>());
+    let said = said(&place, &ran);
+    for words in [
+        "rows without a person belong to no journey",
+        "rows in an arm are of nobody, so what came of them is unknown; they were left out",
+        "rows are of nobody and were left out",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn an_empty_channel_is_none_and_no_touch() {
+    let lines: String = usual().concat().replace("\"channel\":\"ads\"", "\"channel\":\"\"");
+    let (place, ran) = ran(&lines);
+    let said = said(&place, &ran);
+    assert!(said.contains("rows name no channel and are no conversion, so they are no touch"), "{said}");
+    assert!(said.contains("Conversions with no touch before them, credited to nobody"), "{said}");
+    assert!(said.contains("2 channels share"), "{said}");
+}
+
+#[test]
+fn days_on_which_nothing_at_all_was_logged_are_unknown_and_not_zero() {
+    let lines: String =
+        usual().into_iter().filter(|line| !(8..13).any(|at| line.contains(&format!("2026-02-{at:02}")))).collect();
+    let (place, ran) = ran(&lines);
+    let said = said(&place, &ran);
+    assert!(
+        said.contains("No event of any name came on 5 days from 2026-02-08 to 2026-02-12, so those days are unknown"),
+        "{said}"
+    );
+    assert!(said.contains("weeks were filled in"), "{said}");
+    assert!(!said.contains("is above the usual") && !said.contains("is below the usual"), "{said}");
+}
+
+#[test]
+fn negative_amounts_are_told_where_they_change_a_sum() {
+    let lines: String = usual().concat().replace("\"value\":20", "\"value\":-15");
+    let (place, ran) = ran(&lines);
+    let said = said(&place, &ran);
+    assert!(said.contains("117 journeys have a negative value, -1755 in all"), "{said}");
+    // What costs is forecast as a cost.
+    assert!(said.contains("buy: -") && !said.contains("worth"), "{said}");
+}
+
+#[test]
+fn an_arm_that_hardly_anybody_is_in_breaks_the_experiment() {
+    let mut lines = usual();
+    lines.push(event("2026-02-01", "lost", "visit", ",\"channel\":\"ads\",\"variant\":\"third\""));
+    let (place, ran) = ran(&lines.concat());
+    let said = said(&place, &ran);
+    assert!(said.contains("Broken: the arms did not come as meant (old 528, new 528, third 1"), "{said}");
+}
+
+/// The same rows as a table: what a shape cannot read is kept aside, and the rest is learned from alike.
+#[test]
+fn a_table_says_the_same_as_a_log() {
+    let (_, log) = ran(&usual().concat());
+    let mut table = String::from("at,who,name,channel,variant,value\n");
+    for line in usual() {
+        let row: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        let cell = |name: &str| {
+            row[name].as_str().map_or_else(|| row[name].as_i64().map_or(String::new(), |n| n.to_string()), str::to_owned)
+        };
+        table.push_str(&["at", "who", "name", "channel", "variant", "value"].map(cell).join(","));
+        table.push('\n');
+    }
+    table.push_str("soon,p1-1,visit,ads,old,\n2031-01-01T10:00:00Z,p1-1,buy,,,20\n");
+    let place = Place::empty();
+    let shape = r#"source "site" kind="csv" {
+            path "events.csv"
+            give "event"
+            shape {
+                date "at"
+                column "who" as="who"; column "name" as="name"; column "channel" as="channel"; column "value" as="value"
+            }
+        }"#;
+    place.write("loop.kdl", LOOP.replace(r#"source "site" kind="events" { path "events.jsonl"; window "90d" }"#, shape));
+    place.write("events.csv", table);
+    place.run("validate loop.kdl").exit(0);
+    let ran = place.run("run loop.kdl").exit(0);
+    let learned = |out: &str| {
+        let all = out.split_once("What was learned").expect("something was").1;
+        all.split_once("No weight").map_or(all, |(learned, _)| learned).to_owned()
+    };
+    assert_eq!(learned(&log.out), learned(&ran.out));
+    let said = said(&place, &ran);
+    assert!(said.contains("soon"), "the row that has no date is shown: {said}");
+}

@@ -154,6 +154,69 @@ fn an_alarm_and_a_pattern_become_evidence_for_pieces_in_the_same_cycle() {
     assert!(written.contains("region is north"), "{written}");
 }
 
+/// What Learning noticed is evidence in the next cycle: the alarm is raised in the first, a piece is written from it in the second,
+/// and in the third it is told no more.
+#[test]
+fn an_alarm_of_learning_is_read_by_the_next_cycle_and_traced_back_to_the_one_that_raised_it() {
+    let workflow = looped(
+        r#"source "press" kind="csv" { path "press.csv"; give "signal"; shape { date "day" } }
+        aggregate "market" { from "press" }"#,
+        r#"provider "drafter" kind="template"
+    strategy { score "opportunities" { from "market"; rule "alarm" weight=1.0 { value "signal.kind == 'alarm' ? 1.0 : 0.0" }; keep 3 above=0.5 } }
+    production {
+        brief "briefs" { from "opportunities" }
+        outline "outlines" { from "briefs"; provider "drafter"; template "outline.hbs"; cap 3 per="week" }
+        gate "editor" { from "outlines"; by "team" }
+    }
+    learning {
+        anomaly "alarms" { from "site"; metric "visit"; explain "channel"; next-cycle "market" }
+        report "weekly" { from "alarms" }
+    }"#,
+    )
+    .replace(r#"every "7d""#, r#"every "1d""#);
+    let place = Place::empty();
+    place.write("loop.kdl", workflow);
+    place.write("outline.hbs", "# {{brief.title}}\n\n{{#each brief.claims}}\n- {{text}} [{{id}}]\n{{/each}}\n");
+    place.write("press.csv", "day,topic,times\n2026-04-01,crm,3\n2026-04-08,crm,4\n");
+    place.write("events.jsonl", days());
+    place.run("validate loop.kdl").exit(0);
+    let graph = place.run("graph loop.kdl --format mermaid").exit(0).out;
+    assert!(graph.contains("-.->|\"next cycle\"|"), "{graph}");
+    // Nothing is written in the first cycle: the alarm came after Intelligence.
+    let first = place.run("run loop.kdl").exit(0).out;
+    assert!(first.contains("1 alarm in 1 series"), "{first}");
+    assert!(place.waiting("loop.kdl").is_empty());
+    let plan = place.run("plan loop.kdl").exit(0).out;
+    assert!(plan.contains("1 waiting and first in line (handed on by `alarms`)"), "{plan}");
+    place.run("run loop.kdl").exit(4);
+    let waiting = place.waiting("loop.kdl");
+    let [piece] = &waiting[..] else { panic!("{waiting:#?}") };
+    assert!(text(&piece["approve"]["text"]).contains("is above the usual"), "{piece:#}");
+    let traced = place.run(&format!("trace loop.kdl {} --json", text(&piece["item"]))).exit(0).json();
+    let line = line_to(&traced, "alarms").unwrap_or_else(|| panic!("{traced:#}"));
+    assert_eq!(line, ["outlines", "briefs", "opportunities", "market", "alarms", "site"], "{traced:#}");
+    place.run("gate approve loop.kdl --all").exit(0);
+    place.run("run loop.kdl").exit(0);
+    // It went on once.
+    let third = place.run("run loop.kdl").exit(0).out;
+    assert!(third.contains("0 alarms in 1 series"), "{third}");
+    assert!(place.waiting("loop.kdl").is_empty());
+    let plan = place.run("plan loop.kdl").exit(0).out;
+    assert!(!plan.contains("first in line"), "{plan}");
+}
+
+/// Who made each item on the way down to what `step` made, and one further.
+fn line_to(node: &Value, step: &str) -> Option<Vec<String>> {
+    let made = text(&node["made_by"]);
+    if made == step {
+        let below = list(&node["from"]).first().map(|below| text(&below["made_by"]));
+        return Some([Some(made), below].into_iter().flatten().collect());
+    }
+    let mut line = list(&node["from"]).iter().find_map(|below| line_to(below, step))?;
+    line.insert(0, made);
+    Some(line)
+}
+
 #[test]
 fn more_events_than_one_cycle_takes_are_counted_and_the_newest_used() {
     let learning = r#"learning {

@@ -4,7 +4,7 @@
 //! for the next cycle. The knob is how many false alarms a month one is willing to read over all series together.
 
 use super::dense;
-use super::series::{self, Counted, IGNORE, Ignored, Per, Series};
+use super::series::{self, Counted, IGNORE, Ignored, NEXT, Per, Series};
 use crate::base::{Digest, InOrder, ItemId, Timestamp};
 use crate::model::goods::{Insight, Signal, SignalKind, Subject, Verdict};
 use crate::model::{GoodKind, Layer, Scalar, Untrusted};
@@ -27,7 +27,8 @@ static SPEC: KindSpec = KindSpec {
     doc: "Follows the volume of every topic (signals), or the number of events of one name per day, and compares the newest point with \
 what level, trend and season led to expect. Alarms per month is the knob, shared by all series. Missing points are gaps, not zeros, and \
 small counts are only unusual when chance would rarely bring them. A point raises its alarm once. Each alarm is also a signal: where the \
-step stands in `intelligence`, it goes to `aggregate` and on to a brief beside what the market said; in `learning`, to the report. With \
+step stands in `intelligence`, it goes to `aggregate` and on to a brief beside what the market said; in `learning`, to the report, and \
+by `next-cycle` to the `aggregate` that it names in the next cycle, as evidence like any other. With \
 `explain`, an alarm about events says which \
 channel, piece or other part makes the difference, and whether the day would have been usual without it. A series that is too short says so. A series of signals \
 with a number every hour or oftener is watched by records instead: all points since the last cycle are judged, and one is told when it, \
@@ -67,12 +68,14 @@ or the stretch that it ends, departs further than nearly all before in many ways
             ..NodeSpec::EMPTY
         },
         IGNORE,
+        NEXT,
     ],
     example: r#"anomaly "alarms" {
     from "site"
     metric "qualified"
     explain "channel" "piece"
     ignore "2026-12-24" to="2026-12-26" because="Christmas"
+    next-cycle "market"
 }"#,
     keeps: Some("the newest point judged in every series, so that no alarm is raised twice"),
     generates: false,
@@ -125,6 +128,10 @@ impl StepKind for Anomaly {
         }
         let before: Kept = cx.state.and_then(|state| serde_json::from_value(state.clone()).ok()).unwrap_or_default();
         let mut kept = before.clone();
+        let dark = series.values().map(Series::dark_days).max_by_key(String::len).unwrap_or_default();
+        if !dark.is_empty() {
+            output.note(NoteLevel::Warning, dark);
+        }
         let (mut short, mut silent) = (0, 0);
         let followed = series.len();
         let mut raised: Vec<Raised> = Vec::new();

@@ -8,6 +8,7 @@ use crate::model::{Config, Good, GoodKind, Item, Layer, Scalar};
 use crate::stats::attribution::{Path, Rule, shares};
 use crate::stats::markov::{Chain, Range};
 use crate::stats::sampling::{binomial, poisson};
+use crate::stats::shapley::{PLAYERS_MAX, Sets};
 use crate::stats::summary::quantile;
 use crate::step::spec::no_tunables;
 use crate::step::{
@@ -39,7 +40,8 @@ static SPEC: KindSpec = KindSpec {
     summary: "Credits conversions to the channels that moved them.",
     doc: "Reads journeys from events, aggregated or raw, and splits the credit: all to the `first` or the `last` touch, the same to every \
 touch (`linear`), less to older touches (`time-decay`, halved with every `half-life`), most to both ends (`position`), the same to every \
-distinct channel (`shapley`), or by removal effect (`markov`): how many conversions would be lost without the channel, solved exactly; \
+distinct channel (`shapley`; or, where a set of channels is worth a rate, by what each adds to the rate at which journeys convert, so that journeys which came to \
+nothing count too), or by removal effect (`markov`): how many conversions would be lost without the channel, solved exactly; \
 `order` says how many touches it remembers. Conversions and their value are credited alike. Every share comes with a bootstrap interval; \
 a channel whose interval does not tell it from nothing is called not distinguishable. Journeys that may still convert are left out, not \
 counted as failures, and so are rows in the future, without a person, or seen twice. Aggregated journeys have no clock: there, a touch \
@@ -72,6 +74,14 @@ counts as a day.",
                     required: false,
                     default: Some("0.4"),
                     doc: "For `position`: what the newest touch gets.",
+                },
+                PropSpec {
+                    name: "worth",
+                    ty: ValueType::Choice(&["conversions", "rate"]),
+                    required: false,
+                    default: Some("\"conversions\""),
+                    doc: "For `shapley`: what a set of channels is worth, the conversions of journeys that touch no other channel, or the \
+rate at which these convert. A rate can be lowered by a channel, whose share is then negative; it takes 16 channels at most.",
                 },
             ],
             default: Some("\"markov\""),
@@ -189,6 +199,23 @@ impl StepKind for Attribute {
                 output.note(NoteLevel::Info, format!("{joined} pseudonyms were joined with others by what identifies people."))
             }
         }
+        match journeys.shared {
+            0 => {}
+            1 => output.note(
+                NoteLevel::Info,
+                "1 value of `identity` stands beside too many pseudonyms to name a person; it joined nobody.",
+            ),
+            shared => output.note(
+                NoteLevel::Info,
+                format!("{shared} values of `identity` stand beside too many pseudonyms to name a person; they joined nobody."),
+            ),
+        }
+        match journeys.left_out.unused {
+            0 => {}
+            1 => output.note(NoteLevel::Info, "1 row names no channel and is no conversion, so it is no touch."),
+            unused => output
+                .note(NoteLevel::Info, format!("{unused} rows name no channel and are no conversion, so they are no touch.")),
+        }
         for says in journeys.left_out.says() {
             output.note(NoteLevel::Warning, says);
         }
@@ -234,10 +261,22 @@ impl StepKind for Attribute {
             return Ok(Turn::Done(output));
         }
         let replicates = usize::try_from(cx.config().integer("resamples").unwrap_or(200)).unwrap_or(200).clamp(20, 10_000);
-        let model = Model::read(cx.config());
+        let mut model = Model::read(cx.config());
+        if model == Model::Rates && journeys.channels.len() > PLAYERS_MAX {
+            model = Model::Rule(Rule::Shapley, "Shapley value");
+            output.note(
+                NoteLevel::Warning,
+                format!(
+                    "There are {} channels, and a rate can be told for every set of {PLAYERS_MAX} at most: the conversions of each set are \
+used instead. `group` brings channels together.",
+                    journeys.channels.len()
+                ),
+            );
+        }
         let mut rng = cx.rng();
         let (credits, name) = match model {
             Model::Rule(rule, name) => (by_rule(rule, &journeys, replicates, &mut rng), name.to_owned()),
+            Model::Rates => (by_rates(&journeys, replicates, &mut rng), "Shapley value of rates".to_owned()),
             Model::Markov(order) => {
                 let order = order.unwrap_or_else(|| choose_order(&journeys, &mut rng));
                 let name = if order == 1 { "markov".to_owned() } else { format!("markov, {order} touches remembered") };
@@ -261,6 +300,8 @@ impl StepKind for Attribute {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Model {
     Rule(Rule, &'static str),
+    /// Shapley values of the rates of all sets of channels.
+    Rates,
     /// Touches remembered; `None` is for the data to say.
     Markov(Option<u8>),
 }
@@ -282,6 +323,7 @@ impl Model {
                 let (first, last) = (number("first").unwrap_or(0.4), number("last").unwrap_or(0.4));
                 Model::Rule(Rule::Position { first, last }, "position")
             }
+            "shapley" if node.and_then(|node| node.prop("worth")).and_then(Scalar::text) == Some("rate") => Model::Rates,
             "shapley" => Model::Rule(Rule::Shapley, "Shapley value"),
             _ => Model::Markov(config.text("order").unwrap_or("1").parse().ok()),
         }
@@ -323,6 +365,7 @@ fn held_out(model: &Model, journeys: &Journeys, rng: &mut Rng) -> BTreeMap<Strin
             Model::Rule(rule, _) => {
                 by_rule(*rule, journeys, 1, rng).into_iter().map(|share| (share.channel, share.share)).collect()
             }
+            Model::Rates => by_rates(journeys, 1, rng).into_iter().map(|share| (share.channel, share.share)).collect(),
             Model::Markov(order) => {
                 let effects = Chain::new(&journeys.paths, journeys.channels.len(), order.unwrap_or(1)).removal().effects;
                 let total: f64 = effects.iter().sum();
@@ -395,6 +438,34 @@ fn by_rule(rule: Rule, journeys: &Journeys, replicates: usize, rng: &mut Rng) ->
     }))
 }
 
+fn by_rates(journeys: &Journeys, replicates: usize, rng: &mut Rng) -> Vec<Share> {
+    let Some(sets) = Sets::of(&journeys.paths, journeys.channels.len()) else { return Vec::new() };
+    let parts = |rates: Vec<f64>| -> Vec<f64> {
+        let total: f64 = rates.iter().sum();
+        rates.into_iter().map(|rate| if total > 0.0 { rate / total } else { 0.0 }).collect()
+    };
+    let [shares, worth] = sets.rates(|counts| *counts).map(parts);
+    let sum = |of: usize| sets.counts.iter().map(|(_, counts)| counts[of]).sum::<f64>();
+    let (conversions, value) = (sum(0), sum(1));
+    let draws: Vec<Vec<f64>> = (0..replicates)
+        .map(|_| {
+            let [drawn, _] = sets.rates(|[won, value, lost]| [poisson(rng, *won) as f64, *value, poisson(rng, *lost) as f64]);
+            parts(drawn)
+        })
+        .collect();
+    ranked((0..journeys.channels.len()).map(|channel| {
+        let values: Vec<f64> = draws.iter().map(|draw| draw[channel]).collect();
+        Share {
+            channel: journeys.channels[channel].clone(),
+            share: shares[channel],
+            interval: (quantile(&values, (1.0 - LEVEL) / 2.0), quantile(&values, (1.0 + LEVEL) / 2.0)),
+            conversions: shares[channel] * conversions,
+            value: worth[channel] * value,
+            effect: None,
+        }
+    }))
+}
+
 fn by_removal(order: u8, journeys: &Journeys, replicates: usize, rng: &mut Rng) -> Vec<Share> {
     let chain = Chain::new(&journeys.paths, journeys.channels.len(), order);
     let removal = chain.removal();
@@ -448,8 +519,16 @@ fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64, va
     let percent = |value: f64| format!("{:.1} %", value * 100.0);
     // A share that may be less than one conversion, or too small to matter: nothing can be done about it.
     let distinguishable = share.interval.0 * conversions >= 1.0 && share.interval.0 >= SHARE_MIN;
+    let takes_away = share.interval.1 * conversions <= -1.0 && share.interval.1 <= -SHARE_MIN;
     let channel = &share.channel;
-    let says = if distinguishable {
+    let says = if takes_away {
+        format!(
+            "{channel} goes with fewer conversions: its share of {conversions} is {} ({} to {}, {model}).",
+            percent(share.share),
+            percent(share.interval.0),
+            percent(share.interval.1)
+        )
+    } else if distinguishable {
         let worth = if value > 0.0 { format!(", worth {:.0} of {value:.0}", share.value) } else { String::new() };
         let effect = share
             .effect
@@ -474,7 +553,7 @@ fn insight(cx: &StepContext<'_>, model: &str, share: Share, conversions: f64, va
         interval: Some(share.interval),
         level: LEVEL,
         n: conversions as u64,
-        verdict: if distinguishable { Verdict::Clear } else { Verdict::NotDistinguishable },
+        verdict: if distinguishable || takes_away { Verdict::Clear } else { Verdict::NotDistinguishable },
         says,
         at: cx.now,
         basis: Some(basis),
@@ -588,6 +667,7 @@ mod tests {
             (r#"model "last""#, Some(8447.0)),
             (r#"model "linear""#, Some(7574.718593751173)),
             (r#"model "shapley""#, Some(7627.9440476191085)),
+            (r#"model "shapley" worth="rate""#, None),
             (r#"model "time-decay" half-life="2d""#, None),
             (r#"model "position" first=0.3 last=0.5"#, None),
             (r#"model "markov"; order "2""#, None),
@@ -662,6 +742,37 @@ mod tests {
             path(&touches, f64::from(bought), f64::from(!bought))
         });
         assert!(run(r#"order "auto""#, wander.collect()).headline.unwrap().ends_with("(markov)"));
+    }
+
+    #[test]
+    fn rates_see_what_came_to_nothing_and_more_than_sixteen_channels_are_told() {
+        let path = |touches: &[String], conversions: f64, nulls: f64| Event {
+            name: "path".into(),
+            path: touches.to_vec(),
+            conversions,
+            nulls,
+            ..Event::default()
+        };
+        let names = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let rows = [
+            path(&names(&["blog"]), 400.0, 600.0),
+            path(&names(&["mail"]), 400.0, 600.0),
+            path(&names(&["blog", "spam"]), 50.0, 950.0),
+            path(&names(&["spam"]), 0.0, 900.0),
+        ];
+        let output = run(r#"model "shapley" worth="rate""#, rows.to_vec());
+        let found = by_channel(&output);
+        assert!(found["blog"].says.starts_with("blog earned "), "{}", found["blog"].says);
+        assert!(
+            found["spam"].says.starts_with("spam goes with fewer conversions: its share of 850 is -"),
+            "{}",
+            found["spam"].says
+        );
+        assert_eq!(found["spam"].verdict, Verdict::Clear);
+        let many: Vec<Event> = (0..17).map(|n| path(&[format!("c{n}")], 10.0, 10.0)).collect();
+        let output = run(r#"model "shapley" worth="rate""#, many);
+        assert!(notes(&output)[0].contains("There are 17 channels"), "{:?}", notes(&output));
+        close(by_channel(&output)["c3"].value, 1.0 / 17.0, 1e-12);
     }
 
     #[test]

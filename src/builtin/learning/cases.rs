@@ -46,6 +46,8 @@ pub struct Cases {
     pub from_field: bool,
     /// Rows dated after now.
     pub future: usize,
+    /// Rows of nobody, where cases are people.
+    pub nameless: usize,
     /// People whose window is still open.
     pub open: usize,
     /// Rows in neither arm of the treatment.
@@ -70,6 +72,7 @@ pub fn read<'a>(events: impl Iterator<Item = Row<'a>>, receipts: &[&Receipt], ru
     rows.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.fields().cmp(b.fields())));
     let from_field = rows.iter().any(|event| event.field(rules.outcome).is_some());
     let (mut open, mut strangers, mut unread, mut worthless) = (0, 0, 0, 0);
+    let mut nameless = 0;
     let mut cases: Vec<(Row<'a>, f64)> = if from_field {
         let said = rows.iter().filter_map(|event| Some((*event, event.field(rules.outcome)?)));
         said.filter_map(|(event, text)| {
@@ -79,6 +82,7 @@ pub fn read<'a>(events: impl Iterator<Item = Row<'a>>, receipts: &[&Receipt], ru
         })
         .collect()
     } else {
+        nameless = rows.iter().filter(|event| event.who().is_empty()).count();
         people(&rows, rules, &mut open, &mut worthless)
     };
     cases.sort_by_key(|(event, _)| event.at());
@@ -119,7 +123,7 @@ pub fn read<'a>(events: impl Iterator<Item = Row<'a>>, receipts: &[&Receipt], ru
     let amounts = rules.value.then(|| cases.iter().map(|(_, amount)| *amount).collect());
     let times = cases.iter().map(|(event, _)| event.at()).collect();
     let table = Table { attributes, outcome, treated: rules.treatment.map(|_| treated), amounts };
-    Cases { table, times, from_field, future, open, strangers, unread, worthless, absent }
+    Cases { table, times, from_field, future, nameless, open, strangers, unread, worthless, absent }
 }
 
 /// One case a person: the circumstances of the first event that is not the outcome, and whether (or how much of) the

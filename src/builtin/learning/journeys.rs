@@ -27,6 +27,8 @@ pub struct Journeys {
     pub open: usize,
     /// Pseudonyms that were found to be somebody else's.
     pub joined: usize,
+    /// Values of keys that too many pseudonyms share to name a person.
+    pub shared: usize,
     /// Rows left out.
     pub left_out: LeftOut,
 }
@@ -138,7 +140,7 @@ pub fn read<'a>(events: impl Iterator<Item = Row<'a>>, rules: &Rules<'_>) -> Jou
     channels.dedup();
     let place = |name: &String| channels.partition_point(|other| other < name) as u32;
     let index: BTreeMap<&str, u32> = names.iter().zip(&grouped).map(|(name, group)| (*name, place(group))).collect();
-    let mut journeys = Journeys { left_out, joined: known.joins(), ..Journeys::default() };
+    let mut journeys = Journeys { left_out, joined: known.joins(), shared: known.shared, ..Journeys::default() };
     for event in aggregated {
         journeys.paths.push(Path {
             touches: event.path().map(|channel| index[channel]).collect(),

@@ -186,6 +186,7 @@ impl StepKind for Pattern {
         output.headline = Some(match (told, held) {
             (0, _) => format!("no pattern beyond chance in {} combinations", search.tested),
             (1, 1) => "1 pattern, which held on later data".to_owned(),
+            (1, held) => format!("1 pattern, {held} held on later data"),
             (told, held) => format!("{told} patterns, {held} held on later data"),
         });
         if told == 0 {
@@ -226,6 +227,10 @@ fn left_out(cases: &Cases, output: &mut Output) {
     }
     if cases.future > 0 {
         output.note(NoteLevel::Warning, format!("{} dated in the future left out.", count(cases.future, "row was", "rows were")));
+    }
+    if cases.nameless > 0 {
+        let rows = count(cases.nameless, "row is of nobody and was", "rows are of nobody and were");
+        output.note(NoteLevel::Warning, format!("{rows} left out."));
     }
     if cases.strangers > 0 {
         let rows = count(cases.strangers, "case is", "cases are");

@@ -6,11 +6,11 @@
 use crate::base::{ItemId, Timestamp};
 use crate::builtin::common::date;
 use crate::model::goods::Row;
-use crate::model::{Config, Good, Scalar};
+use crate::model::{Config, Good, NEXT_CYCLE, Scalar};
 use crate::step::{ArgSpec, NodeSpec, Occurs, PropSpec, StepContext, ValueType};
 use jiff::civil::Date;
 use jiff::{ToSpan, tz::TimeZone};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Days counted at most: what is older says nothing about what is usual now, and one wrong date must not make thousands of zeros.
 const DAYS_MAX: i64 = 1_100;
@@ -27,6 +27,22 @@ pub struct Series {
     pub parents: Vec<ItemId>,
     /// No event of any name came in the last period.
     pub silent: bool,
+    /// Days before the last on which no event of any name came though such days bring many: what touches them is a gap, not a zero.
+    pub dark: Vec<Date>,
+}
+
+impl Series {
+    /// Which days were taken as unknown, as a sentence; empty without any.
+    pub fn dark_days(&self) -> String {
+        match &self.dark[..] {
+            [] => String::new(),
+            [day] => format!("No event of any name came on {day}, so that day is unknown, not zero."),
+            [first, .., last] => format!(
+                "No event of any name came on {} days from {first} to {last}, so those days are unknown, not zero.",
+                self.dark.len()
+            ),
+        }
+    }
 }
 
 /// How long a period is.
@@ -217,6 +233,7 @@ pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl 
     let mut days = Days::new(zone);
     let mut sums: BTreeMap<K, BTreeMap<Date, f64>> = BTreeMap::new();
     let mut parents = Vec::new();
+    let mut all: BTreeMap<Date, u64> = BTreeMap::new();
     let (mut first, mut newest) = (None::<Date>, None::<Date>);
     for (item, events) in cx.goods(|good| if let Good::Events(events) = good { Some(events) } else { None }) {
         parents.push(item.id);
@@ -228,6 +245,7 @@ pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl 
             }
             let start = counted.per.start(day);
             newest = newest.max(Some(start));
+            *all.entry(day).or_default() += 1;
             if Some(event.name_number()) != name {
                 continue;
             }
@@ -255,16 +273,48 @@ pub fn of_paths<K: Ord>(cx: &StepContext<'_>, counted: &Counted<'_>, part: impl 
     }
     let last = starts.last().copied();
     let silent = newest < last;
-    let point =
-        |start: Date, sums: &BTreeMap<Date, f64>| Some((midnight(start, zone)?, Some(sums.get(&start).copied().unwrap_or(0.0))));
+    let dark: Vec<Date> = dark_days(&all).into_iter().filter(|day| starts.first().is_some_and(|first| first <= day)).collect();
+    let touched: BTreeSet<Date> = dark.iter().map(|day| counted.per.start(*day)).collect();
+    let point = |start: Date, sums: &BTreeMap<Date, f64>| {
+        let value = (!touched.contains(&start)).then(|| sums.get(&start).copied().unwrap_or(0.0));
+        Some((midnight(start, zone)?, value))
+    };
     sums.into_iter()
         .map(|(part, sums)| {
             let own = sums.keys().next().copied().filter(|_| !counted.aligned);
             let own = starts.iter().filter(|start| own.is_none_or(|own| own <= **start));
             let points = own.filter_map(|start| point(*start, &sums)).collect();
-            (part, Series { points, parents: parents.clone(), silent })
+            (part, Series { points, parents: parents.clone(), silent, dark: dark.clone() })
         })
         .collect()
+}
+
+/// Days without any event, between days with some, on a weekday that otherwise brings at least ten: by chance alone that is once in
+/// twenty thousand days. A shop that is closed every Sunday has no such Sundays.
+fn dark_days(all: &BTreeMap<Date, u64>) -> Vec<Date> {
+    const USUAL: f64 = 10.0;
+    let (Some((first, _)), Some((last, _))) = (all.first_key_value(), all.last_key_value()) else { return Vec::new() };
+    let mut weekdays = [(0u64, 0.0, 0u64); 7];
+    let mut empty = Vec::new();
+    let mut day = *first;
+    while day <= *last {
+        let (with, events, without) = &mut weekdays[day.weekday().to_monday_zero_offset() as usize];
+        match all.get(&day) {
+            Some(count) => (*with, *events) = (*with + 1, *events + *count as f64),
+            None => {
+                *without += 1;
+                empty.push(day);
+            }
+        }
+        let Ok(next) = day.tomorrow() else { break };
+        day = next;
+    }
+    let usual = |day: &Date| {
+        let (with, events, without) = weekdays[day.weekday().to_monday_zero_offset() as usize];
+        with >= 3 * without && events >= USUAL * with as f64
+    };
+    empty.retain(usual);
+    empty
 }
 
 /// Days of times, for many that come in order: the last day is remembered.
@@ -344,6 +394,16 @@ pub const IGNORE: NodeSpec = NodeSpec {
     ..NodeSpec::EMPTY
 };
 
+/// Who reads what a step of Learning gives, once this cycle is over.
+pub const NEXT: NodeSpec = NodeSpec {
+    name: NEXT_CYCLE,
+    args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
+    rest: Some(ValueType::Step),
+    doc: "Steps that read the alarms in the next cycle, first in line: the way from Learning back to Intelligence.",
+    example: r#"next-cycle "market""#,
+    ..NodeSpec::EMPTY
+};
+
 impl Ignored {
     pub fn read(config: &Config, zone: &TimeZone) -> Ignored {
         let mut ignored = Ignored::default();
@@ -402,6 +462,23 @@ mod tests {
         ]);
         let values: Vec<Option<f64>> = points.iter().map(|(_, value)| *value).collect();
         assert_eq!(values, [Some(1.0), Some(2.0), None, Some(3.0)]);
+    }
+
+    #[test]
+    fn days_without_anything_are_dark_unless_they_always_are() {
+        let from = jiff::civil::date(2026, 1, 5);
+        let day = |at: i64| from.saturating_add(at.days());
+        // Eight weeks of twelve events a day, closed on Sundays, and nothing on two days in the middle.
+        let open = (0..56).filter(|at| at % 7 != 6 && ![30, 31].contains(at));
+        let all: BTreeMap<Date, u64> = open.clone().map(|at| (day(at), 12)).collect();
+        assert_eq!(dark_days(&all), [day(30), day(31)]);
+        let few: BTreeMap<Date, u64> = open.map(|at| (day(at), 5)).collect();
+        assert!(dark_days(&few).is_empty() && dark_days(&BTreeMap::new()).is_empty());
+        let series = Series { dark: vec![day(30), day(31)], ..Series::default() };
+        assert_eq!(
+            series.dark_days(),
+            "No event of any name came on 2 days from 2026-02-04 to 2026-02-05, so those days are unknown, not zero."
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod idle_feedback;
 mod late_nudge;
 mod missing_layer;
 mod mixed_currencies;
+mod needless_delay;
 mod no_way_back;
 mod open_loop;
 mod repeated_rule;
@@ -69,6 +70,7 @@ const RULES: &[Rule] = &[
     mixed_currencies::rule,
     unpriced_model::rule,
     idle_feedback::rule,
+    needless_delay::rule,
     unbounded_feedback::rule,
     duplicate_channel::rule,
     door_limits::rule,

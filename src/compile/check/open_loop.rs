@@ -14,6 +14,7 @@ pub(super) fn rule(cx: &CheckContext<'_>, sink: &mut Vec<Diagnostic>) {
     // A step that could close the loop and does not is reported for itself.
     let closes = |step: &super::StepSketch| {
         step.config.has("amend")
+            || step.hands.iter().any(|(to, _)| sketch.steps[*to].layer < step.layer)
             || step.references.iter().any(|reference| reference.ty == ValueType::Parameter)
             || step.is(super::idle_feedback::tunes)
     };

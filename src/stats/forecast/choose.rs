@@ -5,35 +5,15 @@
 //! 2020), which no single one of them beats over many series; a single one, or simply the last season again, is taken only
 //! when it was better by far.
 
-use super::bounds::{Misses, What};
 use super::ces::Ces;
 use super::ets::Ets;
 use super::naive::SeasonalNaive;
+use super::past::{Past, Step};
 use super::prepare::{Prepared, prepare};
 use super::season::{Join, is_seasonal, profile, with, without};
 use super::theta::Theta;
 use super::{Filter, Rolled};
 use crate::stats::summary::median;
-
-/// What one step ahead is expected to be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
-    pub expected: f64,
-    /// In here with a chance of 80 %.
-    pub range_80: (f64, f64),
-    /// In here with a chance of 95 %.
-    pub range_95: (f64, f64),
-    /// This step and all before it together.
-    pub sum: Sum,
-}
-
-/// What some steps bring together. Its ranges are narrower than the sum of the steps' ranges, because misses cancel.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sum {
-    pub expected: f64,
-    pub range_80: (f64, f64),
-    pub range_95: (f64, f64),
-}
 
 /// How one candidate did on the end of the series.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +56,8 @@ pub struct Forecast {
     pub variance: f64,
     /// Known values it rests on.
     pub count: usize,
+    /// What was said before and what came, for making it add up with others.
+    pub past: Past,
 }
 
 impl Forecast {
@@ -132,7 +114,7 @@ pub fn forecast(series: &[Option<f64>], period: usize, horizon: usize) -> Answer
     .collect();
     if ready.values.iter().all(|value| *value == ready.values[0]) {
         remarks.push(Remark::Constant);
-        return Answer::Forecast(Box::new(constant(ready.values[0], horizon, have, remarks)));
+        return Answer::Forecast(Box::new(constant(&ready, horizon, have, remarks)));
     }
     let series = Series::new(ready, if has_season { period } else { 1 });
     let members = series.members();
@@ -141,19 +123,28 @@ pub fn forecast(series: &[Option<f64>], period: usize, horizon: usize) -> Answer
         remarks.push(Remark::NotTried);
     }
     let method = pick(&trials, &members, tried_on, series.simple().name());
-    let (steps, variance) = series.steps(&members, &method, horizon);
+    let mut past = series.past(&members, &method, horizon);
+    let (steps, variance) = past.steps();
+    past.shorten();
     trials.sort_by(|a, b| a.error.total_cmp(&b.error));
-    Answer::Forecast(Box::new(Forecast { steps, method, trials, tried_on, remarks, variance, count: have }))
+    Answer::Forecast(Box::new(Forecast { steps, method, trials, tried_on, remarks, variance, count: have, past }))
 }
 
-fn constant(value: f64, horizon: usize, count: usize, remarks: Vec<Remark>) -> Forecast {
-    let step = |h: usize| {
-        let sum = value * (h + 1) as f64;
-        let sum = Sum { expected: sum, range_80: (sum, sum), range_95: (sum, sum) };
-        Step { expected: value, range_80: (value, value), range_95: (value, value), sum }
+fn constant(ready: &Prepared, horizon: usize, count: usize, remarks: Vec<Remark>) -> Forecast {
+    let (value, n) = (ready.values[0], ready.values.len());
+    let first = first_origin(n, 1);
+    let past = Past {
+        paths: vec![vec![value; horizon + ready.late]; n + 1 - first],
+        came: ready.values[first..].to_vec(),
+        known: ready.known[first..].to_vec(),
+        late: ready.late,
+        count: n,
+        parameters: 1,
+        positive: value > 0.0,
+        counted: value >= 0.0,
     };
-    let (trials, method) = (Vec::new(), format!("last value{AGAIN}"));
-    Forecast { steps: (0..horizon).map(step).collect(), method, trials, tried_on: 0, remarks, variance: 0.0, count }
+    let (steps, variance) = past.steps();
+    Forecast { steps, method: format!("last value{AGAIN}"), trials: Vec::new(), tried_on: 0, remarks, variance, count, past }
 }
 
 /// A series ready to be forecast.
@@ -237,67 +228,32 @@ impl Series {
         (trials, end)
     }
 
-    /// The steps ahead by this method, and the variance of the first one.
-    fn steps(&self, members: &[Box<dyn Filter>], method: &str, horizon: usize) -> (Vec<Step>, f64) {
+    /// What this method would have said from every point of the past, and says now.
+    fn past(&self, members: &[Box<dyn Filter>], method: &str, horizon: usize) -> Past {
         let (n, late) = (self.flat.len(), self.ready.late);
         let reach = horizon + late;
-        let first = (2 * self.inner + 2).min(n / 2).max(4).max(n.saturating_sub(ORIGINS_MAX));
+        let first = first_origin(n, self.inner);
         let used = members.iter().filter(|member| method == name_of(members) || member.name() == method);
         let rolled: Vec<Rolled> = used.map(|member| self.roll(member.as_ref(), first, reach)).collect();
         let paths = if rolled.is_empty() { self.simple().roll(&self.ready.values, first, reach) } else { middle(&rolled) };
-        let mut pairs: Vec<Vec<(f64, f64)>> = vec![Vec::new(); reach];
-        let mut sums: Vec<Vec<(f64, f64)>> = vec![Vec::new(); horizon];
-        for (origin, path) in paths.iter().enumerate() {
-            let (mut sum, mut whole) = ((0.0, 0.0), true);
-            for (h, forecast) in path.iter().enumerate().take_while(|(h, _)| first + origin + h < n) {
-                let known = self.ready.known[first + origin + h];
-                let actual = self.ready.values[first + origin + h];
-                if known {
-                    pairs[h].push((*forecast, actual));
-                }
-                if h >= late {
-                    (sum, whole) = ((sum.0 + forecast, sum.1 + actual), whole && known);
-                    if whole {
-                        sums[h - late].push(sum);
-                    }
-                }
-            }
-        }
-        let positive = self.ready.values.iter().all(|value| *value > 0.0);
-        let counted = self.ready.values.iter().all(|value| *value >= 0.0);
         let seasonal = self.period > 1 && is_seasonal(&self.ready.values, self.period);
-        // Speeds, level, slope and fading; and the phases.
-        let parameters = 5 + if seasonal { self.period - 1 } else { 0 };
-        let misses = Misses::of(&pairs, What::Value, n, parameters, positive);
-        let missed_sums = Misses::of(&sums, What::Sum, n, parameters, positive);
-        let floor = |value: f64| if counted { value.max(0.0) } else { value };
-        let around = |misses: &Option<Misses>, expected: f64, distance: usize, level: f64| {
-            let (low, high) = misses.as_ref().map_or((expected, expected), |misses| misses.around(expected, distance, level));
-            (floor(low), high)
-        };
-        let last = paths.last().map_or(&[][..], Vec::as_slice);
-        let mut total = 0.0;
-        let steps: Vec<Step> = last[late.min(last.len())..]
-            .iter()
-            .enumerate()
-            .map(|(h, expected)| {
-                let expected = floor(*expected);
-                total += expected;
-                Step {
-                    expected,
-                    range_80: around(&misses, expected, late + h + 1, 0.8),
-                    range_95: around(&misses, expected, late + h + 1, 0.95),
-                    sum: Sum {
-                        expected: total,
-                        range_80: around(&missed_sums, total, h + 1, 0.8),
-                        range_95: around(&missed_sums, total, h + 1, 0.95),
-                    },
-                }
-            })
-            .collect();
-        let variance = steps.first().zip(misses).map_or(0.0, |(step, misses)| misses.variance(step.expected));
-        (steps, variance)
+        Past {
+            paths,
+            came: self.ready.values[first..].to_vec(),
+            known: self.ready.known[first..].to_vec(),
+            late,
+            count: n,
+            // Speeds, level, slope and fading; and the phases.
+            parameters: 5 + if seasonal { self.period - 1 } else { 0 },
+            positive: self.ready.values.iter().all(|value| *value > 0.0),
+            counted: self.ready.values.iter().all(|value| *value >= 0.0),
+        }
     }
+}
+
+/// The first point that is forecast from again for the intervals.
+fn first_origin(n: usize, inner: usize) -> usize {
+    (2 * inner + 2).min(n / 2).max(4).max(n.saturating_sub(ORIGINS_MAX))
 }
 
 /// The median of all, unless the trial says that something else is better by far; `simple` when there is nothing else.

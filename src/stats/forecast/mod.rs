@@ -3,8 +3,8 @@
 //! `choose` is the front door: a series with gaps goes in, and out come expected values, 80 and 95 % intervals, what was
 //! used and how it did against repeating the last season. Behind it, in reading order: `prepare` fills gaps · `season`
 //! finds and removes a season · `naive`, `ets`, `theta` and `ces` are the candidates, each a filter that can be run from any
-//! point of the series · `bounds` turns past misses into intervals · `hierarchy` makes parts add up to their total ·
-//! `score` judges forecasts as the M4 competition did.
+//! point of the series · `past` is what was said before and what came · `bounds` turns its misses into intervals ·
+//! `hierarchy` makes parts add up to their total · `score` judges forecasts as the M4 competition did.
 
 pub mod bounds;
 pub mod ces;
@@ -12,12 +12,14 @@ pub mod choose;
 pub mod ets;
 pub mod hierarchy;
 pub mod naive;
+pub mod past;
 pub mod prepare;
 pub mod score;
 pub mod season;
 pub mod theta;
 
-pub use choose::{Answer, Forecast, Remark, Step, Sum, Trial, VALUES_MIN, forecast};
+pub use choose::{Answer, Forecast, Remark, Trial, VALUES_MIN, forecast};
+pub use past::{Past, Step, Sum};
 
 /// Forecast paths, one for each origin in order: what was expected of the values after it.
 pub type Rolled = Vec<Vec<f64>>;

@@ -293,7 +293,7 @@ fn put_off() -> Place {
 #[test]
 fn what_was_approved_and_put_off_goes_out_first_while_nothing_it_was_about_has_changed() {
     let place = put_off();
-    place.run(&format!("plan {FIRST}")).exit(0).says("2 deferred and first in line").says("the cap of 1 piece a day is reached");
+    place.run(&format!("plan {FIRST}")).exit(0).says("2 waiting and first in line").says("the cap of 1 piece a day is reached");
     place.run(&format!("run {FIRST}")).exit(4);
     assert_eq!(place.files("workflows/first-loop/out").len(), 2, "nobody was asked again");
     assert!(place.waiting(FIRST).iter().all(|gate| gate["approve"]["again"].is_null()));

@@ -142,8 +142,10 @@ fn from_plain(mut object: Map<String, Value>, piece: &str, zone: &TimeZone) -> R
     let device = take(&["anonymous_id", "device_id", "visitor_id"]).and_then(|value| scalar(&value));
     let number = |value: Value| value.as_f64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
     let mut event = Event { at, name, ..Event::default() };
-    event.channel = take(&["channel", "utm_source"]).and_then(|value| scalar(&value));
-    event.piece = take(&["piece", piece]).and_then(|value| scalar(&value));
+    // An empty name is none.
+    let word = |value: Value| scalar(&value).filter(|text| !text.trim().is_empty());
+    event.channel = take(&["channel", "utm_source"]).and_then(word);
+    event.piece = take(&["piece", piece]).and_then(word);
     event.value = take(&["value", "revenue"]).and_then(number);
     event.conversions = take(&["conversions"]).and_then(number).unwrap_or(0.0);
     event.nulls = take(&["nulls"]).and_then(number).unwrap_or(0.0);

@@ -91,6 +91,8 @@ pub struct Trial {
     pub strangers: usize,
     /// Rows dated after now.
     pub future: usize,
+    /// Rows that name an arm and nobody, beside others that name somebody: what came of them cannot be known.
+    pub nameless: usize,
     /// People whose window is still open.
     pub open: usize,
 }

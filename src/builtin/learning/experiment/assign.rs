@@ -86,6 +86,8 @@ pub(super) struct Reading<'a, 'r> {
     /// Names of arms as they were found.
     names: Vec<String>,
     future: usize,
+    /// Rows that name an arm and nobody, beside others that name somebody.
+    nameless: usize,
 }
 
 impl<'a, 'r> Reading<'a, 'r> {
@@ -132,6 +134,7 @@ impl<'a, 'r> Reading<'a, 'r> {
             assigned: Vec::new(),
             names: Vec::new(),
             future: 0,
+            nameless: 0,
         }
     }
 
@@ -179,7 +182,8 @@ impl<'a, 'r> Reading<'a, 'r> {
             _ => NO_ARM,
         };
         let who = events.whos()[row];
-        if who == NONE && arm == NO_ARM {
+        if who == NONE && (arm == NO_ARM || !self.batches[batch].people.is_empty()) {
+            self.nameless += usize::from(arm != NO_ARM);
             return NONE;
         }
         let person = self.person(batch, who);
@@ -298,8 +302,8 @@ impl<'a, 'r> Reading<'a, 'r> {
 
     /// Everybody in an arm, with what came of them.
     pub(super) fn finish(mut self) -> Trial {
-        let Reading { rules, future, .. } = self;
-        let mut trial = Trial { future, ..Trial::default() };
+        let Reading { rules, future, nameless, .. } = self;
+        let mut trial = Trial { future, nameless, ..Trial::default() };
         let met = self.assigned.len();
         let people = &self.people;
         self.assigned.retain(|person| !people[*person as usize].mixed);

@@ -11,6 +11,12 @@ pub(super) fn left_out(trial: &Trial, output: &mut Output) {
         (trial.open, NoteLevel::Info, "1 person's window is still open.", "people's windows are still open."),
         (trial.future, NoteLevel::Warning, "1 row dated in the future was left out.", "rows dated in the future were left out."),
         (
+            trial.nameless,
+            NoteLevel::Warning,
+            "1 row in an arm is of nobody, so what came of it is unknown; it was left out.",
+            "rows in an arm are of nobody, so what came of them is unknown; they were left out.",
+        ),
+        (
             trial.mixed,
             NoteLevel::Warning,
             "1 person was in two arms and was left out.",
