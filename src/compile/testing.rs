@@ -3,7 +3,7 @@
 
 use crate::base::Money;
 use crate::diag::Diagnostic;
-use crate::model::{Config, GoodKind, Layer, Provider, Scalar, Step, Workflow};
+use crate::model::{Config, GoodKind, Layer, NEXT_CYCLE, Provider, Scalar, Step, Workflow};
 use crate::step::spec::no_tunables;
 use crate::step::{
     ArgSpec, ConnectorSpec, KindSpec, LeastSpend, Mode, NodeSpec, Occurs, Output, PropSpec, Registry, StepContext, StepError,
@@ -363,6 +363,25 @@ const ATTRIBUTE: KindSpec = KindSpec {
     ..BASE
 };
 
+const ANOMALY: KindSpec = KindSpec {
+    verb: "anomaly",
+    layers: &[Layer::Intelligence, Layer::Learning],
+    takes: &[GoodKind::Signal, GoodKind::Events],
+    gives: &[GoodKind::Insight, GoodKind::Signal],
+    nodes: &[
+        NodeSpec::value("metric", ValueType::Text, "What is followed.", "metric \"qualified\""),
+        NodeSpec {
+            name: NEXT_CYCLE,
+            args: &[ArgSpec { name: "step", ty: ValueType::Step, required: true }],
+            rest: Some(ValueType::Step),
+            doc: "Who reads it in the next cycle.",
+            example: "next-cycle \"market\"",
+            ..NodeSpec::EMPTY
+        },
+    ],
+    ..BASE
+};
+
 const FEEDBACK: KindSpec = KindSpec {
     verb: "feedback",
     layers: &[Layer::Learning],
@@ -458,6 +477,7 @@ pub fn registry() -> Registry {
         Toy(&ATTRIBUTE),
         Toy(&FEEDBACK),
         Toy(&REPORT),
+        Toy(&ANOMALY),
     ];
     Registry { kinds: KINDS.iter().map(|kind| kind as &'static dyn StepKind).collect(), providers: PROVIDERS, channels: CHANNELS }
 }

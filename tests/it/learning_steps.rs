@@ -178,7 +178,15 @@ fn an_alarm_of_learning_is_read_by_the_next_cycle_and_traced_back_to_the_one_tha
     place.write("loop.kdl", workflow);
     place.write("outline.hbs", "# {{brief.title}}\n\n{{#each brief.claims}}\n- {{text}} [{{id}}]\n{{/each}}\n");
     place.write("press.csv", "day,topic,times\n2026-04-01,crm,3\n2026-04-08,crm,4\n");
-    place.write("events.jsonl", days());
+    // The days after the alarm are as usual.
+    let mut log = days();
+    let before = |day: usize| {
+        log.lines().filter(|line| line.contains(&format!("2026-04-{day}T"))).fold(String::new(), |all, line| all + line + "\n")
+    };
+    let after: String =
+        (18..=21).map(|day| before(day).replace(&format!("2026-04-{day}T"), &format!("2026-04-{}T", day + 7))).collect();
+    log.push_str(&after);
+    place.write("events.jsonl", log);
     place.run("validate loop.kdl").exit(0);
     let graph = place.run("graph loop.kdl --format mermaid").exit(0).out;
     assert!(graph.contains("-.->|\"next cycle\"|"), "{graph}");
@@ -191,8 +199,8 @@ fn an_alarm_of_learning_is_read_by_the_next_cycle_and_traced_back_to_the_one_tha
     place.run("run loop.kdl").exit(4);
     let waiting = place.waiting("loop.kdl");
     let [piece] = &waiting[..] else { panic!("{waiting:#?}") };
-    assert!(text(&piece["approve"]["text"]).contains("is above the usual"), "{piece:#}");
-    let traced = place.run(&format!("trace loop.kdl {} --json", text(&piece["item"]))).exit(0).json();
+    assert!(text(&piece["approve"]["text"]).contains("An alarm about visit was raised on 24 April 2026"), "{piece:#}");
+    let traced = place.run(&format!("trace loop.kdl {} --json", text(&piece["id"]))).exit(0).json();
     let line = line_to(&traced, "alarms").unwrap_or_else(|| panic!("{traced:#}"));
     assert_eq!(line, ["outlines", "briefs", "opportunities", "market", "alarms", "site"], "{traced:#}");
     place.run("gate approve loop.kdl --all").exit(0);

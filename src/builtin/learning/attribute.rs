@@ -221,7 +221,7 @@ impl StepKind for Attribute {
         }
         let untouched: f64 = journeys.paths.iter().filter(|path| path.touches.is_empty()).map(|path| path.conversions).sum();
         if untouched > 0.0 {
-            output.note(NoteLevel::Info, format!("Conversions with no touch before them, credited to nobody: {untouched}."));
+            output.note(NoteLevel::Warning, format!("Conversions with no touch before them, credited to nobody: {untouched}."));
         }
         let refunds: Vec<f64> = journeys.paths.iter().map(|path| path.value).filter(|value| *value < 0.0).collect();
         if !refunds.is_empty() {
