@@ -201,7 +201,7 @@ fn an_alarm_of_learning_is_read_by_the_next_cycle_and_traced_back_to_the_one_tha
     let [piece] = &waiting[..] else { panic!("{waiting:#?}") };
     assert!(text(&piece["approve"]["text"]).contains("An alarm about visit was raised on 24 April 2026"), "{piece:#}");
     let traced = place.run(&format!("trace loop.kdl {} --json", text(&piece["id"]))).exit(0).json();
-    let line = line_to(&traced, "alarms").unwrap_or_else(|| panic!("{traced:#}"));
+    let line = line_to(&traced["lineage"], "alarms").unwrap_or_else(|| panic!("{traced:#}"));
     assert_eq!(line, ["outlines", "briefs", "opportunities", "market", "alarms", "site"], "{traced:#}");
     place.run("gate approve loop.kdl --all").exit(0);
     place.run("run loop.kdl").exit(0);

@@ -307,8 +307,8 @@ mod tests {
                     sum.width += held.width;
                 }
             }
-            for level in 0..3 {
-                let [before, after] = [sums[0][level], sums[1][level]];
+            let [befores, afters] = sums;
+            for (level, (before, after)) in befores.into_iter().zip(afters).enumerate() {
                 let (in_80, in_95) = (after.in_80 / after.steps, after.in_95 / after.steps);
                 let told = format!(
                     "{file}, level {level}: {in_80:.3} in 80 %, {in_95:.3} in 95 %, error {:.3} and width {:.3} of before",

@@ -182,7 +182,7 @@ impl<'a, 'r> Reading<'a, 'r> {
             _ => NO_ARM,
         };
         let who = events.whos()[row];
-        if who == NONE && (arm == NO_ARM || !self.batches[batch].people.is_empty()) {
+        if who == NONE && (arm == NO_ARM || !events.people().is_empty()) {
             self.nameless += usize::from(arm != NO_ARM);
             return NONE;
         }
