@@ -145,7 +145,7 @@ pub fn recover(
     let mut taken = Ok(());
     journal.read_each(&workflow.id, cycle, &mut |entry| {
         taken = recovery.take(&entry);
-        if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if taken.is_ok() { ControlFlow::Continue(Some(entry)) } else { ControlFlow::Break(()) }
     })?;
     taken?;
     Ok(recovery.finish()?)

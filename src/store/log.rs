@@ -369,7 +369,7 @@ impl<S: CheckpointStore> Journal for LogJournal<S> {
         let mut entries = Vec::new();
         self.hand_entries(workflow, cycle, &mut |entry| {
             entries.push(entry);
-            ControlFlow::Continue(())
+            ControlFlow::Continue(None)
         })?;
         Ok(entries)
     }

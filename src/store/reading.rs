@@ -12,7 +12,7 @@ use crate::base::{CycleNo, WorkflowId};
 use crate::engine::Entry;
 use crate::runtime::{JournalError, TakeEntry};
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 /// A cycle with more entries is read by two threads, and so many of its values wait between them.
 const READ_AT_ONCE: u32 = 2_000;
@@ -23,11 +23,15 @@ const DECODING_STACK: usize = 8 << 20;
 /// A stored value under its key.
 type Stored = (Vec<u8>, Vec<u8>);
 
-/// What the other thread made of a line.
-enum Decoded {
-    Entry(Box<Entry>),
-    /// It refers to something else in the store, which only this thread reads.
-    Referring(Stored),
+/// What the other thread made of the lines of a value. A line that refers to something else in the store is left as it is: only this
+/// thread reads the store.
+type Decoded = Vec<Result<Entry, Stored>>;
+
+/// Where the other thread's work comes back, and where entries go that were only looked at: memory that another thread has made is
+/// given free by that one, because two threads at one heap wait for each other.
+struct Other {
+    decoded: Receiver<Result<Decoded, JournalError>>,
+    spent: Sender<Vec<Entry>>,
 }
 
 /// What hands entries over, and knows how many it has handed over.
@@ -49,10 +53,18 @@ impl<S: CheckpointStore> Handing<'_, '_, S> {
         error::damaged(message, None)
     }
 
-    fn hand(&mut self, entry: Entry) {
-        if !self.enough {
-            self.taken += 1;
-            self.enough = (self.take)(entry) == ControlFlow::Break(());
+    /// Hands an entry over. It comes back where it was only looked at.
+    fn hand(&mut self, entry: Entry) -> Option<Entry> {
+        if self.enough {
+            return Some(entry);
+        }
+        self.taken += 1;
+        match (self.take)(entry) {
+            ControlFlow::Continue(spent) => spent,
+            ControlFlow::Break(()) => {
+                self.enough = true;
+                None
+            }
         }
     }
 
@@ -63,14 +75,21 @@ impl<S: CheckpointStore> Handing<'_, '_, S> {
         Ok(())
     }
 
-    fn hand_all(&mut self, decoded: Vec<Decoded>) -> Result<(), JournalError> {
-        decoded.into_iter().try_for_each(|one| match one {
-            Decoded::Entry(entry) => {
-                self.hand(*entry);
-                Ok(())
+    /// Hands over what the other thread has made so far, or with `all` until there is no more.
+    fn hand_decoded(&mut self, other: &Other, all: bool) -> Result<(), JournalError> {
+        while let Some(decoded) = if all { other.decoded.recv().ok() } else { other.decoded.try_recv().ok() } {
+            let decoded = decoded?;
+            let mut spent = Vec::with_capacity(decoded.len());
+            for one in decoded {
+                match one {
+                    Ok(entry) => spent.extend(self.hand(entry)),
+                    Err((key, line)) => self.hand_line(&key, &line)?,
+                }
             }
-            Decoded::Referring((key, line)) => self.hand_line(&key, &line),
-        })
+            // Nobody takes them when the other thread has ended; then they end here.
+            let _ = other.spent.send(spent);
+        }
+        Ok(())
     }
 
     /// What the store has, by this thread alone.
@@ -88,15 +107,16 @@ impl<S: CheckpointStore> Handing<'_, '_, S> {
     fn beside(&mut self) -> Result<(), JournalError> {
         std::thread::scope(|scope| {
             let (give, values) = sync_channel::<Stored>(VALUES_AHEAD);
-            let (back, decoded) = channel();
+            let ((back, decoded), (spent, freed)) = (channel(), channel());
+            let other = Other { decoded, spent };
             let builder = std::thread::Builder::new().name("entries".to_owned()).stack_size(DECODING_STACK);
-            let started = builder.spawn_scoped(scope, move || decode_all(values, &back));
+            let started = builder.spawn_scoped(scope, move || decode_all(values, &back, &freed));
             let thread = started.map_err(|cause| error::io(std::path::Path::new("the store"), "start a thread", cause))?;
-            let scanned = self.scan_to(give, &decoded);
+            let scanned = self.scan_to(give, &other);
             // What came before a gap is read first: it may be enough, or tell more.
-            let handed = decoded.iter().try_for_each(|some| self.hand_all(some?));
+            let handed = self.hand_decoded(&other, true);
             // It ends when nobody gives or takes any more.
-            drop(decoded);
+            drop(other);
             let joined = thread.join().map_err(|_| error::damaged("an entry cannot be read".to_owned(), None));
             match self.enough {
                 true => Ok(()),
@@ -106,11 +126,7 @@ impl<S: CheckpointStore> Handing<'_, '_, S> {
     }
 
     /// Gives what the store has to the other thread, and takes what that has made meanwhile.
-    fn scan_to(
-        &mut self,
-        give: SyncSender<Stored>,
-        decoded: &Receiver<Result<Vec<Decoded>, JournalError>>,
-    ) -> Result<(), JournalError> {
+    fn scan_to(&mut self, give: SyncSender<Stored>, other: &Other) -> Result<(), JournalError> {
         let (journal, prefix) = (self.journal, keys::entries(self.workflow, self.cycle));
         let mut next = 0;
         journal.store().scan(&prefix, &mut |key, value| {
@@ -123,23 +139,25 @@ impl<S: CheckpointStore> Handing<'_, '_, S> {
             next += lines_of(&value).count();
             // When nobody takes it, the other one has found something wrong, and says so below.
             let _ = give.send((key.to_vec(), value));
-            decoded.try_iter().try_for_each(|some| self.hand_all(some?))
+            self.hand_decoded(other, false)
         })
     }
 }
 
-/// The other thread: makes entries of values until there are no more, nobody wants them, or one cannot be read.
-fn decode_all(values: Receiver<Stored>, back: &std::sync::mpsc::Sender<Result<Vec<Decoded>, JournalError>>) {
+/// The other thread: makes entries of values until there are no more, nobody wants them, or one cannot be read. Meanwhile it gives
+/// free what is spent.
+fn decode_all(values: Receiver<Stored>, back: &Sender<Result<Decoded, JournalError>>, freed: &Receiver<Vec<Entry>>) {
     for (key, value) in values {
-        let decoded: Result<Vec<Decoded>, JournalError> = lines_of(&value)
+        freed.try_iter().for_each(drop);
+        let decoded: Result<Decoded, JournalError> = lines_of(&value)
             .map(|line| match line.starts_with(REFERRING) {
-                true => Ok(Decoded::Referring((key.clone(), line.to_vec()))),
-                false => parse::<Entry>(&key, line).map(|entry| Decoded::Entry(Box::new(entry))),
+                true => Ok(Err((key.clone(), line.to_vec()))),
+                false => parse::<Entry>(&key, line).map(Ok),
             })
             .collect();
         let failed = decoded.is_err();
         if back.send(decoded).is_err() || failed {
-            return;
+            break;
         }
     }
 }
@@ -222,8 +240,10 @@ mod tests {
     fn handed(journal: &LogJournal<MemoryStore>, most: usize) -> Result<Vec<Entry>, JournalError> {
         let mut found = Vec::new();
         journal.read_each(&workflow(), CYCLE, &mut |entry| {
-            found.push(entry);
-            if found.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            found.push(entry.clone());
+            // Some are kept, some only looked at.
+            let spent = found.len().is_multiple_of(2).then_some(entry);
+            if found.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(spent) }
         })?;
         Ok(found)
     }
